@@ -1,0 +1,134 @@
+"""The domain's values: frozen, typed, without I/O. HTTP schemas live in the gateway."""
+
+import uuid
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+# The namespace of chunk ids: fixed for ever, since ids of stored points follow from it.
+CHUNK_NAMESPACE = uuid.UUID("6f0b5a3e-43a5-5e0b-9d4c-2f6d1c9e8a17")
+
+Metadata = dict[str, Any]
+
+
+class Value(BaseModel):
+    """A frozen value; unknown fields are an error, so that a typing slip cannot hide."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Heading(Value):
+    """A heading inside a page's text.
+
+    `offset` counts characters from the start of the page's text; `level` is 1 for the
+    outermost heading.
+    """
+
+    offset: int
+    level: int
+    title: str
+
+
+class Page(Value):
+    """One page as a converter yields it.
+
+    `number` counts from 1 and is None for formats that have no pages (HTML, Markdown, TXT,
+    DOCX); such a document is a single Page. `text` is what is shown, quoted and embedded.
+    """
+
+    number: int | None
+    text: str
+    headings: tuple[Heading, ...] = ()
+
+
+class Chunk(Value):
+    """One passage of a document, as the splitter yields it.
+
+    `text` is verbatim `document_text[start:end]`, where the document's text is its pages'
+    texts joined by PAGE_BREAK. `position` counts chunks from 0; `tokens` is counted by the
+    embedding model's tokenizer, special tokens excluded.
+    """
+
+    id: str
+    document_id: str
+    version_id: str
+    position: int
+    text: str
+    start: int
+    end: int
+    page_start: int | None
+    page_end: int | None
+    heading_path: tuple[str, ...] = ()
+    tokens: int
+
+
+PAGE_BREAK = "\n\n"
+
+
+def chunk_id(document_id: str, version_id: str, position: int) -> str:
+    """The UUID5 of document, version and position, so that a task that runs twice writes the
+    same points twice."""
+    return str(uuid.uuid5(CHUNK_NAMESPACE, f"{document_id}/{version_id}/{position}"))
+
+
+class Query(Value):
+    """A question and where to look for its answer."""
+
+    tenant_id: str
+    question: str
+    collection_ids: tuple[str, ...]
+    top_k: int = 5
+    filter: Metadata = Field(default_factory=dict)
+
+
+class Passage(Value):
+    """A chunk that retrieval found, with where it stands and its score (higher is better)."""
+
+    chunk_id: str
+    document_id: str
+    document_name: str
+    version_id: str
+    collection: str
+    position: int
+    text: str
+    start: int
+    end: int
+    page_start: int | None
+    page_end: int | None
+    heading_path: tuple[str, ...] = ()
+    metadata: Metadata = Field(default_factory=dict)
+    score: float
+
+
+class Citation(Value):
+    """What a claim rests on: `quote` is verbatim in the chunk at `start:end` of the document.
+
+    `number` is what stands in the answer's text in square brackets.
+    """
+
+    number: int
+    document_id: str
+    document_name: str
+    chunk_id: str
+    page_start: int | None
+    page_end: int | None
+    heading_path: tuple[str, ...] = ()
+    quote: str
+    start: int
+    end: int
+
+
+class Answer(Value):
+    """An answer with numbered citations, or the statement that the documents hold none.
+
+    `passages` are the nearest that retrieval found, best first; `model` names what wrote the
+    text (`extractive` where no language model is configured); `timings` are milliseconds.
+    """
+
+    question: str
+    text: str
+    answerable: bool
+    citations: tuple[Citation, ...]
+    passages: tuple[Passage, ...]
+    model: str
+    timings: dict[str, float] = Field(default_factory=dict)
