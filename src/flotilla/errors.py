@@ -259,3 +259,9 @@ class ConfigurationError(FlotillaError):
     """A setting has a wrong value."""
 
     code = "configuration_error"
+
+
+class StackFailed(FlotillaError):
+    """The stack on this machine could not do this."""
+
+    code, status = "stack_failed", 503

@@ -5,12 +5,14 @@ own prefix (`FLOTILLA_GATEWAY_PORT`) from the environment and from `.env`; a few
 the names that people already have (`REDIS_URL`, `OPENAI_API_KEY`).
 """
 
+import difflib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -21,6 +23,9 @@ FLEETS = ("document", "vectorstore", "rag", "default")
 """Fleet = queue = task-name prefix = package folder = folder in `workers/`."""
 
 MEBIBYTE = 1024 * 1024
+
+STACK_MARKER = "FLOTILLA_STACK"
+"""Variable that every process of a local stack bears: the path of its data folder."""
 
 
 def cores() -> int:
@@ -259,6 +264,11 @@ class Settings(BaseSettings):
     data: Path = Field(
         Path(".flotilla"), description="Folder that holds the data of the local stack."
     )
+    url: str | None = Field(
+        None,
+        description="Address of the gateway that the command line talks to; this machine's own "
+        "when it is not set.",
+    )
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0",
         validation_alias="REDIS_URL",
@@ -323,6 +333,27 @@ class Settings(BaseSettings):
         """The models' folder, absolute."""
         return self.embedding.models_dir.expanduser().absolute()
 
+    @property
+    def embedding_model_name(self) -> str:
+        """The embedding model's name without its provider.
+
+        Raises:
+            ConfigurationError: the provider is not `fastembed`.
+        """
+        provider, _, name = self.embedding.model.partition(":")
+        if provider != "fastembed" or not name:
+            raise ConfigurationError(
+                "EMBEDDING_MODEL has to be of the form `fastembed:NAME` "
+                f"(it is {self.embedding.model!r})."
+            )
+        return name
+
+    @property
+    def embedding_model_folder(self) -> Path:
+        """Where the embedding model's files lie: the models' folder, then the model's name with
+        `--` for each slash. Its `tokenizer.json` is what every fleet counts tokens with."""
+        return self.models_dir / self.embedding_model_name.replace("/", "--")
+
 
 def variable_name(group: type[BaseSettings], name: str) -> str:
     """The environment variable that sets a group's field."""
@@ -364,3 +395,34 @@ def load_settings() -> Settings:
 def get_settings() -> Settings:
     """The process's settings, read once."""
     return load_settings()
+
+
+def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with changes, for a process that it starts."""
+    return {**os.environ, **changes}
+
+
+def unknown_variables() -> dict[str, str | None]:
+    """Names that begin with FLOTILLA_, are set, and mean nothing; each with the nearest that does.
+
+    Looks at the environment and at `.env`.
+
+    Raises:
+        OSError: `.env` is there and cannot be read.
+    """
+    known = {STACK_MARKER, "FLOTILLA_ENV_FILE"} | {name for _, name, _ in variables()}
+    for group in {group for group, _, _ in variables()}:
+        # A field with a name of its own, such as REDIS_URL, answers to the prefixed one too.
+        prefix = group.model_config.get("env_prefix", "")
+        known |= {f"{prefix}{field}".upper() for field in group.model_fields}
+    given = {name.upper() for name in {**os.environ, **_dotenv()}}
+    unknown = sorted(name for name in given - known if name.startswith("FLOTILLA_"))
+    return {
+        name: next(iter(difflib.get_close_matches(name, sorted(known), 1)), None)
+        for name in unknown
+    }
+
+
+def _dotenv() -> dict[str, str | None]:
+    path = Path(os.environ.get("FLOTILLA_ENV_FILE", ".env"))
+    return dotenv_values(path) if path.exists() else {}

@@ -1,0 +1,249 @@
+"""The Celery app: queues, routes, the settings of each fleet, and how a worker is run.
+
+Fleet = queue = task-name prefix: `document.convert` goes to the queue `document`. Tasks of the
+package `upkeep` and whatever has no fleet's prefix go to the queue `default`. Fleets never import
+one another's tasks: everything is sent by name.
+"""
+
+import json
+import os
+import platform
+import re
+import sys
+import threading
+import time
+from typing import Any
+
+import redis
+from celery import Celery
+from celery.signals import (
+    heartbeat_sent,
+    setup_logging,
+    worker_init,
+    worker_ready,
+    worker_shutting_down,
+)
+from kombu import Queue
+
+from flotilla.logging import configure_logging, get_logger
+from flotilla.settings import FLEETS, Settings, get_settings
+
+logger = get_logger(__name__)
+
+TASK_MODULES = {
+    "document": "flotilla.document.tasks",
+    "vectorstore": "flotilla.vectorstore.tasks",
+    "rag": "flotilla.rag.tasks",
+    "default": "flotilla.upkeep.tasks",
+}
+
+# Seconds after which Redis gives the message of a dead worker to another; longer than any task
+# of the fleet may take, since a message that is still being worked on must not come back.
+VISIBILITY_TIMEOUT = {"document": 600, "vectorstore": 600, "rag": 300, "default": 300}
+
+WORKER_KEY = "flotilla:worker:"
+WORKER_TTL = 15  # seconds; a worker shows itself every two
+
+
+def queue_of(task: str) -> str:
+    """The queue that a task's name routes to."""
+    prefix = task.partition(".")[0]
+    return prefix if prefix in FLEETS else "default"
+
+
+def create_app(settings: Settings) -> Celery:
+    """A Celery app over the settings' Redis; safe wherever tasks are only sent."""
+    app = Celery("flotilla", broker=settings.redis_url, backend=settings.redis_url)
+    app.conf.update(
+        task_queues=[Queue(fleet) for fleet in FLEETS],
+        task_default_queue="default",
+        task_routes=(lambda name, *_args, **_kwargs: {"queue": queue_of(name)},),
+        task_serializer="json",
+        result_serializer="json",
+        accept_content=["json"],
+        result_expires=3600,  # only chords read them; the ledger keeps what matters
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_ignore_result=True,
+        task_track_started=False,
+        task_send_sent_event=False,
+        worker_prefetch_multiplier=1,
+        worker_send_task_events=True,
+        worker_hijack_root_logger=False,
+        worker_cancel_long_running_tasks_on_connection_loss=True,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options=_transport_options("default")
+        | {"socket_connect_timeout": 5, "socket_keepalive": True},
+        redis_socket_connect_timeout=5,
+        redis_socket_keepalive=True,
+        event_queue_ttl=60.0,
+        event_queue_expires=60.0,
+        beat_schedule=BEAT_SCHEDULE,
+        beat_schedule_filename=str(settings.data_dir / "beat-schedule"),
+    )
+    return app
+
+
+BEAT_SCHEDULE = {
+    "send-again": {"task": "upkeep.reap", "schedule": 5.0, "options": {"expires": 5.0}},
+    "forget": {"task": "upkeep.retain", "schedule": 3600.0, "options": {"expires": 3600.0}},
+}
+
+
+def _transport_options(fleet: str) -> dict[str, Any]:
+    # A worker looks for messages to give back under its own fleet's keys, with its own timeout:
+    # otherwise the fleet with the shortest timeout would take the work of all others.
+    return {
+        "visibility_timeout": VISIBILITY_TIMEOUT[fleet],
+        "unacked_key": f"unacked:{fleet}",
+        "unacked_index_key": f"unacked_index:{fleet}",
+        "unacked_mutex_key": f"unacked_mutex:{fleet}",
+    }
+
+
+app = create_app(get_settings())
+
+
+def fleet_app(fleet: str) -> Celery:
+    """The app set up as one fleet's worker: its queue, pool, limits and task module.
+
+    `celery -A workers.document.worker worker` and `flotilla worker document` both start here.
+    """
+    settings = get_settings()
+    pool: dict[str, Any] = {
+        "document": {
+            # PDFium is not thread-safe and a bad file may kill or bloat its process.
+            "worker_pool": "prefork",
+            "worker_concurrency": settings.document.concurrency,
+            "task_soft_time_limit": settings.document.soft_time_limit,
+            "task_time_limit": settings.document.time_limit,
+            "worker_max_memory_per_child": settings.document.max_memory_per_child,
+            "worker_max_tasks_per_child": settings.document.max_tasks_per_child,
+        },
+        # The model is loaded once and uses the machine's threads itself.
+        "vectorstore": {
+            "worker_pool": "threads",
+            "worker_concurrency": settings.vectorstore.concurrency,
+        },
+        "rag": {"worker_pool": "threads", "worker_concurrency": settings.rag.concurrency},
+        "default": {"worker_pool": "threads", "worker_concurrency": settings.default.concurrency},
+    }[fleet]
+    app.conf.update(
+        pool,
+        task_queues=[Queue(fleet)],
+        imports=(TASK_MODULES[fleet],),
+        broker_transport_options=app.conf.broker_transport_options | _transport_options(fleet),
+    )
+    global _fleet
+    _fleet = fleet
+    return app
+
+
+_fleet: str | None = None
+
+
+def run_worker(fleet: str, name: str | None = None, concurrency: int | None = None) -> None:
+    """Run a worker of the fleet in this process until it is told to stop.
+
+    Args:
+        fleet: one of FLEETS.
+        name: unique on the host; `<fleet>` when not given.
+        concurrency: in place of the fleet's setting.
+    """
+    worker_app = fleet_app(fleet)
+    arguments = ["worker", "--hostname", f"{name or fleet}@%h", "--without-gossip"]
+    arguments += ["--without-mingle", "--queues", fleet, "--loglevel", get_settings().log_level]
+    if concurrency is not None:
+        arguments += ["--concurrency", str(concurrency)]
+    worker_app.worker_main(arguments)
+
+
+def run_beat(settings: Settings) -> None:
+    """Run Celery beat in this process, its schedule in the data folder."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    app.start(["beat", "--loglevel", settings.log_level, "--pidfile", ""])
+
+
+# --- who is alive --------------------------------------------------------------------------
+
+_redis_lock = threading.Lock()
+_redis_clients: dict[int, redis.Redis] = {}
+
+
+def get_redis() -> redis.Redis:
+    """The process's connections to the broker's Redis; safe to share between threads."""
+    with _redis_lock:
+        pid = os.getpid()
+        if pid not in _redis_clients:
+            _redis_clients[pid] = redis.Redis.from_url(
+                get_settings().redis_url,
+                decode_responses=True,
+                socket_connect_timeout=5,
+                health_check_interval=30,
+            )
+        return _redis_clients[pid]
+
+
+def worker_key(fleet: str, name: str) -> str:
+    """The Redis key under which a live worker shows itself."""
+    return f"{WORKER_KEY}{fleet}:{name}"
+
+
+def check_worker(fleet: str, name: str | None = None) -> bool:
+    """Readiness probe: whether this host's worker of the fleet has loaded what it needs and
+    takes work."""
+    full_name = f"{name or fleet}@{platform.node()}"
+    return bool(get_redis().exists(worker_key(fleet, full_name)))
+
+
+@setup_logging.connect
+def _configure_logging(**_: Any) -> None:
+    configure_logging(get_settings())
+
+
+@worker_init.connect
+def _check_python_path(**_: Any) -> None:
+    logger.info("worker.starting", fleet=_fleet, pid=os.getpid(), python=sys.version.split()[0])
+
+
+_announced: dict[str, Any] = {}
+
+
+@worker_ready.connect
+def _announce(sender: Any = None, **_: Any) -> None:
+    """Show the worker in Redis: until now it was loading, from now on it takes work."""
+    if _fleet is None or sender is None:
+        return
+    _announced.update(
+        name=sender.hostname,
+        fleet=_fleet,
+        pid=os.getpid(),
+        concurrency=sender.controller.concurrency,
+        tasks=sorted(task for task in sender.app.tasks if re.match(r"(?!celery\.)[a-z]+\.", task)),
+    )
+    _refresh()
+    logger.info("worker.ready", fleet=_fleet, name=sender.hostname)
+
+
+@heartbeat_sent.connect
+def _refresh(**_: Any) -> None:
+    if not _announced:
+        return
+    key = worker_key(_announced["fleet"], _announced["name"])
+    try:
+        get_redis().set(key, json.dumps(_announced | {"seen_at": time.time()}), ex=WORKER_TTL)
+    except redis.RedisError as error:  # Celery reconnects by itself and heartbeats go on
+        logger.warning("worker.heartbeat_failed", error=str(error))
+
+
+@worker_shutting_down.connect
+def _withdraw(**_: Any) -> None:
+    if not _announced:
+        return
+    key = worker_key(_announced["fleet"], _announced["name"])
+    _announced.clear()
+    try:
+        get_redis().delete(key)
+    except redis.RedisError as error:
+        logger.warning("worker.heartbeat_failed", error=str(error))

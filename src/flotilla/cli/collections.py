@@ -1,0 +1,93 @@
+"""`flotilla collections`: named sets of documents."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flotilla.cli.connection import DataOption, JsonOption, UrlOption, connect
+from flotilla.cli.deletion import NoWaitOption, YesOption, confirm, finish_deletion
+from flotilla.cli.groups import ListsByDefault
+
+if TYPE_CHECKING:
+    from flotilla.schemas import Collection
+
+app = typer.Typer(cls=ListsByDefault, help="List, create and delete collections.")
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the collection.")]
+
+
+@app.command("list")
+def list_collections(
+    as_json: JsonOption = False, url: UrlOption = None, data: DataOption = None
+) -> None:
+    """List the collections."""
+    from flotilla.cli.terminal import print_json, print_table
+
+    with connect(url, data) as flotilla:
+        found = list(flotilla.collections())
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ("name", "documents#", "chunks#", "created", "description"),
+        ((c.name, c.documents, c.chunks, c.created_at, c.description) for c in found),
+        empty="There are no collections. `flotilla collections create NAME` makes one.",
+    )
+
+
+@app.command("create")
+def create_collection(
+    name: NameArgument,
+    description: Annotated[
+        str | None, typer.Option("--description", help="What it is for.")
+    ] = None,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    data: DataOption = None,
+) -> None:
+    """Create a collection."""
+    with connect(url, data) as flotilla:
+        print_collection(flotilla.create_collection(name, description=description), as_json)
+
+
+@app.command("show")
+def show_collection(
+    name: NameArgument, as_json: JsonOption = False, url: UrlOption = None, data: DataOption = None
+) -> None:
+    """Show one collection."""
+    with connect(url, data) as flotilla:
+        print_collection(flotilla.collection(name), as_json)
+
+
+@app.command("delete")
+def delete_collection(
+    name: NameArgument,
+    yes: YesOption = False,
+    no_wait: NoWaitOption = False,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    data: DataOption = None,
+) -> None:
+    """Delete a collection with all its documents."""
+    confirm(f"Delete collection {name} with all its documents?", yes)
+    with connect(url, data) as flotilla:
+        accepted = flotilla.delete_collection(name)
+        finish_deletion(flotilla, accepted, f"Collection {name}", no_wait, as_json)
+
+
+def print_collection(collection: "Collection", as_json: bool) -> None:
+    """One collection with all its fields."""
+    from flotilla.cli.terminal import print_fields, print_json
+
+    if as_json:
+        print_json(collection)
+        return
+    print_fields(
+        [
+            ("name", collection.name),
+            ("description", collection.description),
+            ("documents", collection.documents),
+            ("chunks", collection.chunks),
+            ("created", collection.created_at),
+        ]
+    )

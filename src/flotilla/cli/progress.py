@@ -1,0 +1,142 @@
+"""How an ingestion is shown while it runs: bars on a terminal, plain lines elsewhere."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
+
+from flotilla.cli.terminal import err, is_interactive, print_note
+from flotilla.schemas import Task
+
+if TYPE_CHECKING:
+    from rich.progress import Task as Bar
+
+NAME_WIDTH = 30
+"""Columns of a name beside its bar, so that a line fits in 80."""
+
+
+class Display(Protocol):
+    """What is told of an ingestion while it runs; called from many threads."""
+
+    def sent(self, size: int) -> None:
+        """So many bytes more have left."""
+
+    def update(self, name: str, task: Task) -> None:
+        """A document's task has moved."""
+
+    def finished(self, name: str, status: str, error: str | None) -> None:
+        """A document has ended."""
+
+
+@contextmanager
+def display(documents: int, size: int) -> Iterator[Display]:
+    """Bars where a person watches, else lines; on stderr."""
+    if not is_interactive():
+        yield PlainDisplay(documents)
+        return
+    columns: list[ProgressColumn] = [
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        _AmountColumn(),
+        TimeElapsedColumn(),
+    ]
+    with Progress(*columns, console=err(), transient=True) as bars:
+        yield BarDisplay(bars, documents, size)
+
+
+class PlainDisplay:
+    """One line when a document enters a stage, and one when it ends."""
+
+    def __init__(self, documents: int) -> None:
+        self._documents = documents
+        self._ended = 0
+        self._stages: dict[str, str | None] = {}
+        self._lock = threading.Lock()
+
+    def sent(self, size: int) -> None:
+        """Bytes are not worth a line."""
+
+    def update(self, name: str, task: Task) -> None:
+        """A line for a new stage."""
+        if task.stage is None or task.status.final:
+            return
+        with self._lock:
+            if self._stages.get(name) != task.stage:
+                self._stages[name] = task.stage
+                print_note(f"{name}: {task.stage}")
+
+    def finished(self, name: str, status: str, error: str | None) -> None:
+        """A line for the end; what went wrong follows in the summary."""
+        with self._lock:
+            self._ended += 1
+            print_note(f"[{self._ended}/{self._documents}] {name}: {status}")
+
+
+class BarDisplay:
+    """A bar for the upload, one for the documents, and one for each that is being worked on."""
+
+    def __init__(self, bars: Progress, documents: int, size: int) -> None:
+        self._bars = bars
+        self._upload = bars.add_task("upload", total=size, bytes=True) if size else None
+        self._total = bars.add_task("documents", total=documents)
+        self._active: dict[str, TaskID] = {}
+        self._lock = threading.Lock()
+
+    def sent(self, size: int) -> None:
+        """Move the upload's bar."""
+        if self._upload is not None:
+            self._bars.advance(self._upload, size)
+
+    def update(self, name: str, task: Task) -> None:
+        """Move the document's bar."""
+        with self._lock:
+            if name not in self._active:
+                self._active[name] = self._bars.add_task("", total=None)
+            progress = task.progress
+            self._bars.update(
+                self._active[name],
+                description=f"  {_shortened(name)} {task.stage or task.status}",
+                completed=progress.done if progress else 0,
+                total=progress.total if progress else None,
+                unit=progress.unit if progress else "",
+            )
+
+    def finished(self, name: str, status: str, error: str | None) -> None:
+        """Take the document's bar away and count it."""
+        with self._lock:
+            bar = self._active.pop(name, None)
+            if bar is not None:
+                self._bars.remove_task(bar)
+            self._bars.advance(self._total, 1)
+            if error is not None:
+                self._bars.console.print(Text(f"{name}: {status}", style="red"))
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= NAME_WIDTH else f"…{name[1 - NAME_WIDTH :]}"
+
+
+class _AmountColumn(ProgressColumn):
+    """`12/40 chunks`, or bytes for the upload."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bytes = DownloadColumn(binary_units=True)
+
+    def render(self, task: "Bar") -> Text:
+        if task.fields.get("bytes"):
+            return self._bytes.render(task)
+        if task.total is None:
+            return Text("")
+        return Text(f"{task.completed:.0f}/{task.total:.0f} {task.fields.get('unit', '')}".rstrip())

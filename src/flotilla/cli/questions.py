@@ -1,0 +1,137 @@
+"""`flotilla ask` and `flotilla search`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flotilla.cli.connection import (
+    CollectionsOption,
+    DataOption,
+    JsonOption,
+    UrlOption,
+    connect,
+    json_object,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flotilla.models import Answer, Passage
+
+NEAREST = 3
+"""Passages that are shown where the documents hold no answer."""
+
+EXCERPT = 280
+"""Characters of a passage that are shown."""
+
+QuestionArgument = Annotated[
+    str, typer.Argument(metavar="QUESTION", help="The question, in quotes.")
+]
+TopKOption = Annotated[
+    int | None, typer.Option("--top-k", min=1, max=100, help="Passages that are retrieved.")
+]
+FilterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--filter",
+        metavar="JSON",
+        help='Conditions on metadata, such as \'{"year": {"gte": 2024}, "kind": ["faq"]}\'.',
+    ),
+]
+
+
+def ask(
+    question: QuestionArgument,
+    collection: CollectionsOption = None,
+    top_k: TopKOption = None,
+    filter_: FilterOption = None,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", min=0.1, help="Seconds to wait for the answer.")
+    ] = None,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    data: DataOption = None,
+) -> None:
+    """Answer a question from the documents, with citations."""
+    from flotilla.cli.terminal import print_json
+
+    conditions = json_object(filter_, "--filter")
+    with connect(url, data) as flotilla:
+        answer = flotilla.ask(
+            question, collections=collection, top_k=top_k, filter=conditions, timeout=timeout
+        )
+    if as_json:
+        print_json(answer)
+    else:
+        print_answer(answer)
+
+
+def search(
+    question: QuestionArgument,
+    collection: CollectionsOption = None,
+    top_k: TopKOption = None,
+    filter_: FilterOption = None,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    data: DataOption = None,
+) -> None:
+    """Show the passages that retrieval finds, best first."""
+    from flotilla.cli.terminal import print_json, print_note
+
+    conditions = json_object(filter_, "--filter")
+    with connect(url, data) as flotilla:
+        found = flotilla.search(question, collections=collection, top_k=top_k, filter=conditions)
+    if as_json:
+        print_json(found)
+    elif found.passages:
+        print_passages(found.passages)
+    else:
+        print_note("Nothing was found. `flotilla documents` lists what there is.")
+
+
+def print_answer(answer: "Answer") -> None:
+    """The answer with its numbered citations, or what was found nearby."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from flotilla.cli.terminal import out, place
+
+    console = out()
+    if not answer.answerable:
+        console.print(Text(f"No answer: {answer.text}", style="yellow"))
+        if answer.passages:
+            console.print(Text("\nNearest passages:", style="bold"))
+            print_passages(answer.passages[:NEAREST])
+        return
+    console.print(Text(answer.text))
+    console.print()
+    for citation in answer.citations:
+        where = place(citation.page_start, citation.page_end, citation.heading_path)
+        source = Text(f"[{citation.number}] ", style="cyan")
+        source.append(citation.document_name, style="bold")
+        source.append(f", {where}" if where else "")
+        console.print(source)
+        quote = " ".join(citation.quote.split())
+        console.print(Padding(Text(f"“{quote}”", style="italic"), (0, 0, 0, 4)))
+    total = sum(answer.timings.values())
+    console.print(Text(f"\n{answer.model}, {total:.0f} ms", style="dim"))
+
+
+def print_passages(passages: "Sequence[Passage]") -> None:
+    """Passages as blocks: score, document, place and the beginning of the text."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from flotilla.cli.terminal import out, place
+
+    console = out()
+    for number, passage in enumerate(passages, start=1):
+        where = place(passage.page_start, passage.page_end, passage.heading_path)
+        line = Text(f"{number:>2}. ", style="cyan")
+        line.append(passage.document_name, style="bold")
+        line.append(f", {where}" if where else "")
+        line.append(f"  score {passage.score:.3f}", style="dim")
+        console.print(line)
+        text = " ".join(passage.text.split())
+        excerpt = text if len(text) <= EXCERPT else f"{text[:EXCERPT].rsplit(' ', 1)[0]} …"
+        console.print(Padding(Text(excerpt), (0, 0, 0, 4)))

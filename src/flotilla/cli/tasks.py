@@ -1,0 +1,120 @@
+"""`flotilla tasks`: what was submitted, and how far it is."""
+
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flotilla.cli.connection import DataOption, JsonOption, UrlOption, connect
+from flotilla.cli.groups import ListsByDefault
+
+if TYPE_CHECKING:
+    from flotilla.schemas import Task
+
+app = typer.Typer(cls=ListsByDefault, help="List, show and await tasks.", no_args_is_help=False)
+
+TaskArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of the task.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, help="Most entries to show.")]
+
+
+@app.command("list")
+def list_tasks(
+    status: Annotated[
+        str | None, typer.Option("--status", help="Only tasks of this status, such as failed.")
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="Only tasks of this kind, such as ingest.")
+    ] = None,
+    limit: LimitOption = 20,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    data: DataOption = None,
+) -> None:
+    """List tasks, newest first."""
+    from flotilla.cli.terminal import print_json, print_table
+
+    with connect(url, data) as flotilla:
+        pages = flotilla.tasks(status=status, kind=kind, limit=min(limit, 100))
+        found = list(islice(pages, limit))
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ("task", "kind", "status", "stage", "progress#", "created"),
+        (
+            (task.task_id, task.kind, task.status, task.stage, progress(task), task.created_at)
+            for task in found
+        ),
+        empty="There are no such tasks.",
+    )
+
+
+@app.command("show")
+def show_task(
+    task_id: TaskArgument,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    data: DataOption = None,
+) -> None:
+    """Show one task."""
+    with connect(url, data) as flotilla:
+        print_task(flotilla.task(task_id), as_json)
+
+
+@app.command("wait")
+def wait_for_task(
+    task_id: TaskArgument,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", min=0, help="Most seconds to wait.")
+    ] = None,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    data: DataOption = None,
+) -> None:
+    """Wait until a task is final; exit code 1 unless it is completed."""
+    from flotilla.cli.terminal import print_note
+
+    def report(task: "Task") -> None:
+        print_note(f"{task.status}  {task.stage or ''}  {progress(task) or ''}".rstrip())
+
+    with connect(url, data) as flotilla:
+        task = flotilla.wait(task_id, timeout=timeout, on_update=report)
+    print_task(task, as_json)
+    if task.status != "completed":
+        raise typer.Exit(1)
+
+
+def progress(task: "Task") -> str | None:
+    """How much of the work is done, such as `12/40 chunks`."""
+    if task.progress is None:
+        return None
+    total = "" if task.progress.total is None else f"/{task.progress.total}"
+    return f"{task.progress.done}{total} {task.progress.unit}"
+
+
+def print_task(task: "Task", as_json: bool) -> None:
+    """One task with all its fields."""
+    from flotilla.cli.terminal import print_fields, print_json
+
+    if as_json:
+        print_json(task)
+        return
+    fields: list[tuple[str, object]] = [
+        ("task", task.task_id),
+        ("kind", task.kind),
+        ("status", task.status),
+        ("stage", task.stage),
+        ("progress", progress(task)),
+        ("attempt", task.attempt),
+        ("queue", task.queue),
+        ("place in queue", task.queue_position),
+        ("document", task.document_id),
+        ("collection", task.collection),
+        ("created", task.created_at),
+        ("started", task.started_at),
+        ("finished", task.finished_at),
+        ("result", task.result),
+    ]
+    if task.error is not None:
+        fields.append(("error", f"{task.error.message} ({task.error.stage}, {task.error.code})"))
+    print_fields(fields)

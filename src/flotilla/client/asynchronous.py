@@ -1,0 +1,142 @@
+"""The client for asyncio."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+import httpx
+
+from flotilla.client import flows, operations
+from flotilla.client.exchange import Exchange, Outcome, Pause, Steps, client_options
+from flotilla.client.methods import named_after
+from flotilla.client.operations import Operation
+from flotilla.schemas import Listing
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _call(
+    build: Callable[P, Operation[T]],
+) -> Callable[Concatenate["AsyncFlotilla", P], Coroutine[Any, Any, T]]:
+    @named_after(build)
+    async def method(self: "AsyncFlotilla", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.send(build(*args, **kwargs))
+
+    return method
+
+
+def _pages(
+    build: Callable[P, Operation[Listing[T]]],
+) -> Callable[Concatenate["AsyncFlotilla", P], AsyncIterator[T]]:
+    @named_after(build)
+    async def method(
+        self: "AsyncFlotilla", /, *args: P.args, **kwargs: P.kwargs
+    ) -> AsyncIterator[T]:
+        operation: Operation[Listing[T]] | None = build(*args, **kwargs)
+        while operation is not None:
+            listing = await self.send(operation)
+            for item in listing.items:
+                yield item
+            operation = flows.next_page(operation, listing)
+
+    return method
+
+
+def _steps(
+    build: Callable[Concatenate[Exchange, P], Steps[T]],
+) -> Callable[Concatenate["AsyncFlotilla", P], Coroutine[Any, Any, T]]:
+    @named_after(build, bound=1)
+    async def method(self: "AsyncFlotilla", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.run(build(self.exchange, *args, **kwargs))
+
+    return method
+
+
+class AsyncFlotilla:
+    """The same calls as `Flotilla`'s, awaited; lists are asynchronous iterators.
+
+    Arguments and errors are Flotilla's.
+    """
+
+    def __init__(
+        self,
+        base_url: str = "http://127.0.0.1:8000",
+        *,
+        api_key: str | None = None,
+        timeout: float = 30.0,
+        retries: int = 2,
+    ) -> None:
+        self.exchange = Exchange(base_url.rstrip("/"), timeout, retries)
+        self._http = httpx.AsyncClient(**client_options(base_url, api_key))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def send(self, operation: Operation[T]) -> T:
+        """Carry out one operation."""
+        return await self.run(self.exchange.perform(operation))
+
+    async def run(self, steps: Steps[T]) -> T:
+        """Do the I/O that the steps of a call ask for."""
+        outcome: Outcome = None
+        while True:
+            try:
+                step = steps.send(outcome)
+            except StopIteration as end:
+                value: T = end.value
+                return value
+            if isinstance(step, Pause):
+                await asyncio.sleep(step.seconds)
+                outcome = None
+                continue
+            try:
+                outcome = await self._http.request(**step)
+            except httpx.TransportError as error:
+                outcome = error
+
+    upload = _call(operations.upload)
+    ingest_url = _call(operations.ingest_url)
+    ingest_text = _call(operations.ingest_text)
+    ingest_path = _call(operations.ingest_path)
+    documents = _pages(operations.documents)
+    document = _call(operations.document)
+    document_status = _call(operations.document_status)
+    chunks = _pages(operations.chunks)
+    delete_document = _call(operations.delete_document)
+
+    collections = _pages(operations.collections)
+    create_collection = _call(operations.create_collection)
+    collection = _call(operations.collection)
+    delete_collection = _call(operations.delete_collection)
+
+    ask = _call(operations.ask)
+    ask_async = _call(operations.ask_async)
+    search = _call(operations.search)
+
+    task = _call(operations.task)
+    tasks = _pages(operations.tasks)
+    wait = _steps(flows.wait)
+    fleets = _call(operations.fleets)
+
+    smoke_process = _call(operations.smoke_process)
+    smoke_add = _call(operations.smoke_add)
+    smoke_divide = _call(operations.smoke_divide)
+    smoke_chain = _call(operations.smoke_chain)
+    smoke_parallel = _call(operations.smoke_parallel)
+
+    health = _call(operations.health)
+    ready = _call(operations.ready)

@@ -1,0 +1,1 @@
+"""The document fleet: fetch a source, tell its type, convert it to pages, split it into chunks."""

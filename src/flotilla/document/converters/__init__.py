@@ -1,0 +1,77 @@
+"""Converters: a file of a known type to pages of text."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from flotilla.document.detect import MediaType
+from flotilla.models import Page, Value
+
+
+class SourceInfo(Value):
+    """What can be told of a file without converting it.
+
+    `pages` is None for formats that have no pages; such a file converts to one Page.
+    """
+
+    pages: int | None
+    title: str | None
+
+
+class Converter(Protocol):
+    """Reads one format."""
+
+    def inspect(self, path: Path, *, password: str | None = None) -> SourceInfo:
+        """Count the pages and read the title.
+
+        Raises:
+            FileEncrypted, WrongPassword: the file needs a password, or another one.
+            FileCorrupt: the file cannot be opened.
+            ArchiveTooLarge: a zipped file unpacks to more than is allowed.
+        """
+        ...
+
+    def pages(
+        self, path: Path, *, first: int = 1, last: int | None = None, password: str | None = None
+    ) -> Iterator[Page]:
+        """The pages `first` to `last`, counted from 1, both included; all by default.
+
+        A page without text is yielded with an empty text, so that numbers stay right. A format
+        without pages yields one Page and looks at neither `first` nor `last`.
+
+        Raises:
+            NoText: the whole file was asked for and no page of it has text. Whoever converts
+                in ranges asks for the ranges' sum.
+            The same errors as `inspect`; and InvalidEncoding for a text.
+        """
+        ...
+
+
+def converter_for(media_type: MediaType, *, max_unpacked_bytes: int) -> Converter:
+    """The converter of a type. Its libraries are imported only now.
+
+    Args:
+        media_type: what `detect` said.
+        max_unpacked_bytes: most bytes that a zipped file may unpack to.
+    """
+    match media_type:
+        case MediaType.PDF:
+            from flotilla.document.converters.pdf import PdfConverter
+
+            return PdfConverter()
+        case MediaType.DOCX:
+            from flotilla.document.converters.docx import DocxConverter
+
+            return DocxConverter(max_unpacked_bytes=max_unpacked_bytes)
+        case MediaType.HTML:
+            from flotilla.document.converters.html import HtmlConverter
+
+            return HtmlConverter()
+        case MediaType.MARKDOWN:
+            from flotilla.document.converters.markdown import MarkdownConverter
+
+            return MarkdownConverter()
+        case MediaType.TEXT:
+            from flotilla.document.converters.text import TextConverter
+
+            return TextConverter()

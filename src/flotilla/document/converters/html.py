@@ -1,0 +1,160 @@
+"""HTML: the main content, with headings, lists and tables, without menus."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flotilla.document.converters import SourceInfo
+from flotilla.document.converters.blocks import structured_page
+from flotilla.document.encoding import find_byte_order_mark
+from flotilla.errors import FileCorrupt, NoText
+from flotilla.models import Page
+
+if TYPE_CHECKING:
+    from lxml.html import HtmlElement  # type: ignore[import-untyped]
+
+# What surrounds the content of a page, by element, by role and by the words in class and id.
+FURNITURE = ("nav", "header", "footer", "aside", "form", "dialog", "menu")
+ROLES = frozenset(("navigation", "banner", "contentinfo", "search", "menu", "menubar", "dialog"))
+FURNITURE_NAME = re.compile(
+    r"(?:^|[\s_-])(?:nav|navbar|navigation|menu|breadcrumbs?|sidebar|footer|masthead|topbar|"
+    r"site-header|cookies?|consent|newsletter|social|share|sharing|related|advert|ads|promo|"
+    r"pagination|skip-link)(?:$|[\s_-])",
+    re.IGNORECASE,
+)
+# Furniture by name only: an element with more than this share of the text is the content.
+MAX_FURNITURE_SHARE = 0.4
+# A list of at least so many links and hardly anything else is a menu.
+MENU_LINKS = 3
+MENU_LINK_SHARE = 0.85
+MENU_LINK_CHARS = 40
+# Where trafilatura keeps at least this share of the text, little of it is boilerplate, and the
+# page's own structure is kept whole; below the second share it has missed the content.
+AGREEMENT = 0.6
+MISSED = 0.2
+
+
+class HtmlConverter:
+    """One Page with the main content."""
+
+    def inspect(self, path: Path, *, password: str | None = None) -> SourceInfo:
+        """The title is that of the head."""
+        title = _parse(path.read_bytes()).findtext(".//title") or ""
+        return SourceInfo(pages=None, title=" ".join(title.split()) or None)
+
+    def pages(
+        self,
+        path: Path,
+        *,
+        first: int = 1,
+        last: int | None = None,
+        password: str | None = None,
+    ) -> Iterator[Page]:
+        """The main content as one Page.
+
+        What is marked as menu, header or footer is left out. Trafilatura judges the rest: where
+        it takes most of it for boilerplate too, its own extraction stands.
+
+        Raises:
+            NoText: nothing on the page is text.
+        """
+        tree = _parse(path.read_bytes())
+        page = structured_page(_without_furniture(tree))
+        main = _main_content(tree)
+        if main is not None and MISSED < len(main.text) / max(1, len(page.text)) < AGREEMENT:
+            page = main
+        if not page.text:
+            # All text may stand in what is furniture elsewhere.
+            page = structured_page(tree)
+        if not page.text:
+            raise NoText("The HTML page shows no text; it may need a browser to be filled.")
+        yield page
+
+
+def _parse(data: bytes) -> "HtmlElement":
+    from lxml import etree, html  # type: ignore[import-untyped]
+
+    encoding = find_byte_order_mark(data)
+    if encoding is None and _is_utf8(data):
+        # Many pages are UTF-8 and say nothing, or something else.
+        encoding = "utf-8"
+    # Without an encoding the parser follows the page's meta element.
+    text = data.decode(encoding, errors="replace").encode() if encoding else data
+    try:
+        tree = html.document_fromstring(
+            text, parser=html.HTMLParser(encoding="utf-8" if encoding else None, remove_pis=True)
+        )
+    except (etree.ParserError, ValueError):
+        raise NoText("The HTML page holds no element with text.") from None
+    except etree.LxmlError as error:
+        raise FileCorrupt(f"The HTML page cannot be read: {error}.") from None
+    return tree
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _main_content(tree: "HtmlElement") -> Page | None:
+    from copy import deepcopy
+
+    import trafilatura
+    from lxml import etree, html
+
+    # A copy, since trafilatura prunes the tree that it is given.
+    found = trafilatura.extract(
+        deepcopy(tree), output_format="html", include_comments=False, include_tables=True
+    )
+    if not found:
+        return None
+    try:
+        return structured_page(html.document_fromstring(found))
+    except (etree.ParserError, ValueError):
+        return None
+
+
+def _without_furniture(tree: "HtmlElement") -> "HtmlElement":
+    from copy import deepcopy
+
+    body = deepcopy(tree)
+    whole = _length(body)
+    for element in list(body.iterdescendants()):
+        if not isinstance(element.tag, str) or element.tag in ("body", "main", "article"):
+            continue
+        if element.getparent() is None or not _is_furniture(element, whole):
+            continue
+        element.drop_tree()
+    return body
+
+
+def _is_furniture(element: "HtmlElement", whole: int) -> bool:
+    if element.tag in FURNITURE or element.get("role", "").lower() in ROLES:
+        # The header of an article is its own title, and old pages are one big form.
+        if element.tag == "header":
+            return not any(up.tag in ("article", "main") for up in element.iterancestors())
+        return element.tag != "form" or _length(element) < MAX_FURNITURE_SHARE * whole
+    if element.get("hidden") is not None or element.get("aria-hidden") == "true":
+        return True
+    name = f"{element.get('class', '')} {element.get('id', '')}"
+    if FURNITURE_NAME.search(name) and _length(element) < MAX_FURNITURE_SHARE * whole:
+        return True
+    return element.tag in ("ul", "ol") and _is_menu(element, whole)
+
+
+def _is_menu(element: "HtmlElement", whole: int) -> bool:
+    links = list(element.iter("a"))
+    length = _length(element)
+    return (
+        len(links) >= MENU_LINKS
+        and sum(map(_length, links)) >= MENU_LINK_SHARE * length
+        and length < min(MAX_FURNITURE_SHARE * whole, MENU_LINK_CHARS * len(links))
+    )
+
+
+def _length(element: "HtmlElement") -> int:
+    return len(" ".join(element.text_content().split()))

@@ -1,0 +1,110 @@
+"""Which lines of a PDF are headings: by size and weight against the body's text."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from flotilla.models import Heading
+
+MAX_HEADING_CHARS = 120
+NO_HEADING_END = (".", ",", ";")
+# A heading stands out by at least this much over the body.
+SIZE_STEP = 1.12
+BOLD_WEIGHT = 600
+BOLDER_BY = 150
+LEVELS = 4
+NUMBERED = re.compile(
+    r"(?:\d{1,2}(?:\.\d{1,3}){0,4}[.)]?|[IVX]{1,5}\.|[A-Z][.)]|§+ ?\d+\w*|"
+    r"(?i:article|section|chapter|part|annex|appendix|schedule) \w{1,5}[.:]?)\s+\S"
+)
+# Lines at a page's edges that recur are running titles; page numbers differ from page to page.
+EDGE_LINES = 2
+
+
+class Line(NamedTuple):
+    """A line of a page. `size` is in points, `weight` as in CSS; 0 where it is not known."""
+
+    text: str
+    size: float
+    weight: int
+
+
+class Typography:
+    """The body's size and weight, the sizes of headings and the running titles of a document.
+
+    Args:
+        pages: the lines of a sample of its pages.
+    """
+
+    def __init__(self, pages: Sequence[Sequence[Line]]) -> None:
+        sizes: Counter[float] = Counter()
+        weights: Counter[int] = Counter()
+        for line in (line for page in pages for line in page if line.size):
+            sizes[line.size] += len(line.text)
+            weights[line.weight] += len(line.text)
+        self.body_size = sizes.most_common(1)[0][0] if sizes else 0.0
+        self.body_weight = weights.most_common(1)[0][0] if weights else 0
+        edges = Counter(key for page in pages for key in {_shape(line) for line in _edges(page)})
+        least = max(2, len(pages) // 2)
+        self._running = {key for key, count in edges.items() if count >= least}
+        larger = {
+            line.size
+            for page in pages
+            for line in page
+            if self._is_larger(line) and self._fits(line)
+        }
+        self._ladder = sorted(larger, reverse=True)[: LEVELS - 1]
+
+    def headings(self, lines: Iterable[Line], offsets: Iterable[int]) -> list[Heading]:
+        """The headings among a page's lines; each line's offset in the page's text is given.
+
+        Lines of one size that follow one another are one heading.
+        """
+        found: list[Heading] = []
+        before: Line | None = None
+        for line, offset in zip(lines, offsets, strict=True):
+            level = self._level(line)
+            if level is None:
+                before = None
+                continue
+            if before is not None and before.size == line.size and self._is_larger(line):
+                last = found.pop()
+                title = f"{last.title} {line.text.strip()}"
+                found.append(Heading(offset=last.offset, level=last.level, title=title))
+            else:
+                found.append(Heading(offset=offset, level=level, title=line.text.strip()))
+            before = line
+        return found
+
+    def _level(self, line: Line) -> int | None:
+        if not self._fits(line) or _shape(line) in self._running:
+            return None
+        if self._is_larger(line):
+            return 1 + sum(size > line.size for size in self._ladder)
+        bold = line.weight >= max(BOLD_WEIGHT, self.body_weight + BOLDER_BY)
+        # Bold alone may be a table's head or an emphasis.
+        if bold and line.size >= self.body_size and NUMBERED.match(line.text.strip()):
+            return 1 + len(self._ladder)
+        return None
+
+    def _is_larger(self, line: Line) -> bool:
+        return self.body_size > 0 and line.size >= SIZE_STEP * self.body_size
+
+    def _fits(self, line: Line) -> bool:
+        text = line.text.strip()
+        return (
+            2 < len(text) <= MAX_HEADING_CHARS
+            and sum(char.isalpha() for char in text) * 2 >= len(text) - text.count(" ")
+            and not text.endswith(NO_HEADING_END)
+        )
+
+
+def _edges(page: Sequence[Line]) -> list[Line]:
+    shown = [line for line in page if line.text.strip()]
+    return [*shown[:EDGE_LINES], *shown[-EDGE_LINES:]]
+
+
+def _shape(line: Line) -> str:
+    """The line with its numbers taken out."""
+    return re.sub(r"\d+", "#", " ".join(line.text.split()))

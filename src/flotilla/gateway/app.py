@@ -1,0 +1,91 @@
+"""The FastAPI app and how it is served."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from flotilla import __version__
+from flotilla.gateway import problems
+from flotilla.gateway.dependencies import open_services
+from flotilla.gateway.middleware import BodyLimit, RequestId
+from flotilla.gateway.routes import collections, documents, health, questions, smoke, tasks
+from flotilla.logging import configure_logging
+from flotilla.schemas import Problem
+from flotilla.settings import Settings, get_settings
+
+DESCRIPTION = """\
+Hand Flotilla documents, ask it questions, and get answers with citations.
+
+Work that takes time is accepted with **202** and a `task_id`; `GET /tasks/{task_id}` tells its
+state, and with `?wait=30` it answers as soon as the task has ended. Errors are
+`application/problem+json` with a stable `code`, the `request_id` and whether a retry may help.
+"""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The gateway's app over the given settings, or the environment's."""
+    chosen = settings or get_settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_services(chosen) as services:
+            app.state.services = services
+            yield
+
+    app = FastAPI(
+        title="Flotilla",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        responses=problems.RESPONSES,
+    )
+    problems.install(app)
+    for module in (documents, collections, questions, smoke, tasks, health):
+        app.include_router(module.router)
+    app.add_middleware(BodyLimit)
+    if chosen.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(chosen.cors_origins),
+            allow_methods=["*"],
+            allow_headers=["*"],
+        )
+    app.add_middleware(RequestId)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's document, with the problems' schema in place of its own validation errors'."""
+    if app.openapi_schema is not None:
+        return app.openapi_schema
+    document = FastAPI.openapi(app)
+    schemas = document["components"]["schemas"]
+    for own in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(own, None)
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(problem.pop("$defs", {}))
+    schemas["Problem"] = problem
+    for path in document["paths"].values():
+        for operation in path.values():
+            operation["responses"].pop("422", None)
+    return document
+
+
+def serve(settings: Settings, host: str, port: int) -> None:
+    """Serve the gateway in this process until it is told to stop."""
+    import uvicorn
+
+    configure_logging(settings)
+    uvicorn.run(
+        create_app(settings),
+        host=host,
+        port=port,
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=10,
+        server_header=False,
+    )

@@ -1,0 +1,155 @@
+"""What the endpoints stand on; with a fleet's tasks, the only place that wires real clients."""
+
+import base64
+import binascii
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
+
+import anyio
+import anyio.to_thread
+import httpx
+import redis.asyncio as redis
+from fastapi import Depends, Query, Request
+from sqlalchemy import Connection
+
+from flotilla.blobs import BlobStore
+from flotilla.errors import InvalidRequest
+from flotilla.gateway.replies import Replies
+from flotilla.gateway.submissions import Submissions
+from flotilla.ledger.collections import DEFAULT_TENANT
+from flotilla.ledger.database import Database
+from flotilla.settings import Settings
+
+Value = TypeVar("Value")
+Arguments = ParamSpec("Arguments")
+
+
+@dataclass
+class Services:
+    """The clients of one gateway process."""
+
+    settings: Settings
+    database: Database
+    blobs: BlobStore
+    redis: redis.Redis
+    http: httpx.AsyncClient
+    replies: Replies
+    submissions: Submissions
+    threads: anyio.CapacityLimiter
+
+    async def in_thread(
+        self,
+        function: Callable[Arguments, Value],
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> Value:
+        """Run a blocking function in one of the gateway's threads."""
+        return await anyio.to_thread.run_sync(
+            lambda: function(*args, **kwargs), limiter=self.threads
+        )
+
+    async def read(
+        self,
+        function: Callable[Concatenate[Connection, Arguments], Value],
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> Value:
+        """Run a function of the ledger in a reading transaction."""
+
+        def run() -> Value:
+            with self.database.reading() as connection:
+                return function(connection, *args, **kwargs)
+
+        return await anyio.to_thread.run_sync(run, limiter=self.threads)
+
+    async def write(
+        self,
+        function: Callable[Concatenate[Connection, Arguments], Value],
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> Value:
+        """Run a function of the ledger in a writing transaction."""
+
+        def run() -> Value:
+            with self.database.writing() as connection:
+                return function(connection, *args, **kwargs)
+
+        return await anyio.to_thread.run_sync(run, limiter=self.threads)
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Connect everything, and close it in the end. Nothing needs to be up yet."""
+    database = Database(settings.ledger_url, pool_size=settings.gateway.threads)
+    async with httpx.AsyncClient(timeout=2.0) as http:
+        services = Services(
+            settings=settings,
+            database=database,
+            blobs=BlobStore(settings.blobs_url),
+            redis=redis.Redis.from_url(
+                settings.redis_url, decode_responses=True, socket_connect_timeout=2
+            ),
+            http=http,
+            replies=Replies(settings.redis_url),
+            submissions=Submissions(database),
+            threads=anyio.CapacityLimiter(settings.gateway.threads),
+        )
+        await services.replies.start()
+        await services.submissions.start()
+        try:
+            yield services
+        finally:
+            await services.submissions.close()
+            await services.replies.close()
+            await services.redis.aclose()
+            database.close()
+
+
+def get_services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+def current_tenant() -> str:
+    """The tenant that the request speaks for. One machine without keys has just one."""
+    return DEFAULT_TENANT
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which part of a list is asked for: at most `limit` items after the cursor's."""
+
+    limit: int
+    after: str | None
+
+    def cursor(self, items: list[Any], key: Callable[[Any], str]) -> str | None:
+        """The next part's cursor, or None when this part was not full."""
+        if len(items) < self.limit:
+            return None
+        return base64.urlsafe_b64encode(key(items[-1]).encode()).decode().rstrip("=")
+
+
+def list_part(
+    limit: Annotated[int, Query(ge=1, le=500, description="Most items to return.")] = 50,
+    cursor: Annotated[
+        str | None,
+        Query(max_length=1000, description="`next_cursor` of the part before; none at first."),
+    ] = None,
+) -> Part:
+    if cursor is None:
+        return Part(limit, None)
+    try:
+        after = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except (binascii.Error, ValueError):
+        raise InvalidRequest(
+            "The cursor is not one that a list has given: leave it out to start at the beginning.",
+            field="cursor",
+        ) from None
+    return Part(limit, after)
+
+
+ServicesDep = Annotated[Services, Depends(get_services)]
+TenantDep = Annotated[str, Depends(current_tenant)]
+PartDep = Annotated[Part, Depends(list_part)]

@@ -1,0 +1,45 @@
+"""Collections: make, list, look at, delete."""
+
+from fastapi import APIRouter
+from sqlalchemy import Connection
+
+from flotilla.gateway.dependencies import PartDep, ServicesDep, TenantDep
+from flotilla.gateway.routes.documents import remove_documents, start_removal
+from flotilla.ledger import collections, documents
+from flotilla.schemas import Collection, CollectionRequest, Listing, Task, TaskAccepted
+
+router = APIRouter(prefix="/collections", tags=["collections"])
+
+
+@router.get("", summary="List collections by name")
+async def list_collections(
+    services: ServicesDep, tenant: TenantDep, part: PartDep
+) -> Listing[Collection]:
+    items = await services.read(collections.listing, tenant, after=part.after, limit=part.limit)
+    return Listing(items=items, next_cursor=part.cursor(items, lambda item: item.name))
+
+
+@router.post("", status_code=201, summary="Make a collection")
+async def create_collection(
+    body: CollectionRequest, services: ServicesDep, tenant: TenantDep
+) -> Collection:
+    return await services.write(collections.create, tenant, body.name, body.description)
+
+
+@router.get("/{name}", summary="Look at a collection")
+async def get_collection(name: str, services: ServicesDep, tenant: TenantDep) -> Collection:
+    return await services.read(collections.view, tenant, name)
+
+
+@router.delete("/{name}", status_code=202, summary="Delete a collection with its documents")
+async def delete_collection(name: str, services: ServicesDep, tenant: TenantDep) -> TaskAccepted:
+    """From the reply on its documents answer nothing; their parts are removed by a task.
+
+    The collection `default` is emptied and stays.
+    """
+
+    def write(connection: Connection) -> tuple[str, list[Task]]:
+        collection_id = collections.delete(connection, tenant, name)
+        return remove_documents(connection, tenant, documents.deleted_in(connection, collection_id))
+
+    return await start_removal(services, *await services.write(write))

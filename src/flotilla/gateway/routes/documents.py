@@ -1,0 +1,400 @@
+"""Documents: submit, list, look at, delete."""
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import unquote, urlsplit
+
+from fastapi import APIRouter, Query, Request
+from sqlalchemy import Connection
+
+from flotilla import pipelines
+from flotilla.blobs import chunks_ref, source_ref
+from flotilla.errors import (
+    DependencyUnavailable,
+    EmptyFile,
+    FileTooLarge,
+    InvalidRequest,
+    NotFound,
+    PathNotAllowed,
+    SourceRefused,
+)
+from flotilla.gateway.dependencies import PartDep, Services, ServicesDep, TenantDep
+from flotilla.gateway.uploads import discard, receive_upload, safe_name
+from flotilla.ledger import collections, documents, jobs
+from flotilla.ledger.announce import announce
+from flotilla.ledger.database import new_id
+from flotilla.ledger.documents import NewSource
+from flotilla.logging import get_logger
+from flotilla.models import Chunk
+from flotilla.schemas import (
+    DEFAULT_COLLECTION,
+    Document,
+    DocumentAccepted,
+    DocumentChunk,
+    DocumentsAccepted,
+    DocumentState,
+    DocumentStatus,
+    Listing,
+    PipelineRequest,
+    Task,
+    TaskAccepted,
+)
+
+logger = get_logger(__name__)
+
+router = APIRouter(tags=["documents"])
+
+UPLOAD_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["files"],
+                    "properties": {
+                        "files": {
+                            "type": "array",
+                            "items": {"type": "string", "format": "binary"},
+                            "description": "PDF, DOCX, HTML, Markdown or TXT.",
+                        },
+                        "collection": {"type": "string", "default": "default"},
+                        "metadata": {
+                            "type": "string",
+                            "description": "A JSON object, kept with each of the documents.",
+                            "example": '{"year": 2026}',
+                        },
+                        "password": {"type": "string", "description": "Opens encrypted PDFs."},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+@router.post(
+    "/documents",
+    status_code=202,
+    response_model=DocumentsAccepted,
+    openapi_extra=UPLOAD_BODY,
+    summary="Submit one or many files",
+)
+async def upload_documents(
+    request: Request, services: ServicesDep, tenant: TenantDep
+) -> DocumentsAccepted:
+    """Stream files into the store and enqueue their ingestion.
+
+    The reply comes when the bytes are safe; each document's progress is at its task id.
+    """
+    upload = await receive_upload(request, services.blobs, tenant, services.settings.gateway)
+    password = upload.fields.get("password")
+    try:
+        metadata = upload.metadata()
+        sources = [
+            NewSource(
+                version_id=file.version_id,
+                source=file.name,
+                name=file.name,
+                metadata=metadata,
+                first_stage=pipelines.CONVERT,
+                blob=file.ref,
+                sha256=file.sha256,
+                size=file.size,
+                content_type=file.content_type,
+                password=password,
+            )
+            for file in upload.files
+        ]
+        collection = upload.fields.get("collection") or DEFAULT_COLLECTION
+        accepted = await services.write(documents.submit, tenant, collection, sources)
+    except BaseException:
+        await services.in_thread(discard, services.blobs, upload)
+        raise
+    for file, entry in zip(upload.files, accepted, strict=True):
+        if entry.duplicate_of is not None:
+            await services.in_thread(services.blobs.delete, file.ref.rpartition("/")[0])
+    await _send(services, [entry for entry in accepted if entry.duplicate_of is None])
+    return DocumentsAccepted(documents=accepted)
+
+
+@router.post("/rag/pipeline", status_code=202, summary="Submit a URL, a text or a server's file")
+async def submit_source(
+    body: PipelineRequest, services: ServicesDep, tenant: TenantDep
+) -> DocumentAccepted:
+    """Ingest what is not uploaded: exactly one of `url`, `text` and `path`."""
+    given = [name for name in ("url", "text", "path") if getattr(body, name) is not None]
+    if len(given) != 1:
+        raise InvalidRequest(
+            "Send exactly one of url, text and path.", field=given[1] if given else "url"
+        )
+    if body.url is not None:
+        source = _url_source(body)
+    elif body.text is not None:
+        source = await services.in_thread(_text_source, services, tenant, body)
+    else:
+        source = await services.in_thread(_path_source, services, tenant, body)
+    try:
+        [accepted] = await services.write(documents.submit, tenant, body.collection, [source])
+    except BaseException:
+        if source.blob is not None:
+            await services.in_thread(services.blobs.delete, source.blob.rpartition("/")[0])
+        raise
+    if accepted.duplicate_of is None:
+        await _send(services, [accepted], pipelines.FETCH if body.url else pipelines.CONVERT)
+    elif source.blob is not None:
+        await services.in_thread(services.blobs.delete, source.blob.rpartition("/")[0])
+    return accepted
+
+
+def _url_source(body: PipelineRequest) -> NewSource:
+    url = body.url or ""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SourceRefused(
+            "Only http and https addresses can be fetched: send a whole address such as "
+            "https://example.com/terms.html.",
+            field="url",
+        )
+    last = unquote(parts.path.rstrip("/").rpartition("/")[2])
+    name = safe_name(body.name or last or parts.hostname)
+    return NewSource(
+        version_id=new_id(),
+        source=url,
+        name=name,
+        metadata=body.metadata,
+        first_stage=pipelines.FETCH,
+        source_url=url,
+        password=body.password,
+    )
+
+
+def _text_source(services: Services, tenant: str, body: PipelineRequest) -> NewSource:
+    data = (body.text or "").encode(errors="replace")
+    if not data.strip():
+        raise EmptyFile("The text is empty: send what is to be ingested.", field="text")
+    digest = hashlib.sha256(data).hexdigest()
+    name = safe_name(body.name or f"text-{digest[:8]}.txt")
+    version_id = new_id()
+    ref = source_ref(tenant, version_id)
+    services.blobs.put(ref, data)
+    return NewSource(
+        version_id=version_id,
+        source=name,
+        name=name,
+        metadata=body.metadata,
+        first_stage=pipelines.CONVERT,
+        blob=ref,
+        sha256=digest,
+        size=len(data),
+        content_type="text/plain",
+    )
+
+
+def _path_source(services: Services, tenant: str, body: PipelineRequest) -> NewSource:
+    root = services.settings.document.ingest_root
+    if root is None:
+        raise PathNotAllowed(
+            "No folder is open to ingestion by path: set FLOTILLA_DOCUMENT_INGEST_ROOT, or upload "
+            "the file.",
+            field="path",
+        )
+    root = root.expanduser().resolve()
+    path = (root / (body.path or "")).resolve()
+    if not path.is_relative_to(root):
+        raise PathNotAllowed(
+            "The path leads outside the folder that is open to ingestion: send one below it.",
+            field="path",
+        )
+    if not path.is_file():
+        raise NotFound(f"There is no file {body.path!r} in the ingestion folder.", field="path")
+    limit = services.settings.gateway.max_upload_bytes
+    if path.stat().st_size > limit:
+        raise FileTooLarge(
+            f"{body.path} is larger than the {limit:,} bytes that are allowed.", field="path"
+        )
+    version_id = new_id()
+    ref = source_ref(tenant, version_id)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
+        with services.blobs.writer(ref) as sink:
+            shutil.copyfileobj(file, sink, 1024 * 1024)
+    return NewSource(
+        version_id=version_id,
+        source=str(path.relative_to(root)),
+        name=safe_name(body.name or Path(path).name),
+        metadata=body.metadata,
+        first_stage=pipelines.CONVERT,
+        blob=ref,
+        sha256=digest,
+        size=path.stat().st_size,
+        password=body.password,
+    )
+
+
+async def _send(
+    services: Services, accepted: list[DocumentAccepted], stage: str = pipelines.CONVERT
+) -> None:
+    """Send the first messages. What cannot be sent now is sent by `upkeep.reap`: it is written."""
+
+    def send() -> None:
+        sent = []
+        for entry in accepted:
+            try:
+                pipelines.ingest(entry.task_id, stage)
+            except Exception as error:  # noqa: BLE001 - the ledger has the job; nothing is lost
+                logger.warning("ingest.not_sent", task_id=entry.task_id, error=str(error))
+                break
+            sent.append(entry.task_id)
+        if sent:
+            with services.database.writing() as connection:
+                jobs.mark_sent(connection, sent)
+
+    await services.in_thread(send)
+
+
+@router.get("/documents", summary="List documents, newest first")
+async def list_documents(
+    services: ServicesDep,
+    tenant: TenantDep,
+    part: PartDep,
+    collection: Annotated[str | None, Query(description="Of this collection alone.")] = None,
+    status: Annotated[DocumentStatus | None, Query(description="In this state alone.")] = None,
+) -> Listing[Document]:
+    def read(connection: Connection) -> list[Document]:
+        collection_id = (
+            collections.resolve(connection, tenant, [collection])[collection]
+            if collection is not None
+            else None
+        )
+        return documents.listing(
+            connection,
+            tenant,
+            collection_id=collection_id,
+            status=status,
+            before=part.after,
+            limit=part.limit,
+        )
+
+    items = await services.read(read)
+    return Listing(items=items, next_cursor=part.cursor(items, lambda item: item.document_id))
+
+
+@router.get("/documents/{document_id}", summary="Look at a document")
+async def get_document(document_id: str, services: ServicesDep, tenant: TenantDep) -> Document:
+    return await services.read(documents.view, tenant, document_id)
+
+
+@router.get("/documents/{document_id}/status", summary="Poll a document's state")
+async def get_document_status(
+    document_id: str, services: ServicesDep, tenant: TenantDep
+) -> DocumentState:
+    def read(connection: Connection) -> DocumentState:
+        document = documents.view(connection, tenant, document_id)
+        task: Task | None = None
+        if document.task_id is not None:
+            task = jobs.view(connection, tenant, document.task_id)
+        return DocumentState(document_id=document_id, status=document.status, task=task)
+
+    return await services.read(read)
+
+
+@router.get("/documents/{document_id}/chunks", summary="Read a document's chunks")
+async def list_chunks(
+    document_id: str, services: ServicesDep, tenant: TenantDep, part: PartDep
+) -> Listing[DocumentChunk]:
+    """The live version's chunks in reading order; none while no version is live."""
+
+    def read() -> list[DocumentChunk]:
+        with services.database.reading() as connection:
+            version_id = documents.live_version(connection, tenant, document_id)
+        if version_id is None:
+            return []
+        first = _position(part.after) if part.after is not None else 0
+        found: list[DocumentChunk] = []
+        batch = 0
+        seen = 0
+        while len(found) < part.limit:
+            ref = chunks_ref(tenant, version_id, batch)
+            if not services.blobs.exists(ref):
+                break
+            for chunk in services.blobs.values(ref, Chunk):
+                if seen >= first and len(found) < part.limit:
+                    found.append(_chunk(chunk))
+                seen += 1
+            batch += 1
+        return found
+
+    items = await services.in_thread(read)
+    return Listing(items=items, next_cursor=part.cursor(items, lambda item: str(item.position + 1)))
+
+
+def _position(cursor: str) -> int:
+    if not cursor.isascii() or not cursor.isdigit():
+        raise InvalidRequest("The cursor is not one that this list has given.", field="cursor")
+    return int(cursor)
+
+
+def _chunk(chunk: Chunk) -> DocumentChunk:
+    values = chunk.model_dump(exclude={"id", "document_id", "version_id"})
+    return DocumentChunk(chunk_id=chunk.id, **values)
+
+
+@router.delete("/documents/{document_id}", status_code=202, summary="Delete a document")
+async def delete_document(
+    document_id: str, services: ServicesDep, tenant: TenantDep
+) -> TaskAccepted:
+    """From the reply on the document answers nothing; its parts are removed by a task."""
+
+    def write(connection: Connection) -> tuple[str, list[Task]]:
+        documents.mark_deleted(connection, tenant, document_id)
+        return remove_documents(connection, tenant, [document_id])
+
+    return await start_removal(services, *await services.write(write))
+
+
+def remove_documents(
+    connection: Connection, tenant: str, document_ids: list[str]
+) -> tuple[str, list[Task]]:
+    """Write the job that removes deleted documents' parts, and cancel their ingestions.
+
+    Returns the job's id and the cancelled jobs.
+    """
+    cancelled = [
+        task
+        for document_id in document_ids
+        for job_id in jobs.open_of_document(connection, document_id)
+        if (task := jobs.cancel(connection, job_id)) is not None
+    ]
+    job = jobs.NewJob(
+        tenant_id=tenant,
+        kind="delete",
+        queue="vectorstore",
+        stage=pipelines.REMOVE,
+        payload={"document_ids": document_ids},
+    )
+    jobs.add(connection, [job])
+    return job.id, cancelled
+
+
+async def start_removal(services: Services, job_id: str, cancelled: list[Task]) -> TaskAccepted:
+    """Tell the cancelled jobs' waiters, and send the removal on its way."""
+
+    def send() -> None:
+        for task in cancelled:
+            announce(task)
+        try:
+            pipelines.remove(job_id)
+        except Exception as error:
+            raise DependencyUnavailable(
+                "The deletion is written and will be carried out; the broker does not answer now.",
+                task_id=job_id,
+            ) from error
+        with services.database.writing() as connection:
+            jobs.mark_sent(connection, [job_id])
+
+    await services.in_thread(send)
+    return TaskAccepted(task_id=job_id)

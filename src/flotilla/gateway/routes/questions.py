@@ -1,0 +1,128 @@
+"""Questions: answered now, answered later, or searched for alone."""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from flotilla import pipelines
+from flotilla.errors import AnswerTimeout, QuestionEmpty, QuestionTooLong
+from flotilla.filters import parse_filter
+from flotilla.gateway.dependencies import Services, ServicesDep, TenantDep
+from flotilla.gateway.problems import from_task
+from flotilla.ledger import collections, jobs
+from flotilla.ledger.jobs import NewJob
+from flotilla.schemas import (
+    DEFAULT_COLLECTION,
+    AnswerResponse,
+    QuestionRequest,
+    SearchResponse,
+    Task,
+    TaskAccepted,
+)
+
+router = APIRouter(prefix="/rag", tags=["questions"])
+
+Timeout = Annotated[
+    float | None,
+    Query(gt=0, le=600, description="Seconds to wait, at most the gateway's own limit."),
+]
+
+
+@router.post("/query", status_code=202, summary="Ask, and poll the answer")
+async def ask(body: QuestionRequest, services: ServicesDep, tenant: TenantDep) -> TaskAccepted:
+    """The answer is the `result` of the task."""
+    job = await _job(body, services, tenant, "query", pipelines.ANSWER)
+    await services.submissions.submit(job, pipelines.answer)
+    return TaskAccepted(task_id=job.id)
+
+
+@router.post("/query/sync", response_model=AnswerResponse, summary="Ask, and wait for the answer")
+async def ask_and_wait(
+    body: QuestionRequest, services: ServicesDep, tenant: TenantDep, timeout: Timeout = None
+) -> Response:
+    """The answer with its citations; 504 with the task id when it takes too long."""
+    job = await _job(body, services, tenant, "query", pipelines.ANSWER)
+    return await _answered(services, tenant, job, pipelines.answer, timeout)
+
+
+@router.post("/search", response_model=SearchResponse, summary="Search, without an answer")
+async def search(
+    body: QuestionRequest, services: ServicesDep, tenant: TenantDep, timeout: Timeout = None
+) -> Response:
+    """The passages that retrieval finds, best first."""
+    job = await _job(body, services, tenant, "search", pipelines.SEARCH)
+    return await _answered(services, tenant, job, pipelines.search, timeout)
+
+
+async def _job(
+    body: QuestionRequest, services: Services, tenant: str, kind: str, stage: str
+) -> NewJob:
+    limit = services.settings.gateway.max_question_chars
+    question = body.question.replace("\x00", " ").strip()
+    if not question:
+        raise QuestionEmpty(
+            "The question is empty: send the text to be answered.", field="question"
+        )
+    if len(question) > limit:
+        raise QuestionTooLong(
+            f"The question has {len(question):,} characters: shorten it to {limit:,}.",
+            field="question",
+        )
+    parse_filter(body.filter)
+    names = body.collections or [body.collection or DEFAULT_COLLECTION]
+    ids = await services.read(collections.resolve, tenant, names)
+    return NewJob(
+        tenant_id=tenant,
+        kind=kind,
+        queue="rag",
+        stage=stage,
+        payload={
+            "question": question,
+            "collection_ids": list(ids.values()),
+            "top_k": body.top_k or services.settings.rag.top_k,
+            "filter": body.filter,
+        },
+        collection=names[0] if len(names) == 1 else None,
+    )
+
+
+async def _answered(
+    services: Services,
+    tenant: str,
+    job: NewJob,
+    send: Callable[[str], None],
+    timeout: float | None,
+) -> Response:
+    """Submit a job and await its result, which is sent on as it is.
+
+    Raises:
+        AnswerTimeout: with the id of the task, which goes on.
+    """
+    limit = services.settings.gateway.sync_timeout
+    async with services.replies.expect(job.id) as reply:
+        await services.submissions.submit(job, send)
+        ended = await reply.wait(
+            min(timeout or limit, limit), partial(services.read, jobs.view, tenant, job.id)
+        )
+    if ended is None:
+        raise AnswerTimeout(
+            f"The answer was not ready in time: its task goes on, poll it at /tasks/{job.id}.",
+            task_id=job.id,
+        )
+    return Response(_body(ended), media_type="application/json")
+
+
+def _body(ended: Task) -> bytes:
+    if ended.error is not None:
+        raise from_task(ended.error, ended.task_id)
+    if ended.result is None:  # cancelled
+        raise AnswerTimeout("The task was cancelled.", task_id=ended.task_id)
+    result: dict[str, Any] = ended.result
+    return _encode(result | {"task_id": ended.task_id})
+
+
+def _encode(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

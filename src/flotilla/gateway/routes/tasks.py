@@ -1,0 +1,96 @@
+"""Tasks: poll, list, and the fleets that carry them out."""
+
+import json
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from redis.exceptions import RedisError
+
+from flotilla.broker import WORKER_KEY
+from flotilla.errors import DependencyUnavailable, TaskNotFound
+from flotilla.gateway.dependencies import PartDep, Services, ServicesDep, TenantDep
+from flotilla.ledger import jobs
+from flotilla.schemas import FleetsInfo, Listing, Queue, Task, TaskStatus, Worker
+from flotilla.settings import FLEETS
+
+router = APIRouter(prefix="/tasks", tags=["tasks"])
+
+
+@router.get("/info", summary="Look at the queues, the tasks and the workers")
+async def get_fleets(services: ServicesDep) -> FleetsInfo:
+    try:
+        return await read_fleets(services)
+    except (RedisError, OSError) as error:
+        raise DependencyUnavailable("Redis does not answer: try again.") from error
+
+
+async def read_fleets(services: Services) -> FleetsInfo:
+    """The fleets as Redis shows them. Raises RedisError."""
+    async with services.redis.pipeline(transaction=False) as pipe:
+        for fleet in FLEETS:
+            pipe.llen(fleet)
+            pipe.zcard(f"unacked_index:{fleet}")
+        counts: list[int] = await pipe.execute()
+    keys = [key async for key in services.redis.scan_iter(match=f"{WORKER_KEY}*", count=1000)]
+    shown: list[dict[str, Any]] = [
+        json.loads(text) for text in (await services.redis.mget(keys) if keys else []) if text
+    ]
+    tasks: dict[str, set[str]] = {fleet: set() for fleet in FLEETS}
+    for worker in shown:
+        tasks[worker["fleet"]].update(worker["tasks"])
+    return FleetsInfo(
+        queues=[
+            Queue(name=fleet, depth=counts[2 * at], unacknowledged=counts[2 * at + 1])
+            for at, fleet in enumerate(FLEETS)
+        ],
+        tasks={fleet: sorted(names) for fleet, names in tasks.items()},
+        workers=[
+            Worker(
+                name=worker["name"],
+                fleet=worker["fleet"],
+                pid=worker["pid"],
+                concurrency=worker["concurrency"],
+                seen_at=datetime.fromtimestamp(worker["seen_at"], UTC),
+            )
+            for worker in sorted(shown, key=lambda worker: (worker["fleet"], worker["name"]))
+        ],
+    )
+
+
+@router.get("", summary="List tasks, newest first")
+async def list_tasks(
+    services: ServicesDep,
+    tenant: TenantDep,
+    part: PartDep,
+    status: Annotated[TaskStatus | None, Query(description="In this state alone.")] = None,
+    kind: Annotated[str | None, Query(max_length=32, description="Of this kind alone.")] = None,
+) -> Listing[Task]:
+    items = await services.read(
+        jobs.listing, tenant, status=status, kind=kind, before=part.after, limit=part.limit
+    )
+    return Listing(items=items, next_cursor=part.cursor(items, lambda item: item.task_id))
+
+
+@router.get("/{task_id}", summary="Poll a task")
+@router.get("/status/{task_id}", summary="Poll a task, by its older address")
+async def get_task(
+    task_id: str,
+    services: ServicesDep,
+    tenant: TenantDep,
+    wait: Annotated[float, Query(ge=0, le=600, description="Seconds to wait for its end.")] = 0.0,
+) -> Task:
+    """The task's state; with `wait`, as soon as it has ended or the time is over."""
+    look = partial(services.read, jobs.view, tenant, task_id)
+    task = await look()
+    if task is None:
+        raise TaskNotFound(f"There is no task {task_id[:80]!r}: GET /tasks lists what there is.")
+    if wait > 0 and not task.status.final:
+        async with services.replies.expect(task_id) as reply:
+            task = await look()
+            if task is not None and not task.status.final:
+                limit = min(wait, services.settings.gateway.max_wait)
+                task = await reply.wait(limit, look) or await look()
+    assert task is not None  # noqa: S101 - a task that was there does not vanish within a request
+    return task

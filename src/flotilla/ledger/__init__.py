@@ -1,0 +1,1 @@
+"""The ledger: tenants, collections, documents, versions and jobs in SQL. It decides."""

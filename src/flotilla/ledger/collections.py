@@ -1,0 +1,133 @@
+"""Collections: named sets of a tenant's documents."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from flotilla.errors import CollectionExists, CollectionNotFound
+from flotilla.ledger.database import new_id, now
+from flotilla.ledger.tables import CollectionRow, DocumentRow, VersionRow
+from flotilla.schemas import DEFAULT_COLLECTION, Collection
+
+DEFAULT_TENANT = "00000000-0000-7000-8000-000000000000"
+
+collections = CollectionRow.__table__.c
+documents = DocumentRow.__table__.c
+versions = VersionRow.__table__.c
+
+
+def resolve(connection: Connection, tenant_id: str, names: Sequence[str]) -> dict[str, str]:
+    """Ids by name, in the order given.
+
+    Raises:
+        CollectionNotFound: naming the first that does not exist.
+    """
+    rows = connection.execute(
+        select(collections.name, collections.id).where(
+            collections.tenant_id == tenant_id,
+            collections.name.in_(names),
+            collections.deleted_at.is_(None),
+        )
+    )
+    found = {row.name: row.id for row in rows}
+    for name in names:
+        if name not in found:
+            raise CollectionNotFound(
+                f"There is no collection named {name!r}: create it with POST /collections, or "
+                f"leave the field out to use {DEFAULT_COLLECTION!r}.",
+                field="collection",
+            )
+    return {name: found[name] for name in names}
+
+
+def create(
+    connection: Connection, tenant_id: str, name: str, description: str | None
+) -> Collection:
+    """Raises CollectionExists when the tenant has one of this name."""
+    created_at = now()
+    try:
+        connection.execute(
+            insert(CollectionRow).values(
+                id=new_id(),
+                tenant_id=tenant_id,
+                name=name,
+                description=description,
+                created_at=created_at,
+            )
+        )
+    except IntegrityError:
+        raise CollectionExists(
+            f"A collection named {name!r} exists already: choose another name.", field="name"
+        ) from None
+    return Collection(
+        name=name, description=description, documents=0, chunks=0, created_at=created_at
+    )
+
+
+def _counted(tenant_id: str) -> Select[Any]:
+    of_collection = (documents.collection_id == collections.id) & documents.deleted_at.is_(None)
+    return (
+        select(
+            collections.id,
+            collections.name,
+            collections.description,
+            collections.created_at,
+            func.count(documents.id).label("documents"),
+            func.coalesce(func.sum(versions.chunks), 0).label("chunks"),
+        )
+        .select_from(CollectionRow)
+        .outerjoin(DocumentRow, of_collection)
+        .outerjoin(VersionRow, versions.id == documents.live_version_id)
+        .where(collections.tenant_id == tenant_id, collections.deleted_at.is_(None))
+        .group_by(collections.id)
+    )
+
+
+def _collection(row: Row[Any]) -> Collection:
+    return Collection(
+        name=row.name,
+        description=row.description,
+        documents=row.documents,
+        chunks=row.chunks,
+        created_at=row.created_at,
+    )
+
+
+def view(connection: Connection, tenant_id: str, name: str) -> Collection:
+    """Raises CollectionNotFound."""
+    resolve(connection, tenant_id, [name])
+    row = connection.execute(_counted(tenant_id).where(collections.name == name)).one()
+    return _collection(row)
+
+
+def listing(
+    connection: Connection, tenant_id: str, *, after: str | None, limit: int
+) -> list[Collection]:
+    """The tenant's collections by name; `after` is the last name of the part before."""
+    query = _counted(tenant_id).order_by(collections.name).limit(limit)
+    if after is not None:
+        query = query.where(collections.name > after)
+    return [_collection(row) for row in connection.execute(query)]
+
+
+def delete(connection: Connection, tenant_id: str, name: str) -> str:
+    """Mark a collection and its documents deleted, from this moment on; returns its id.
+
+    The default collection is emptied and stays.
+    """
+    collection_id = resolve(connection, tenant_id, [name])[name]
+    deleted_at = now()
+    connection.execute(
+        update(DocumentRow)
+        .where(documents.collection_id == collection_id, documents.deleted_at.is_(None))
+        .values(deleted_at=deleted_at, updated_at=deleted_at)
+    )
+    if name != DEFAULT_COLLECTION:
+        connection.execute(
+            update(CollectionRow)
+            .where(collections.id == collection_id)
+            .values(deleted_at=deleted_at)
+        )
+    return collection_id

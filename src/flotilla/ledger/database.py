@@ -1,0 +1,171 @@
+"""The ledger's database: connections, transactions and migrations."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import uuid_utils
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
+
+from flotilla.errors import ConfigurationError, DependencyUnavailable
+from flotilla.settings import Settings, get_settings
+
+SQLITE_BUSY_SECONDS = 15
+MIGRATION_LOCK = 0x0F107111A  # the number of PostgreSQL's advisory lock, any constant
+
+
+def new_id() -> str:
+    """A UUID7: ordered by time, so that the newest has the greatest id."""
+    return str(uuid_utils.uuid7())
+
+
+def now() -> datetime:
+    """This moment in UTC."""
+    return datetime.now(UTC)
+
+
+class Database:
+    """Connections to the ledger; safe to share between threads, not between processes.
+
+    Raises:
+        DependencyUnavailable: from its transactions, when the database is out of reach.
+    """
+
+    def __init__(self, url: str, pool_size: int = 20) -> None:
+        self.sqlite = url.startswith("sqlite")
+        if self.sqlite:
+            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        arguments: dict[str, Any] = (
+            {"check_same_thread": False, "timeout": SQLITE_BUSY_SECONDS}
+            if self.sqlite
+            else {"connect_timeout": 5}
+        )
+        try:
+            self.engine: Engine = create_engine(
+                url,
+                pool_size=pool_size,
+                max_overflow=pool_size,
+                pool_pre_ping=not self.sqlite,
+                connect_args=arguments,
+            )
+        except Exception as error:
+            raise ConfigurationError(f"DATABASE_URL: not a database's address ({error})") from error
+        if self.sqlite:
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads."""
+        with _translated(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that writes, committed at the end unless an exception leaves it."""
+        with (
+            _translated(),
+            self.engine.connect().execution_options(flotilla_write=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    def ping(self) -> None:
+        """Raises DependencyUnavailable when the database does not answer."""
+        with self.reading() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        from sqlalchemy.exc import InterfaceError, OperationalError
+
+        if isinstance(error, OperationalError | InterfaceError):
+            if "no such table" in str(error.orig):
+                raise DependencyUnavailable(
+                    "The ledger has no tables yet: run `flotilla db upgrade`."
+                ) from error
+            raise DependencyUnavailable(
+                "The ledger's database does not answer: check DATABASE_URL and the server."
+            ) from error
+        raise
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # SQLAlchemy's begin event issues BEGIN itself; the driver must not do it as well.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # In WAL mode NORMAL survives the death of any process; only a power cut may lose the tail.
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A reader that turns writer in mid-transaction fails at once when another has written
+    # meanwhile, whatever the busy timeout: writers say so at the beginning.
+    write = connection.get_execution_options().get("flotilla_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+_lock = threading.Lock()
+
+
+@lru_cache(maxsize=2)
+def _database(_pid: int, url: str) -> Database:
+    return Database(url)
+
+
+def get_database() -> Database:
+    """The process's database. A forked child gets its own: connections do not survive a fork."""
+    with _lock:
+        return _database(os.getpid(), get_settings().ledger_url)
+
+
+def upgrade(settings: Settings, revision: str = "head") -> None:
+    """Bring the ledger's tables to the newest form; several callers at once wait in line."""
+    from alembic import command
+
+    database = Database(settings.ledger_url)
+    try:
+        with database.writing() as connection:
+            if not database.sqlite:
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+            config = _alembic_config(connection)
+            command.upgrade(config, revision)
+    finally:
+        database.close()
+
+
+def is_current(database: Database) -> bool:
+    """Whether the ledger's tables have the newest form."""
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    with database.reading() as connection:
+        script = ScriptDirectory.from_config(_alembic_config(connection))
+        return set(MigrationContext.configure(connection).get_current_heads()) == set(
+            script.get_heads()
+        )
+
+
+def _alembic_config(connection: Connection) -> Any:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config

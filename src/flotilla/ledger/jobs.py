@@ -1,0 +1,323 @@
+"""Jobs: written before their message is sent, changed by guarded statements alone.
+
+Each change of state is one UPDATE that names the states it may start from, so that of two workers
+one wins and the other learns that it has lost.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, case, delete, func, insert, select, update
+
+from flotilla.ledger.database import new_id, now
+from flotilla.ledger.tables import JobRow
+from flotilla.schemas import Progress, Task, TaskError, TaskStatus
+
+OPEN = (TaskStatus.PENDING.value, TaskStatus.PROCESSING.value)
+
+jobs = JobRow.__table__.c
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A unit of work that is about to be written."""
+
+    tenant_id: str
+    kind: str
+    queue: str
+    stage: str
+    payload: dict[str, Any]
+    id: str = field(default_factory=new_id)
+    parent_id: str | None = None
+    document_id: str | None = None
+    version_id: str | None = None
+    collection_id: str | None = None
+    collection: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a worker needs to know of its job."""
+
+    id: str
+    tenant_id: str
+    kind: str
+    status: TaskStatus
+    stage: str
+    payload: dict[str, Any]
+    document_id: str | None
+    version_id: str | None
+    collection_id: str | None
+    collection: str | None
+    parent_id: str | None
+    started_at: datetime | None
+
+
+_JOB = (
+    jobs.id,
+    jobs.tenant_id,
+    jobs.kind,
+    jobs.status,
+    jobs.stage,
+    jobs.payload,
+    jobs.document_id,
+    jobs.version_id,
+    jobs.collection_id,
+    jobs.collection,
+    jobs.parent_id,
+    jobs.started_at,
+)
+
+
+def _job(row: Row[Any]) -> Job:
+    values = dict(row._mapping)
+    values["status"] = TaskStatus(values["status"])
+    return Job(**values)
+
+
+def add(connection: Connection, new: Sequence[NewJob]) -> None:
+    """Write jobs as pending, all or none."""
+    if not new:
+        return
+    created_at = now()
+    connection.execute(
+        insert(JobRow),
+        [
+            {
+                "id": job.id,
+                "tenant_id": job.tenant_id,
+                "parent_id": job.parent_id,
+                "kind": job.kind,
+                "status": TaskStatus.PENDING.value,
+                "queue": job.queue,
+                "stage": job.stage,
+                "attempt": 1,
+                "fence": 0,
+                "payload": job.payload,
+                "document_id": job.document_id,
+                "version_id": job.version_id,
+                "collection_id": job.collection_id,
+                "collection": job.collection,
+                "created_at": created_at,
+            }
+            for job in new
+        ],
+    )
+
+
+def mark_sent(connection: Connection, job_ids: Sequence[str]) -> None:
+    """Note that the jobs' first messages are in the broker."""
+    connection.execute(update(JobRow).where(jobs.id.in_(job_ids)).values(sent_at=now()))
+
+
+def get(connection: Connection, job_id: str) -> Job | None:
+    row = connection.execute(select(*_JOB).where(jobs.id == job_id)).one_or_none()
+    return _job(row) if row is not None else None
+
+
+def claim(
+    connection: Connection, job_id: str, stage: str, queue: str, attempt: int = 1
+) -> Job | None:
+    """Take the job for work at this stage.
+
+    Returns None when the job is over, cancelled or unknown: the worker has nothing to do.
+    """
+    row = connection.execute(
+        update(JobRow)
+        .where(jobs.id == job_id, jobs.status.in_(OPEN), jobs.cancel_requested_at.is_(None))
+        .values(
+            status=TaskStatus.PROCESSING.value,
+            stage=stage,
+            queue=queue,
+            attempt=attempt,
+            started_at=func.coalesce(jobs.started_at, now()),
+        )
+        .returning(*_JOB)
+    ).one_or_none()
+    return _job(row) if row is not None else None
+
+
+def progress(connection: Connection, job_id: str, done: int, total: int | None, unit: str) -> None:
+    """Set the job's progress; within one unit it never goes back."""
+    same_unit_further = (jobs.progress_unit == unit) & (jobs.progress_done > done)
+    connection.execute(
+        update(JobRow)
+        .where(jobs.id == job_id, jobs.status.in_(OPEN))
+        .values(
+            progress_done=case((same_unit_further, jobs.progress_done), else_=done),
+            progress_total=total,
+            progress_unit=unit,
+        )
+    )
+
+
+def set_attempt(connection: Connection, job_id: str, attempt: int) -> None:
+    """Show which attempt at its stage the job is at."""
+    connection.execute(update(JobRow).where(jobs.id == job_id).values(attempt=attempt))
+
+
+def complete(connection: Connection, job_id: str, result: Any) -> Task | None:
+    """End the job well. None when it was over already."""
+    return _end(connection, job_id, status=TaskStatus.COMPLETED.value, result=result)
+
+
+def fail(connection: Connection, job_id: str, error: TaskError) -> Task | None:
+    """End the job with its error. None when it was over already."""
+    return _end(
+        connection,
+        job_id,
+        status=TaskStatus.FAILED.value,
+        error_stage=error.stage,
+        error_code=error.code,
+        error_message=error.message,
+        error_retryable=error.retryable,
+    )
+
+
+def cancel(connection: Connection, job_id: str) -> Task | None:
+    """End the job as cancelled. None when it was over already."""
+    return _end(connection, job_id, status=TaskStatus.CANCELLED.value, cancel_requested_at=now())
+
+
+def _end(connection: Connection, job_id: str, **values: Any) -> Task | None:
+    row = connection.execute(
+        update(JobRow)
+        .where(jobs.id == job_id, jobs.status.in_(OPEN))
+        .values(finished_at=now(), lease_owner=None, lease_until=None, **values)
+        .returning(*JobRow.__table__.c)
+    ).one_or_none()
+    return _task(row, None) if row is not None else None
+
+
+def forget_password(connection: Connection, job_id: str) -> None:
+    """Remove a source's password from the ledger, once nothing needs it any more."""
+    payload = connection.scalar(select(jobs.payload).where(jobs.id == job_id))
+    if payload and "password" in payload:
+        kept = {key: value for key, value in payload.items() if key != "password"}
+        connection.execute(update(JobRow).where(jobs.id == job_id).values(payload=kept))
+
+
+def open_of_document(connection: Connection, document_id: str) -> list[str]:
+    """Ids of the document's ingestions that are not over."""
+    return list(
+        connection.scalars(
+            select(jobs.id).where(
+                jobs.document_id == document_id, jobs.kind == "ingest", jobs.finished_at.is_(None)
+            )
+        )
+    )
+
+
+def unsent(connection: Connection, older_than: timedelta, limit: int = 500) -> list[Job]:
+    """Jobs that were written, but whose message was never sent: their gateway died between."""
+    rows = connection.execute(
+        select(*_JOB)
+        .where(
+            jobs.status == TaskStatus.PENDING.value,
+            jobs.finished_at.is_(None),
+            jobs.sent_at.is_(None),
+            jobs.created_at < now() - older_than,
+        )
+        .order_by(jobs.id)
+        .limit(limit)
+    )
+    return [_job(row) for row in rows]
+
+
+def purge(connection: Connection, older_than: timedelta, limit: int = 1000) -> int:
+    """Forget ended jobs that nothing refers to any more; returns how many."""
+    old = (
+        select(jobs.id)
+        .where(jobs.finished_at < now() - older_than, jobs.document_id.is_(None))
+        .limit(limit)
+    )
+    return connection.execute(delete(JobRow).where(jobs.id.in_(old))).rowcount
+
+
+# --- the API's view ------------------------------------------------------------------------
+
+
+def view(connection: Connection, tenant_id: str, job_id: str) -> Task | None:
+    """The job as the API shows it, or None where the tenant has none of this id."""
+    row = connection.execute(
+        select(*JobRow.__table__.c).where(jobs.id == job_id, jobs.tenant_id == tenant_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    position = queue_position(connection, row) if row.status == TaskStatus.PENDING else None
+    return _task(row, position)
+
+
+def listing(
+    connection: Connection,
+    tenant_id: str,
+    *,
+    status: TaskStatus | None,
+    kind: str | None,
+    before: str | None,
+    limit: int,
+) -> list[Task]:
+    """The tenant's jobs, newest first; `before` is the last id of the part before."""
+    query = select(*JobRow.__table__.c).where(jobs.tenant_id == tenant_id)
+    if status is not None:
+        query = query.where(jobs.status == status.value)
+    if kind is not None:
+        query = query.where(jobs.kind == kind)
+    if before is not None:
+        query = query.where(jobs.id < before)
+    rows = connection.execute(query.order_by(jobs.id.desc()).limit(limit))
+    return [_task(row, None) for row in rows]
+
+
+def queue_position(connection: Connection, row: Row[Any]) -> int:
+    """How many pending jobs of the same queue were written no later than this one."""
+    return int(
+        connection.scalar(
+            select(func.count())
+            .select_from(JobRow)
+            .where(
+                jobs.status == TaskStatus.PENDING.value,
+                jobs.finished_at.is_(None),
+                jobs.queue == row.queue,
+                jobs.id <= row.id,
+            )
+        )
+        or 0
+    )
+
+
+def _task(row: Row[Any], position: int | None) -> Task:
+    progress = (
+        Progress(done=row.progress_done, total=row.progress_total, unit=row.progress_unit)
+        if row.progress_unit is not None
+        else None
+    )
+    error = (
+        TaskError(
+            stage=row.error_stage,
+            code=row.error_code,
+            message=row.error_message,
+            retryable=row.error_retryable,
+        )
+        if row.error_code is not None
+        else None
+    )
+    return Task(
+        task_id=row.id,
+        kind=row.kind,
+        status=TaskStatus(row.status),
+        stage=row.stage,
+        progress=progress,
+        attempt=row.attempt,
+        queue=row.queue,
+        queue_position=position,
+        document_id=row.document_id,
+        collection=row.collection,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        result=row.result,
+        error=error,
+    )

@@ -1,0 +1,1 @@
+"""The one-machine stack: its parts, its model, and the supervisor that runs them."""

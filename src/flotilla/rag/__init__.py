@@ -1,0 +1,1 @@
+"""The rag fleet: from a question to an answer with citations."""

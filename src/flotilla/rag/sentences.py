@@ -1,0 +1,289 @@
+"""Sentences of a passage, at their exact places.
+
+Text from PDFs breaks lines inside sentences, and text from tables has no sentences at all. The
+passage is therefore read line by line into paragraphs, list items, table rows and headings first;
+only paragraphs and items are then cut into sentences.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+LONGEST_LINE = 80
+"""Lines longer than this were not wrapped for a page, so nothing is learnt from their length."""
+
+LONGEST_HEADING = 80
+"""Characters above which a line without a full stop is taken for text and not for a heading."""
+
+LONGEST_QUESTION = 200
+"""Characters of a question that stands alone, as in a list of frequent questions."""
+
+LONGEST_LIST = 800
+"""Characters of a list that are quoted as one; it is cut between items."""
+
+
+class Kind(StrEnum):
+    """What a stretch of text is."""
+
+    SENTENCE = "sentence"
+    ITEM = "item"  # a sentence of a list item
+    LIST = "list"  # the line that announces a list, with its items
+    ROW = "row"  # a table's row below its header
+    HEADING = "heading"
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence, list, table row or heading.
+
+    `text` is verbatim `passage[start:end]`, line breaks included; `whole` is False where the
+    passage begins inside the sentence or ends before it does. `header` is the header line of a
+    row's table, empty where the table has none; `heading` is the nearest heading above.
+    """
+
+    text: str
+    start: int
+    end: int
+    kind: Kind
+    whole: bool = True
+    header: str = ""
+    heading: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The text as it is read in an answer: no line breaks, no bullet, no table bars."""
+        if self.kind is Kind.ROW:
+            return _paired(_cells(self.header), _cells(self.text))
+        if self.kind is Kind.LIST:
+            items = re.split(rf"\n(?={_BULLET.pattern})", self.text)
+            return "\n".join(" ".join(item.split()) for item in items)
+        bullet = _BULLET.match(self.text) if self.kind is Kind.ITEM else None
+        return " ".join(self.text[bullet.end() if bullet else 0 :].replace("**", "").split())
+
+
+@dataclass(slots=True)
+class _Block:
+    start: int
+    end: int
+    kind: Kind
+
+
+_BULLET = re.compile(r"[ \t]*(?:[-*+•◦▪●–·o]|\(?\d{1,3}[.)]|\(?[a-z][.)])[ \t]+")
+_MARKDOWN_HEADING = re.compile(r"[ \t]*#{1,6}[ \t]+\S")
+_RULE = re.compile(r"[\s|:+=_-]*[-=_]{2,}[\s|:+=_-]*")
+_CLOSED = re.compile(r"[.!?…:;。！？][\"'”’»)\]*_]*\s*$")
+_ENDED = re.compile(r"[.!?…。！？][\"'”’»)\]*_]*\s*$")
+_ENDED_INSIDE = re.compile(r"[.!?…]\s+\S")
+_ORDINAL = re.compile(r"(?<![\d.,])\d{1,2}\.\s*$")
+_MONTH = re.compile(
+    r"(?:Jan|Jän|Feb|Mär|Apr|Mai|Jun|Jul|Aug|Sep|Okt|Nov|Dez)[a-zäöü]*\b"  # German dates: "3. Mai"
+)
+_FIGURE = re.compile(
+    r"[(\-+$€£¥]*\d[\d.,:/-]*[)%€$£¥kKmMbB]*|[$€£¥%–—-]|km|kW|kg|mm|cm|EUR|USD|GBP"
+)
+_LABELLED = re.compile(r"[^.!?:]{1,40}:\s+\S")
+
+
+def split(text: str) -> list[Sentence]:
+    """The sentences of a passage in reading order.
+
+    A list is given as a whole, with the line that announces it, and item by item as well, since
+    either may be what answers.
+    """
+    sentences: list[Sentence] = []
+    heading = header = ""
+    previous: _Block | None = None
+    blocks = list(_blocks(text))
+    for index, block in enumerate(blocks):
+        raw = text[block.start : block.end]
+        following = blocks[index + 1] if index + 1 < len(blocks) else None
+        announces = following is not None and following.kind is Kind.ITEM
+        if block.kind is Kind.HEADING:
+            heading = raw.lstrip("#").strip(" \t*")
+            sentences.append(Sentence(raw, block.start, block.end, Kind.HEADING, heading=heading))
+        elif block.kind is Kind.ROW:
+            first = previous is None or previous.kind is not Kind.ROW
+            if first:
+                header = heading if previous and previous.kind is Kind.HEADING else ""
+            if _RULE.fullmatch(raw):
+                pass
+            elif first and _is_header(raw, text, following):
+                header = raw
+            else:
+                sentences.append(
+                    Sentence(raw, block.start, block.end, Kind.ROW, header=header, heading=heading)
+                )
+        else:
+            sentences += _sentences(text, block, heading, last=following is None)
+            announces = announces and raw.endswith(":")
+        if announces and block.kind in (Kind.HEADING, Kind.SENTENCE):
+            start = sentences[-1].start
+            end = _end_of_list(blocks, index + 1, start + LONGEST_LIST)
+            whole = Sentence(text[start:end], start, end, Kind.LIST, heading=heading)
+            if block.kind is Kind.SENTENCE:
+                sentences.pop()
+            sentences.append(whole)
+        previous = block
+    return sentences
+
+
+def _end_of_list(blocks: list[_Block], index: int, limit: int) -> int:
+    """Where the list that begins with block `index` ends, or its last item before `limit`."""
+    while (
+        index + 1 < len(blocks)
+        and blocks[index + 1].kind is Kind.ITEM
+        and blocks[index + 1].end <= limit
+    ):
+        index += 1
+    return blocks[index].end
+
+
+def _lines(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of every line, line breaks and outer blanks left out."""
+    place = 0
+    for line in text.splitlines(keepends=True):
+        start = place + len(line) - len(line.lstrip())
+        yield start, max(start, place + len(line.rstrip()))
+        place += len(line)
+
+
+def _blocks(text: str) -> Iterator[_Block]:
+    """Paragraphs, list items, table rows and headings in reading order."""
+    lines = list(_lines(text))
+    width = min(max((end - start for start, end in lines), default=0), LONGEST_LINE)
+    block: _Block | None = None
+    gap = True  # whether an empty line, or nothing, stands above
+    for start, end in lines:
+        line = text[start:end]
+        if not line:
+            gap = True
+            continue
+        kind = _kind_of(line)
+        joins = not gap and kind is Kind.SENTENCE
+        if block is not None and joins and _is_wrapped(text, block, line, width):
+            block.end = end
+        else:
+            if block is not None:
+                yield _judged(text, block)
+            block = _Block(start, end, kind)
+        gap = False
+    if block is not None:
+        yield _judged(text, block)
+
+
+def _kind_of(line: str) -> Kind:
+    if _MARKDOWN_HEADING.match(line):
+        return Kind.HEADING
+    if "|" in line and (line.startswith("|") or line.count(" | ") >= 1):
+        return Kind.ROW
+    if "\t" in line and not _ENDED.search(line):
+        return Kind.ROW
+    if _BULLET.match(line):
+        return Kind.ITEM
+    words = line.split()
+    figures = sum(1 for word in words if _FIGURE.fullmatch(word))
+    # A table of a PDF keeps its rows but loses its columns.
+    if figures >= 2 and figures >= 0.4 * len(words) and not _ENDED.search(line):
+        return Kind.ROW
+    return Kind.SENTENCE
+
+
+def _is_wrapped(text: str, block: _Block, line: str, width: int) -> bool:
+    """Whether a line goes on with the block above instead of starting anew.
+
+    A line break that comes early for the page's width is meant; any other one is where the
+    width ended.
+    """
+    if block.kind not in (Kind.SENTENCE, Kind.ITEM):
+        return False
+    last = text[block.start : block.end].rsplit("\n", 1)[-1].strip()
+    if line[0].islower():
+        return not _ENDED.search(last)
+    # A question may be the title of what follows; a label begins another entry.
+    if last.endswith("?") or (_LABELLED.match(last) and _LABELLED.match(line)):
+        return False
+    if len(last) >= 0.6 * width:
+        return True
+    return last[-1:] in ",-–(" and not _LABELLED.match(line)
+
+
+def _judged(text: str, block: _Block) -> _Block:
+    """The block, as a heading where it looks like one: a short open line, a line that ends with
+    a colon, or a single question, with text below."""
+    raw = text[block.start : block.end]
+    if block.kind is not Kind.SENTENCE or not text[block.end :].strip():
+        return block
+    line = "\n" not in raw and len(raw) <= LONGEST_HEADING
+    open_line = not _CLOSED.search(raw) and not _LABELLED.match(raw)
+    begins = raw[0].isupper() or raw[0].isdigit() or raw[0] in '*"“'
+    question = raw.rstrip("* ").endswith("?") and not _ENDED_INSIDE.search(raw)
+    if (line and begins and (open_line or raw.endswith(":"))) or (
+        question and len(raw) <= LONGEST_QUESTION
+    ):
+        block.kind = Kind.HEADING
+    return block
+
+
+def _sentences(text: str, block: _Block, heading: str, *, last: bool) -> list[Sentence]:
+    """The sentences of one paragraph or list item."""
+    # Imported here: a gateway that lists answers must not load the splitter.
+    from sentencex import segment  # type: ignore[import-untyped]
+
+    raw = text[block.start : block.end]
+    # Same length, so that offsets hold; a line break would end a sentence.
+    pieces: list[str] = []
+    for piece in segment("en", raw.replace("\r", " ").replace("\n", " ")):
+        ordinal = bool(pieces) and bool(_ORDINAL.search(pieces[-1]))
+        # A bullet's "1." is one with its text.
+        if pieces and (
+            not pieces[-1].strip()
+            or (ordinal and (_MONTH.match(piece) or _ORDINAL.fullmatch(pieces[-1])))
+        ):
+            pieces[-1] += piece
+        else:
+            pieces.append(piece)
+    kind = Kind.ITEM if block.kind is Kind.ITEM else Kind.SENTENCE
+    found: list[Sentence] = []
+    place = block.start
+    for piece in pieces:
+        start = place + len(piece) - len(piece.lstrip())
+        end = place + len(piece.rstrip())
+        place += len(piece)
+        if start >= end:
+            continue
+        at_edge = last and place >= block.start + len(raw)
+        cut = (start == 0 and text[0].islower()) or (
+            at_edge and kind is Kind.SENTENCE and not _CLOSED.search(text[start:end])
+        )
+        found.append(Sentence(text[start:end], start, end, kind, whole=not cut, heading=heading))
+    return found
+
+
+def _is_header(line: str, text: str, following: _Block | None) -> bool:
+    """Whether a table's first line names its columns: a rule follows, or it holds no number while
+    the next line does."""
+    if following is None or following.kind is not Kind.ROW:
+        return False
+    below = text[following.start : following.end]
+    if _RULE.fullmatch(below):
+        return True
+    same_width = len(_cells(line)) == len(_cells(below))
+    return same_width and not re.search(r"\d", line) and bool(re.search(r"\d", below))
+
+
+def _cells(line: str) -> list[str]:
+    inner = line.strip().removeprefix("|").removesuffix("|")
+    separator = "|" if "|" in inner else "\t"
+    return [" ".join(cell.split()) for cell in inner.split(separator)]
+
+
+def _paired(names: list[str], values: list[str]) -> str:
+    """A row as `name: value; name: value`, or its cells alone where the header does not fit."""
+    if len(names) != len(values):
+        return "; ".join(filter(None, values))
+    return "; ".join(
+        f"{name}: {value}" if name else value
+        for name, value in zip(names, values, strict=True)
+        if value
+    )

@@ -1,0 +1,78 @@
+"""Terms of a text and how much each of them tells: the lexical half of choosing a sentence."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from py_rust_stemmers import SnowballStemmer  # type: ignore[import-untyped]
+
+_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?")
+
+# Words that ask or join and name nothing. Of other languages the inverse frequency takes care.
+_FUNCTION_WORDS = """
+a about after all also an and any are as at be been before but by can could did do does
+doing for from get give had has have having he her here him his how i if in into is it its
+just like many may me might mine more most much must my no not of off on one only or our out
+over own please shall she should so some such tell than that the their them then there these
+they this those to under up us was we were what when where whether which while who whom whose
+why will with would you your
+"""
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
+
+
+@lru_cache(maxsize=1)
+def _stemmer() -> "SnowballStemmer":
+    from py_rust_stemmers import SnowballStemmer
+
+    return SnowballStemmer("english")
+
+
+def terms(text: str) -> list[str]:
+    """The stemmed words and the numbers of a text, function words left out, in order."""
+    stem = _stemmer().stem_word
+    found = []
+    for match in _WORD.finditer(text):
+        word = match.group().casefold().replace("’", "'").removesuffix("'s")
+        if word not in FUNCTION_WORDS:
+            found.append(word if word[0].isdigit() else stem(word))
+    return found
+
+
+def weights(texts: Iterable[Iterable[str]]) -> dict[str, float]:
+    """The inverse document frequency of every term, `ln(1 + (N - n + 0.5) / (n + 0.5))`.
+
+    The form is that of BM25 (Robertson and Zaragoza, 2009), which stays above zero. The empty
+    string holds the weight of a term that no text has.
+    """
+    frequency: Counter[str] = Counter()
+    number = 0
+    for words in texts:
+        frequency.update(set(words))
+        number += 1
+    found = {term: math.log(1 + (number - n + 0.5) / (n + 0.5)) for term, n in frequency.items()}
+    found[""] = math.log(1 + (number + 0.5) / 0.5)
+    return found
+
+
+def coverage(
+    question: Iterable[str],
+    text: Iterable[str],
+    weight: Mapping[str, float],
+    context: Iterable[str] = (),
+) -> float:
+    """How much of a question's terms, by weight, a text holds: 0 none, 1 all.
+
+    A term that only the text's `context` holds, its headings, counts half. A question without
+    terms covers nothing.
+    """
+    here, around = set(text), set(context)
+    total = gained = 0.0
+    for term in set(question):
+        worth = weight.get(term, weight[""])
+        total += worth
+        gained += worth if term in here else worth / 2 if term in around else 0.0
+    return gained / total if total else 0.0

@@ -1,0 +1,62 @@
+"""The fleets' smoke tests: the plainest tasks, a chain and a chord, to be read by a newcomer."""
+
+from typing import Any
+
+from flotilla import pipelines
+from flotilla.broker import app, queue_of
+from flotilla.errors import InvalidRequest
+from flotilla.ledger import jobs
+from flotilla.ledger.announce import announce
+from flotilla.ledger.database import get_database
+from flotilla.ledger.stages import as_task_error, fail
+
+
+def _at(job_id: str, stage: str) -> None:
+    with get_database().writing() as connection:
+        jobs.claim(connection, job_id, stage, queue_of(stage))
+
+
+@app.task(name=pipelines.PROCESS)
+def process(data: Any, *, job_id: str) -> dict[str, Any]:
+    """Hand the data back, with its type and, where it has one, its length."""
+    _at(job_id, pipelines.PROCESS)
+    size = len(data) if isinstance(data, str | list | dict) else None
+    return {"processed": data, "type": type(data).__name__, "length": size}
+
+
+@app.task(name=pipelines.ADD)
+def add(x: float, y: float, *, job_id: str) -> float:
+    """x + y."""
+    _at(job_id, pipelines.ADD)
+    return x + y
+
+
+@app.task(name=pipelines.DIVIDE, throws=(InvalidRequest,))
+def divide(dividend: float, divisor: float, *, job_id: str) -> float:
+    """dividend / divisor.
+
+    Raises:
+        InvalidRequest: the divisor is 0; the job then shows what a failed task looks like.
+    """
+    _at(job_id, pipelines.DIVIDE)
+    if divisor == 0:
+        error = InvalidRequest("Nothing can be divided by 0: send another divisor.")
+        fail(get_database(), job_id, as_task_error(pipelines.DIVIDE, error))
+        raise error
+    return dividend / divisor
+
+
+@app.task(name=pipelines.TOTAL)
+def total(values: list[float], *, job_id: str) -> float:
+    """The sum of a group's results."""
+    _at(job_id, pipelines.TOTAL)
+    return sum(values)
+
+
+@app.task(name=pipelines.DELIVER)
+def deliver(result: Any, *, job_id: str) -> None:
+    """Write a canvas's result into the ledger, where the API reads it."""
+    with get_database().writing() as connection:
+        ended = jobs.complete(connection, job_id, result)
+    if ended is not None:
+        announce(ended)

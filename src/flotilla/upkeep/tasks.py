@@ -1,0 +1,132 @@
+"""The tasks of the fleet `default`."""
+
+from datetime import timedelta
+
+from flotilla import pipelines
+from flotilla.blobs import BlobStore, version_prefix
+from flotilla.broker import app
+from flotilla.ledger import documents, jobs
+from flotilla.ledger.announce import announce
+from flotilla.ledger.database import get_database
+from flotilla.ledger.stages import StageRun, WorkerLost, as_task_error, fail, stage
+from flotilla.logging import get_logger
+from flotilla.schemas import TaskStatus
+from flotilla.settings import get_settings
+from flotilla.upkeep import smoke  # noqa: F401 - registers the smoke tests' tasks
+
+logger = get_logger(__name__)
+
+# A message is sent right after its row is written; this much later it was not.
+UNSENT_AFTER = timedelta(seconds=15)
+# A question that nobody has begun to answer by then has nobody waiting for it either.
+QUESTION_EXPIRES = timedelta(minutes=10)
+
+
+@app.task(name=pipelines.FINISH, throws=())
+def finish(job_id: str) -> None:
+    """End an ingestion well: its version is live."""
+    database = get_database()
+    with database.writing() as connection:
+        job = jobs.get(connection, job_id)
+        if job is None or job.version_id is None:
+            return
+        version = documents.version(connection, job.version_id)
+        result = {
+            "document_id": version.document_id,
+            "version": version.number,
+            "pages": version.pages,
+            "chunks": version.chunks,
+            "content_type": version.content_type,
+        }
+        jobs.forget_password(connection, job_id)
+        ended = jobs.complete(connection, job_id, result)
+    if ended is not None:
+        announce(ended)
+
+
+@app.task(name=pipelines.FAIL)
+def fail_job(job_id: str) -> None:
+    """Clean up after a job that failed; end it where the failing worker could not.
+
+    A worker that is killed, at the hard time limit or by a fault in a library, writes nothing.
+    """
+    database = get_database()
+    with database.reading() as connection:
+        job = jobs.get(connection, job_id)
+    if job is None:
+        return
+    if not job.status.final:
+        error = WorkerLost(
+            "The process that worked on this stage was ended, by its time limit or by a crash: "
+            "the worker's log says which."
+        )
+        fail(database, job_id, as_task_error(job.stage, error))
+    with database.writing() as connection:
+        jobs.forget_password(connection, job_id)
+    if job.kind == "ingest" and job.version_id and job.document_id:
+        pipelines.discard(job.tenant_id, job.document_id, job.version_id)
+
+
+@stage(pipelines.GATHER)
+def gather(run: StageRun) -> None:
+    """The end of a fan-out: nothing is left to do but to go on."""
+
+
+@stage(pipelines.PURGE)
+def purge(run: StageRun) -> None:
+    """Remove deleted documents' blobs and rows; their points are gone already."""
+    document_ids = run.job.payload["document_ids"]
+    blobs = BlobStore(get_settings().blobs_url)
+    with run.database.reading() as connection:
+        version_ids = documents.version_ids(connection, document_ids)
+    for version_id in version_ids:
+        blobs.delete(version_prefix(run.job.tenant_id, version_id))
+    with run.database.writing() as connection:
+        documents.purge(connection, document_ids)
+        ended = jobs.complete(
+            connection,
+            run.job.id,
+            {"documents": len(document_ids), "versions": len(version_ids)},
+        )
+    if ended is not None:
+        announce(ended)
+
+
+@app.task(name="upkeep.reap")
+def reap() -> int:
+    """Send what was written and never sent, since its gateway died between the two."""
+    database = get_database()
+    with database.reading() as connection:
+        waiting = jobs.unsent(connection, UNSENT_AFTER)
+    sent = []
+    for job in waiting:
+        if job.kind == "ingest":
+            pipelines.ingest(job.id, job.stage)
+            sent.append(job.id)
+        elif job.kind == "delete":
+            pipelines.remove(job.id)
+            sent.append(job.id)
+    if sent:
+        logger.info("reap.sent_again", jobs=len(sent))
+        with database.writing() as connection:
+            jobs.mark_sent(connection, sent)
+    expire_questions()
+    return len(sent)
+
+
+def expire_questions() -> None:
+    """End questions that were never begun."""
+    database = get_database()
+    with database.reading() as connection:
+        old = jobs.unsent(connection, QUESTION_EXPIRES)
+    for job in old:
+        if job.kind in ("query", "search", "demo") and job.status is TaskStatus.PENDING:
+            error = WorkerLost("Nobody began this task in time: check the fleet, then ask again.")
+            fail(database, job.id, as_task_error(job.stage, error))
+
+
+@app.task(name="upkeep.retain")
+def retain() -> int:
+    """Forget ended jobs that are older than the retention."""
+    with get_database().writing() as connection:
+        return jobs.purge(connection, timedelta(days=get_settings().job.retention_days))
