@@ -67,6 +67,7 @@ def create_app(settings: Settings) -> Celery:
         task_ignore_result=True,
         task_track_started=False,
         task_send_sent_event=False,
+        task_allow_error_cb_on_chord_header=True,
         worker_prefetch_multiplier=1,
         worker_send_task_events=True,
         worker_hijack_root_logger=False,

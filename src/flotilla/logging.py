@@ -4,7 +4,6 @@ import logging
 import sys
 
 import structlog
-from structlog.typing import FilteringBoundLogger
 
 from flotilla.settings import Settings
 
@@ -30,7 +29,12 @@ def configure_logging(settings: Settings) -> None:
     final: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if settings.log_format == "json"
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [
+            # Plain tracebacks: the pretty ones print local variables, and so secrets and content.
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -46,7 +50,7 @@ def configure_logging(settings: Settings) -> None:
         logging.getLogger(noisy).setLevel("WARNING")
 
 
-def get_logger(name: str) -> FilteringBoundLogger:
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """The logger of a module: `logger = get_logger(__name__)`."""
-    logger: FilteringBoundLogger = structlog.stdlib.get_logger(name)
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger

@@ -315,7 +315,7 @@ class QuestionRequest(Request):
     )
 
 
-class AnswerResponse(Answer, Response):  # type: ignore[misc]
+class AnswerResponse(Answer, Response):
     """An answer with its citations."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)

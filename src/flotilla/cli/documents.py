@@ -108,7 +108,7 @@ def show_chunks(
         where = place(chunk.page_start, chunk.page_end, chunk.heading_path)
         line.append(f"  {where}  {chunk.tokens} tokens", style="dim")
         console.print(line)
-        console.print(Padding(Text(chunk.text), (0, 0, 1, 4)))
+        console.print(Padding(Text(chunk.text), (0, 0, 1, 4), expand=False))
 
 
 @app.command("delete")

@@ -112,7 +112,7 @@ def print_answer(answer: "Answer") -> None:
         source.append(f", {where}" if where else "")
         console.print(source)
         quote = " ".join(citation.quote.split())
-        console.print(Padding(Text(f"“{quote}”", style="italic"), (0, 0, 0, 4)))
+        console.print(Padding(Text(f"“{quote}”", style="italic"), (0, 0, 0, 4), expand=False))
     total = sum(answer.timings.values())
     console.print(Text(f"\n{answer.model}, {total:.0f} ms", style="dim"))
 
@@ -134,4 +134,4 @@ def print_passages(passages: "Sequence[Passage]") -> None:
         console.print(line)
         text = " ".join(passage.text.split())
         excerpt = text if len(text) <= EXCERPT else f"{text[:EXCERPT].rsplit(' ', 1)[0]} …"
-        console.print(Padding(Text(excerpt), (0, 0, 0, 4)))
+        console.print(Padding(Text(excerpt), (0, 0, 0, 4), expand=False))

@@ -84,15 +84,20 @@ def documents(samples: Path) -> "list[Submission]":
 
 
 def chosen_questions(samples: Path) -> list[str]:
-    """The questions of `questions.json` that are marked for the quickstart, else its first."""
+    """The questions of `questions.json` that are marked for the quickstart, else the
+    first of each document."""
     try:
         listed = json.loads((samples / "questions.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise typer.BadParameter(f"there is no list of questions in {samples}") from None
-    entries = listed if isinstance(listed, list) else listed.get("answerable", [])
-    marked = [entry for entry in entries if entry.get("quickstart")]
-    answerable = [entry for entry in entries if entry.get("document")]
-    return [str(entry["question"]) for entry in (marked or answerable)[:QUESTIONS]]
+    entries = listed["answerable"] if isinstance(listed, dict) else listed
+    marked = [entry["question"] for entry in entries if entry.get("quickstart")]
+    # The first question of each document shows more than the first questions of one.
+    first_of_each: dict[str, str] = {}
+    for entry in entries:
+        if entry.get("document"):
+            first_of_each.setdefault(entry["document"], entry["question"])
+    return (marked or list(first_of_each.values()))[:QUESTIONS]
 
 
 @contextmanager

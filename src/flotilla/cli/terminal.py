@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -109,7 +108,6 @@ def cell(value: Any) -> Text:
     return Text(str(value), style=STATUS_STYLES.get(str(value), ""))
 
 
-@lru_cache(maxsize=1)
 def is_interactive() -> bool:
     """Whether a person watches stderr."""
     return sys.stderr.isatty()

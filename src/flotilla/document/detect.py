@@ -177,7 +177,9 @@ def _signature(head: bytes) -> str | None:
     # A single byte in common is chance.
     if len(best.byte_match) < 2:
         return None
-    return best.name or best.extension or None
+    return (
+        " ".join(filter(None, (best.name, f"({best.extension})" if best.extension else ""))) or None
+    )
 
 
 def _binary(

@@ -91,7 +91,8 @@ def _web_address(url: str, base: httpx.URL | None = None) -> httpx.URL:
         raise SourceRefused("The address is not a valid URL; check how it is written.") from None
     if address.scheme not in ("http", "https") or not address.host:
         raise SourceRefused(
-            f"The address {_shown(address)} is not an http or https address; only these are fetched."
+            f"The address {_shown(address)} is not an http or https address; "
+            "only these are fetched."
         )
     return address
 
@@ -201,7 +202,6 @@ def _name(response: httpx.Response) -> str:
     header = Message()
     header["Content-Disposition"] = response.headers.get("content-disposition", "")
     given = header.get_filename() or unquote(response.url.path.rstrip("/").rpartition("/")[2])
-    # Servers say UTF-8 in a header of Latin-1.
     name = given.replace("\\", "/").rpartition("/")[2]
     name = re.sub(r"[\x00-\x1f\x7f<>:\"|?*]", "", name).strip(". ")
     encoded = name.encode()

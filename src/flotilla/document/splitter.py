@@ -34,6 +34,7 @@ SEPARATORS = (
 TINY_SHARE = 1 / 8
 # Headings longer than this share of a chunk are treated as text.
 MAX_TITLE_SHARE = 1 / 3
+LINE_END = re.compile(r"\n")
 WORD = re.compile(r"\S+\s*")
 
 
@@ -205,10 +206,11 @@ class Splitter:
         # Only what stands in the same section, and not all of it.
         text = last.text[1:]
         room = min(self._overlap, self._size - draft.tokens)
-        sentences = [found.end() for found in SENTENCE_END.finditer(text)]
-        for start in sentences:
-            if text[start:].strip() and self._tokens.quick(text[start:]) <= room:
-                return text[start:]
+        for boundary in (SENTENCE_END, LINE_END):
+            for found in boundary.finditer(text):
+                rest = text[found.end() :]
+                if rest.strip() and self._tokens.quick(rest) <= room:
+                    return rest
         start, used = len(text), 0
         for word in reversed(list(WORD.finditer(text))):
             used += self._tokens.quick(word[0])

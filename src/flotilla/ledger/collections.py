@@ -8,14 +8,14 @@ from sqlalchemy.exc import IntegrityError
 
 from flotilla.errors import CollectionExists, CollectionNotFound
 from flotilla.ledger.database import new_id, now
-from flotilla.ledger.tables import CollectionRow, DocumentRow, VersionRow
+from flotilla.ledger.tables import COLLECTIONS, DOCUMENTS, VERSIONS
 from flotilla.schemas import DEFAULT_COLLECTION, Collection
 
 DEFAULT_TENANT = "00000000-0000-7000-8000-000000000000"
 
-collections = CollectionRow.__table__.c
-documents = DocumentRow.__table__.c
-versions = VersionRow.__table__.c
+collections = COLLECTIONS.c
+documents = DOCUMENTS.c
+versions = VERSIONS.c
 
 
 def resolve(connection: Connection, tenant_id: str, names: Sequence[str]) -> dict[str, str]:
@@ -49,7 +49,7 @@ def create(
     created_at = now()
     try:
         connection.execute(
-            insert(CollectionRow).values(
+            insert(COLLECTIONS).values(
                 id=new_id(),
                 tenant_id=tenant_id,
                 name=name,
@@ -77,9 +77,9 @@ def _counted(tenant_id: str) -> Select[Any]:
             func.count(documents.id).label("documents"),
             func.coalesce(func.sum(versions.chunks), 0).label("chunks"),
         )
-        .select_from(CollectionRow)
-        .outerjoin(DocumentRow, of_collection)
-        .outerjoin(VersionRow, versions.id == documents.live_version_id)
+        .select_from(COLLECTIONS)
+        .outerjoin(DOCUMENTS, of_collection)
+        .outerjoin(VERSIONS, versions.id == documents.live_version_id)
         .where(collections.tenant_id == tenant_id, collections.deleted_at.is_(None))
         .group_by(collections.id)
     )
@@ -120,14 +120,12 @@ def delete(connection: Connection, tenant_id: str, name: str) -> str:
     collection_id = resolve(connection, tenant_id, [name])[name]
     deleted_at = now()
     connection.execute(
-        update(DocumentRow)
+        update(DOCUMENTS)
         .where(documents.collection_id == collection_id, documents.deleted_at.is_(None))
         .values(deleted_at=deleted_at, updated_at=deleted_at)
     )
     if name != DEFAULT_COLLECTION:
         connection.execute(
-            update(CollectionRow)
-            .where(collections.id == collection_id)
-            .values(deleted_at=deleted_at)
+            update(COLLECTIONS).where(collections.id == collection_id).values(deleted_at=deleted_at)
         )
     return collection_id

@@ -10,14 +10,14 @@ from flotilla.errors import DocumentNotFound
 from flotilla.ledger import collections as collection_rows
 from flotilla.ledger import jobs as job_rows
 from flotilla.ledger.database import new_id, now
-from flotilla.ledger.tables import CollectionRow, DocumentRow, JobRow, VersionRow
+from flotilla.ledger.tables import COLLECTIONS, DOCUMENTS, JOBS, VERSIONS
 from flotilla.models import Metadata
 from flotilla.schemas import Document, DocumentAccepted, DocumentStatus, TaskError
 
-documents = DocumentRow.__table__.c
-versions = VersionRow.__table__.c
-collections = CollectionRow.__table__.c
-jobs = JobRow.__table__.c
+documents = DOCUMENTS.c
+versions = VERSIONS.c
+collections = COLLECTIONS.c
+jobs = JOBS.c
 
 # A version's states.
 PENDING, LIVE, RETIRED, FAILED = "pending", "live", "retired", "failed"
@@ -80,7 +80,7 @@ def _submit_one(
         collection=collection,
     )
     known = connection.execute(
-        update(DocumentRow)
+        update(DOCUMENTS)
         .where(
             documents.collection_id == collection_id,
             documents.source == source.source,
@@ -92,7 +92,7 @@ def _submit_one(
     document_id = known.id if known is not None else new_id()
     if known is None:
         connection.execute(
-            insert(DocumentRow).values(
+            insert(DOCUMENTS).values(
                 id=document_id,
                 tenant_id=tenant_id,
                 collection_id=collection_id,
@@ -112,7 +112,7 @@ def _submit_one(
         )
     )
     connection.execute(
-        insert(VersionRow).values(
+        insert(VERSIONS).values(
             id=source.version_id,
             tenant_id=tenant_id,
             document_id=document_id,
@@ -145,8 +145,8 @@ def _same_bytes(connection: Connection, collection_id: str, sha256: str) -> Docu
     """The collection's document that these bytes are, as a live version or on the way."""
     row = connection.execute(
         select(documents.id, documents.name, jobs.id.label("job_id"), jobs.status)
-        .join_from(VersionRow, DocumentRow, documents.id == versions.document_id)
-        .join(JobRow, jobs.version_id == versions.id)
+        .join_from(VERSIONS, DOCUMENTS, documents.id == versions.document_id)
+        .join(JOBS, jobs.version_id == versions.id)
         .where(
             versions.sha256 == sha256,
             versions.state.in_((PENDING, LIVE)),
@@ -190,13 +190,13 @@ def version(connection: Connection, version_id: str) -> Version:
     """Raises DocumentNotFound when the version is gone."""
     row = connection.execute(
         select(
-            *VersionRow.__table__.c,
+            *VERSIONS.c,
             documents.collection_id,
             documents.name,
             documents.metadata,
             documents.deleted_at,
         )
-        .join(DocumentRow, documents.id == versions.document_id)
+        .join(DOCUMENTS, documents.id == versions.document_id)
         .where(versions.id == version_id)
     ).one_or_none()
     if row is None:
@@ -219,7 +219,7 @@ def version(connection: Connection, version_id: str) -> Version:
 
 def describe_version(connection: Connection, version_id: str, **values: Any) -> None:
     """Set what became known of a version: blob, sha256, size, content_type, pages, chunks."""
-    connection.execute(update(VersionRow).where(versions.id == version_id).values(**values))
+    connection.execute(update(VERSIONS).where(versions.id == version_id).values(**values))
 
 
 def publish(connection: Connection, document_id: str, version_id: str) -> bool:
@@ -232,14 +232,14 @@ def publish(connection: Connection, document_id: str, version_id: str) -> bool:
     )
     moment = now()
     changed = connection.execute(
-        update(DocumentRow)
+        update(DOCUMENTS)
         .where(documents.id == document_id, documents.deleted_at.is_(None), ~newer)
         .values(live_version_id=version_id, status=DocumentStatus.READY.value, updated_at=moment)
     )
     if changed.rowcount == 0:
         return False
     connection.execute(
-        update(VersionRow)
+        update(VERSIONS)
         .where(
             versions.document_id == document_id,
             versions.state == LIVE,
@@ -248,20 +248,29 @@ def publish(connection: Connection, document_id: str, version_id: str) -> bool:
         .values(state=RETIRED)
     )
     connection.execute(
-        update(VersionRow).where(versions.id == version_id).values(state=LIVE, published_at=moment)
+        update(VERSIONS).where(versions.id == version_id).values(state=LIVE, published_at=moment)
     )
     return True
+
+
+def older_versions(connection: Connection, document_id: str, number: int) -> list[str]:
+    """Ids of the document's versions before `number`."""
+    return list(
+        connection.scalars(
+            select(versions.id).where(versions.document_id == document_id, versions.number < number)
+        )
+    )
 
 
 def fail_version(connection: Connection, document_id: str, version_id: str) -> None:
     """Give a version up. The document stays ready where an older one is live."""
     connection.execute(
-        update(VersionRow)
+        update(VERSIONS)
         .where(versions.id == version_id, versions.state == PENDING)
         .values(state=FAILED)
     )
     connection.execute(
-        update(DocumentRow)
+        update(DOCUMENTS)
         .where(documents.id == document_id, documents.live_version_id.is_(None))
         .values(status=DocumentStatus.FAILED.value, updated_at=now())
     )
@@ -287,7 +296,7 @@ def mark_deleted(connection: Connection, tenant_id: str, document_id: str) -> st
     """
     moment = now()
     row = connection.execute(
-        update(DocumentRow)
+        update(DOCUMENTS)
         .where(
             documents.id == document_id,
             documents.tenant_id == tenant_id,
@@ -310,9 +319,9 @@ def version_ids(connection: Connection, document_ids: Sequence[str]) -> list[str
 
 def purge(connection: Connection, document_ids: Sequence[str]) -> None:
     """Remove deleted documents with their versions."""
-    connection.execute(delete(VersionRow).where(versions.document_id.in_(document_ids)))
+    connection.execute(delete(VERSIONS).where(versions.document_id.in_(document_ids)))
     connection.execute(
-        delete(DocumentRow).where(documents.id.in_(document_ids), documents.deleted_at.is_not(None))
+        delete(DOCUMENTS).where(documents.id.in_(document_ids), documents.deleted_at.is_not(None))
     )
 
 
@@ -337,12 +346,12 @@ def _described(tenant_id: str) -> Select[Any]:
         .where(versions.document_id == documents.id)
         .order_by(versions.number.desc())
         .limit(1)
-        .correlate(DocumentRow)
+        .correlate(DOCUMENTS)
         .scalar_subquery()
     )
     return (
         select(
-            *DocumentRow.__table__.c,
+            *DOCUMENTS.c,
             collections.name.label("collection"),
             versions.content_type,
             versions.size,
@@ -355,15 +364,15 @@ def _described(tenant_id: str) -> Select[Any]:
             jobs.error_message,
             jobs.error_retryable,
         )
-        .join_from(DocumentRow, CollectionRow, collections.id == documents.collection_id)
+        .join_from(DOCUMENTS, COLLECTIONS, collections.id == documents.collection_id)
         .outerjoin(
-            VersionRow,
+            VERSIONS,
             or_(
                 versions.id == documents.live_version_id,
                 documents.live_version_id.is_(None) & (versions.id == newest),
             ),
         )
-        .outerjoin(JobRow, jobs.id == documents.job_id)
+        .outerjoin(JOBS, jobs.id == documents.job_id)
         .where(documents.tenant_id == tenant_id, documents.deleted_at.is_(None))
     )
 

@@ -12,12 +12,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, case, delete, func, insert, select, update
 
 from flotilla.ledger.database import new_id, now
-from flotilla.ledger.tables import JobRow
+from flotilla.ledger.tables import JOBS
 from flotilla.schemas import Progress, Task, TaskError, TaskStatus
 
 OPEN = (TaskStatus.PENDING.value, TaskStatus.PROCESSING.value)
 
-jobs = JobRow.__table__.c
+jobs = JOBS.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def add(connection: Connection, new: Sequence[NewJob]) -> None:
         return
     created_at = now()
     connection.execute(
-        insert(JobRow),
+        insert(JOBS),
         [
             {
                 "id": job.id,
@@ -109,7 +109,7 @@ def add(connection: Connection, new: Sequence[NewJob]) -> None:
 
 def mark_sent(connection: Connection, job_ids: Sequence[str]) -> None:
     """Note that the jobs' first messages are in the broker."""
-    connection.execute(update(JobRow).where(jobs.id.in_(job_ids)).values(sent_at=now()))
+    connection.execute(update(JOBS).where(jobs.id.in_(job_ids)).values(sent_at=now()))
 
 
 def get(connection: Connection, job_id: str) -> Job | None:
@@ -125,7 +125,7 @@ def claim(
     Returns None when the job is over, cancelled or unknown: the worker has nothing to do.
     """
     row = connection.execute(
-        update(JobRow)
+        update(JOBS)
         .where(jobs.id == job_id, jobs.status.in_(OPEN), jobs.cancel_requested_at.is_(None))
         .values(
             status=TaskStatus.PROCESSING.value,
@@ -143,7 +143,7 @@ def progress(connection: Connection, job_id: str, done: int, total: int | None, 
     """Set the job's progress; within one unit it never goes back."""
     same_unit_further = (jobs.progress_unit == unit) & (jobs.progress_done > done)
     connection.execute(
-        update(JobRow)
+        update(JOBS)
         .where(jobs.id == job_id, jobs.status.in_(OPEN))
         .values(
             progress_done=case((same_unit_further, jobs.progress_done), else_=done),
@@ -155,7 +155,7 @@ def progress(connection: Connection, job_id: str, done: int, total: int | None, 
 
 def set_attempt(connection: Connection, job_id: str, attempt: int) -> None:
     """Show which attempt at its stage the job is at."""
-    connection.execute(update(JobRow).where(jobs.id == job_id).values(attempt=attempt))
+    connection.execute(update(JOBS).where(jobs.id == job_id).values(attempt=attempt))
 
 
 def complete(connection: Connection, job_id: str, result: Any) -> Task | None:
@@ -183,10 +183,10 @@ def cancel(connection: Connection, job_id: str) -> Task | None:
 
 def _end(connection: Connection, job_id: str, **values: Any) -> Task | None:
     row = connection.execute(
-        update(JobRow)
+        update(JOBS)
         .where(jobs.id == job_id, jobs.status.in_(OPEN))
         .values(finished_at=now(), lease_owner=None, lease_until=None, **values)
-        .returning(*JobRow.__table__.c)
+        .returning(*JOBS.c)
     ).one_or_none()
     return _task(row, None) if row is not None else None
 
@@ -196,7 +196,7 @@ def forget_password(connection: Connection, job_id: str) -> None:
     payload = connection.scalar(select(jobs.payload).where(jobs.id == job_id))
     if payload and "password" in payload:
         kept = {key: value for key, value in payload.items() if key != "password"}
-        connection.execute(update(JobRow).where(jobs.id == job_id).values(payload=kept))
+        connection.execute(update(JOBS).where(jobs.id == job_id).values(payload=kept))
 
 
 def open_of_document(connection: Connection, document_id: str) -> list[str]:
@@ -233,7 +233,7 @@ def purge(connection: Connection, older_than: timedelta, limit: int = 1000) -> i
         .where(jobs.finished_at < now() - older_than, jobs.document_id.is_(None))
         .limit(limit)
     )
-    return connection.execute(delete(JobRow).where(jobs.id.in_(old))).rowcount
+    return connection.execute(delete(JOBS).where(jobs.id.in_(old))).rowcount
 
 
 # --- the API's view ------------------------------------------------------------------------
@@ -242,7 +242,7 @@ def purge(connection: Connection, older_than: timedelta, limit: int = 1000) -> i
 def view(connection: Connection, tenant_id: str, job_id: str) -> Task | None:
     """The job as the API shows it, or None where the tenant has none of this id."""
     row = connection.execute(
-        select(*JobRow.__table__.c).where(jobs.id == job_id, jobs.tenant_id == tenant_id)
+        select(*JOBS.c).where(jobs.id == job_id, jobs.tenant_id == tenant_id)
     ).one_or_none()
     if row is None:
         return None
@@ -260,7 +260,7 @@ def listing(
     limit: int,
 ) -> list[Task]:
     """The tenant's jobs, newest first; `before` is the last id of the part before."""
-    query = select(*JobRow.__table__.c).where(jobs.tenant_id == tenant_id)
+    query = select(*JOBS.c).where(jobs.tenant_id == tenant_id)
     if status is not None:
         query = query.where(jobs.status == status.value)
     if kind is not None:
@@ -276,7 +276,7 @@ def queue_position(connection: Connection, row: Row[Any]) -> int:
     return int(
         connection.scalar(
             select(func.count())
-            .select_from(JobRow)
+            .select_from(JOBS)
             .where(
                 jobs.status == TaskStatus.PENDING.value,
                 jobs.finished_at.is_(None),

@@ -7,10 +7,10 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from flotilla.ledger.database import new_id, now
-from flotilla.ledger.tables import FailureRow, StepRow
+from flotilla.ledger.tables import FAILURES, STEPS
 from flotilla.schemas import TaskError
 
-steps = StepRow.__table__.c
+steps = STEPS.c
 
 
 class StepState(StrEnum):
@@ -34,7 +34,7 @@ def begin(connection: Connection, job_id: str, stage: str, part: int, worker: st
     key = (steps.job_id == job_id, steps.stage == stage, steps.part == part)
     started = {"state": StepState.RUNNING.value, "lease_owner": worker, "started_at": now()}
     changed = connection.execute(
-        update(StepRow)
+        update(STEPS)
         .where(*key, steps.state != StepState.DONE.value)
         .values(attempts=steps.attempts + 1, **started)
         .returning(steps.attempts)
@@ -46,7 +46,7 @@ def begin(connection: Connection, job_id: str, stage: str, part: int, worker: st
     try:
         with connection.begin_nested():
             connection.execute(
-                insert(StepRow).values(
+                insert(STEPS).values(
                     job_id=job_id,
                     stage=stage,
                     part=part,
@@ -64,7 +64,7 @@ def begin(connection: Connection, job_id: str, stage: str, part: int, worker: st
 def finish(connection: Connection, job_id: str, stage: str, part: int, units: int) -> int:
     """Mark a step done with what it carried; returns the units done over the whole stage."""
     connection.execute(
-        update(StepRow)
+        update(STEPS)
         .where(steps.job_id == job_id, steps.stage == stage, steps.part == part)
         .values(state=StepState.DONE.value, units=units, finished_at=now(), lease_owner=None)
     )
@@ -83,7 +83,7 @@ def finish(connection: Connection, job_id: str, stage: str, part: int, units: in
 def complete(connection: Connection, job_id: str, stage: str, part: int) -> None:
     """Mark a step done that carries no units, or whose units are counted already."""
     connection.execute(
-        update(StepRow)
+        update(STEPS)
         .where(
             steps.job_id == job_id,
             steps.stage == stage,
@@ -99,12 +99,12 @@ def record_failure(
 ) -> None:
     """Keep an attempt's failure, whatever becomes of the job."""
     connection.execute(
-        update(StepRow)
+        update(STEPS)
         .where(steps.job_id == job_id, steps.stage == error.stage, steps.part == part)
         .values(state=StepState.WAITING.value, lease_owner=None)
     )
     connection.execute(
-        insert(FailureRow).values(
+        insert(FAILURES).values(
             id=new_id(),
             job_id=job_id,
             stage=error.stage,

@@ -4,7 +4,7 @@ Times are UTC. Ids are UUID7, so that their order is the order of creation and a
 """
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     JSON,
@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy import Table as SQLTable
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -228,3 +229,13 @@ class FailureRow(Table):
     failed_at: Mapped[datetime]
 
     __table_args__ = (Index("ix_failures_job", "job_id"),)
+
+
+# The same tables for statements, which are all written without the ORM's sessions.
+TENANTS = cast("SQLTable", TenantRow.__table__)
+COLLECTIONS = cast("SQLTable", CollectionRow.__table__)
+DOCUMENTS = cast("SQLTable", DocumentRow.__table__)
+VERSIONS = cast("SQLTable", VersionRow.__table__)
+JOBS = cast("SQLTable", JobRow.__table__)
+STEPS = cast("SQLTable", StepRow.__table__)
+FAILURES = cast("SQLTable", FailureRow.__table__)

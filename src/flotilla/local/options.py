@@ -71,10 +71,10 @@ def parse_workers(text: str) -> dict[str, int]:
             near = difflib.get_close_matches(fleet, FLEETS, 1)
             hint = f"did you mean {near[0]}?" if near else f"the fleets are {', '.join(FLEETS)}."
             raise ConfigurationError(f"--workers: there is no fleet {fleet!r}; {hint}")
-        if not number.isdecimal() or int(number) > MAX_WORKERS:
+        if not number.isdecimal() or not 1 <= int(number) <= MAX_WORKERS:
             raise ConfigurationError(
                 f"--workers: {number!r} workers for the fleet {fleet} is not a whole number "
-                f"from 0 to {MAX_WORKERS}."
+                f"from 1 to {MAX_WORKERS}."
             )
         workers[fleet] = int(number)
     return workers

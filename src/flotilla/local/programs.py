@@ -30,8 +30,8 @@ class Stage(IntEnum):
 class Probe(Value):
     """How to tell that a program is ready.
 
-    `http`: the address answers 200. `redis`: the address answers PING. `worker`: the worker of
-    this name has announced itself under the process id that the supervisor knows.
+    `http`: the address answers 200. `redis`: the address answers PING. `worker`: the gateway's
+    list of workers at the address has the process id that the supervisor knows.
     """
 
     kind: Literal["http", "redis", "worker"]
@@ -52,7 +52,7 @@ class Program(Value):
     fleet: str | None = None
     address: str | None = None
     probe: Probe | None = None
-    start_seconds: int = 3
+    start_seconds: int = 2
     stop_seconds: int = 10
 
 
@@ -92,12 +92,16 @@ def programs(settings: Settings, options: StackOptions, ports: Ports) -> list[Pr
         StackFailed: the stack needs its own Redis and this machine has none that will do.
     """
     table = []
+    gateway = http_address(options.host, ports.gateway)
     if runs_redis(settings):
         table.append(_redis(options.data / "redis", ports.redis))
     if runs_qdrant(settings):
         table.append(_qdrant(options.data / "qdrant", ports.qdrant))
     for fleet in FLEETS:
-        table += [_worker(fleet, number) for number in range(1, options.workers.get(fleet, 1) + 1)]
+        table += [
+            _worker(fleet, number, gateway)
+            for number in range(1, options.workers.get(fleet, 1) + 1)
+        ]
     table.append(Program(name="beat", command=_flotilla("beat"), stage=Stage.BESIDE))
     if options.with_flower:
         table.append(_flower(ports.flower))
@@ -150,14 +154,14 @@ def _qdrant(folder: Path, port: int) -> Program:
     )
 
 
-def _worker(fleet: str, number: int) -> Program:
+def _worker(fleet: str, number: int, gateway: str) -> Program:
     name = f"{fleet}-{number}"
     return Program(
         name=name,
         command=_flotilla("worker", fleet, "--name", name),
         stage=Stage.FLEET,
         fleet=fleet,
-        probe=Probe(kind="worker", address=name),
+        probe=Probe(kind="worker", address=f"{gateway}/tasks/info"),
         stop_seconds=20,
     )
 

@@ -15,7 +15,7 @@ from flotilla.local.options import StackOptions
 from flotilla.local.orphans import end_processes, stack_processes
 from flotilla.local.ports import choose_ports
 from flotilla.local.programs import Program, ProgramTable, Stage, programs
-from flotilla.local.readiness import Readiness
+from flotilla.local.readiness import not_ready
 from flotilla.local.stack import (
     StackAddresses,
     StackRecord,
@@ -31,7 +31,7 @@ READY_TIMEOUT = 60.0
 EXITS_TOLERATED = 3
 """Ends of one program during the start after which it counts as failing."""
 
-PAUSE = 0.1
+PAUSE = 0.2
 """Seconds between two looks at a stack that starts or ends."""
 
 Report = Callable[[str], None]
@@ -165,9 +165,12 @@ def _start(
     # The stores load their data while the ledger is looked after.
     migrate(record.settings(settings))
     redis = [program for program in stores if program.stage == Stage.REDIS]
-    _await_ready(record, redis, report, deadline)
+    _await_ready(record, redis, report, deadline, settled=False)
+    first = [program for program in record.programs if program.stage != Stage.BESIDE]
+    daemon.apply(first)
+    _await_ready(record, first, report, deadline)
+    # Nobody waits for beat and Flower, and they would take the processors from the others.
     daemon.apply(record.programs)
-    _await_ready(record, record.programs, report, deadline)
 
 
 def _scale(
@@ -188,18 +191,29 @@ def _scale(
 
 
 def _await_ready(
-    record: StackRecord, wanted: Iterable[Program], report: Report, deadline: float
+    record: StackRecord,
+    wanted: Iterable[Program],
+    report: Report,
+    deadline: float,
+    *,
+    settled: bool = True,
 ) -> None:
-    daemon, readiness = Supervisord(record), Readiness(record.redis_url)
+    """Wait until the programs are ready and, if `settled`, have lived long enough to count as
+    running."""
+    daemon = Supervisord(record)
     before = daemon.exits()
     awaited, told = list(wanted), ""
     while True:
         known = daemon.processes()
-        pids = {name: info.pid for name, info in known.items()}
-        awaited = readiness.awaited(awaited, pids)
+        _check(record, known, daemon.exits(), before)
+        waiting = not_ready(awaited, {name: info.pid for name, info in known.items()})
+        awaited = [
+            program
+            for program in awaited
+            if program in waiting or (settled and known[program.name].state != "RUNNING")
+        ]
         if not awaited:
             return
-        _check(record, known, daemon.exits(), before)
         names = ", ".join(program.name for program in awaited)
         if time.monotonic() > deadline:
             raise StackFailed(
@@ -262,7 +276,7 @@ def _watch(daemon: Supervisord, report: Report) -> None:
             if info.pid and (was is None or was.pid != info.pid):
                 report(f"{name} is started as process {info.pid}.")
         before = known
-        time.sleep(PAUSE * 3)
+        time.sleep(PAUSE)
     report("The stack was stopped.")
 
 

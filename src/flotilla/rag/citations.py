@@ -132,7 +132,7 @@ def _last_claim(text: str) -> str:
 
 def _quotable(passage: Passage) -> list[Sentence]:
     """What of a passage may be quoted: its sentences, or all of it where it has none."""
-    sentences = [s for s in split(passage.text) if s.kind is not Kind.HEADING]
+    sentences = [s for s in split(passage.text, passage.heading_path) if s.kind is not Kind.HEADING]
     if sentences:
         return sentences
     bare = passage.text.strip()

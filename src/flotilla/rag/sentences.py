@@ -6,9 +6,11 @@ only paragraphs and items are then cut into sentences.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+
+from flotilla.rag.terms import FUNCTION_WORDS
 
 LONGEST_LINE = 80
 """Lines longer than this were not wrapped for a page, so nothing is learnt from their length."""
@@ -82,11 +84,12 @@ _MONTH = re.compile(
 _FIGURE = re.compile(
     r"[(\-+$€£¥]*\d[\d.,:/-]*[)%€$£¥kKmMbB]*|[$€£¥%–—-]|km|kW|kg|mm|cm|EUR|USD|GBP"
 )
+_COLUMNS = re.compile(r"\S(?:\t+| {3,})\S")
 _LABELLED = re.compile(r"[^.!?:]{1,40}:\s+\S")
 
 
-def split(text: str) -> list[Sentence]:
-    """The sentences of a passage in reading order.
+def split(text: str, titles: Collection[str] = ()) -> list[Sentence]:
+    """The sentences of a passage in reading order; `titles` are lines known to be headings.
 
     A list is given as a whole, with the line that announces it, and item by item as well, since
     either may be what answers.
@@ -94,7 +97,7 @@ def split(text: str) -> list[Sentence]:
     sentences: list[Sentence] = []
     heading = header = ""
     previous: _Block | None = None
-    blocks = list(_blocks(text))
+    blocks = list(_blocks(text, titles))
     for index, block in enumerate(blocks):
         raw = text[block.start : block.end]
         following = blocks[index + 1] if index + 1 < len(blocks) else None
@@ -148,7 +151,7 @@ def _lines(text: str) -> Iterator[tuple[int, int]]:
         place += len(line)
 
 
-def _blocks(text: str) -> Iterator[_Block]:
+def _blocks(text: str, titles: Collection[str]) -> Iterator[_Block]:
     """Paragraphs, list items, table rows and headings in reading order."""
     lines = list(_lines(text))
     width = min(max((end - start for start, end in lines), default=0), LONGEST_LINE)
@@ -159,7 +162,7 @@ def _blocks(text: str) -> Iterator[_Block]:
         if not line:
             gap = True
             continue
-        kind = _kind_of(line)
+        kind = Kind.HEADING if line in titles else _kind_of(line)
         joins = not gap and kind is Kind.SENTENCE
         if block is not None and joins and _is_wrapped(text, block, line, width):
             block.end = end
@@ -177,15 +180,17 @@ def _kind_of(line: str) -> Kind:
         return Kind.HEADING
     if "|" in line and (line.startswith("|") or line.count(" | ") >= 1):
         return Kind.ROW
-    if "\t" in line and not _ENDED.search(line):
+    if _COLUMNS.search(line):
         return Kind.ROW
     if _BULLET.match(line):
         return Kind.ITEM
     words = line.split()
     figures = sum(1 for word in words if _FIGURE.fullmatch(word))
     # A table of a PDF keeps its rows but loses its columns.
-    if figures >= 2 and figures >= 0.4 * len(words) and not _ENDED.search(line):
-        return Kind.ROW
+    if figures >= 2 and not _ENDED.search(line):
+        share = figures / len(words)
+        if share >= 0.4 or (share >= 0.25 and FUNCTION_WORDS.isdisjoint(line.lower().split())):
+            return Kind.ROW
     return Kind.SENTENCE
 
 
@@ -274,14 +279,16 @@ def _is_header(line: str, text: str, following: _Block | None) -> bool:
 
 def _cells(line: str) -> list[str]:
     inner = line.strip().removeprefix("|").removesuffix("|")
-    separator = "|" if "|" in inner else "\t"
-    return [" ".join(cell.split()) for cell in inner.split(separator)]
+    cells = inner.split("|") if "|" in inner else re.split(r"\t| {3,}", inner)
+    return [" ".join(cell.split()) for cell in cells]
 
 
 def _paired(names: list[str], values: list[str]) -> str:
     """A row as `name: value; name: value`, or its cells alone where the header does not fit."""
     if len(names) != len(values):
-        return "; ".join(filter(None, values))
+        cells = "; ".join(filter(None, values))
+        # One name above many cells is the table's title.
+        return f"{names[0]}: {cells}" if len(names) == 1 and names[0] else cells
     return "; ".join(
         f"{name}: {value}" if name else value
         for name, value in zip(names, values, strict=True)

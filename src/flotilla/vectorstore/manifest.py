@@ -47,7 +47,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     try:
         manifest = Manifest.model_validate_json((folder / FILE_NAME).read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise ModelMissing(
             "The embedding model is not on this machine; run `flotilla models pull`."
         ) from None

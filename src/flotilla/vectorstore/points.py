@@ -170,9 +170,7 @@ class PointStore:
             ),
             models.DeleteOperation(
                 delete=models.FilterSelector(
-                    filter=_of(
-                        tenant_id, document, models.Filter(should=gone), must_not=[version]
-                    )
+                    filter=_of(tenant_id, document, models.Filter(should=gone), must_not=[version])
                 )
             ),
         ]

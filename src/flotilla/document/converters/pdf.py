@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -51,7 +51,8 @@ class _Source(Protocol):
 class PdfConverter:
     """A Page for each page of the PDF, numbered from 1.
 
-    Headings are those of the outline; without one, lines that stand out by their size.
+    Headings are those of the outline; without one, lines that stand out by their size. Page
+    numbers and running titles are left out, so that a sentence goes on from page to page.
     """
 
     def inspect(self, path: Path, *, password: str | None = None) -> SourceInfo:
@@ -85,7 +86,7 @@ class PdfConverter:
             count = len(source)
             sample = _sample(source)
             typography = Typography(sample)
-            compounds = _compounds(sample)
+            compounds = _compounds(sample.values())
             bookmarks = source.bookmarks()
             final = min(last or count, count)
             readable = shown = 0
@@ -116,7 +117,7 @@ def _page(
     outline: dict[int, list[tuple[int, str]]],
     bookmarks: list[tuple[int, str]] | None,
 ) -> Page:
-    lines = clean_lines(raw, compounds)
+    lines = clean_lines(typography.without_running_titles(raw, number - 1), compounds)
     text = "\n".join(line.text for line in lines)
     if outline:
         headings = [
@@ -133,13 +134,13 @@ def _page(
     return Page(number=number, text=text, headings=tuple(headings))
 
 
-def _sample(source: _Source) -> list[list[Line]]:
+def _sample(source: _Source) -> dict[int, list[Line]]:
     count = len(source)
     indexes = sorted({i * (count - 1) // max(1, SAMPLE_PAGES - 1) for i in range(SAMPLE_PAGES)})
-    return [lines for i in indexes if i < count and (lines := source.lines(i))]
+    return {i: lines for i in indexes if i < count and (lines := source.lines(i))}
 
 
-def _compounds(pages: list[list[Line]]) -> frozenset[str]:
+def _compounds(pages: Iterable[list[Line]]) -> frozenset[str]:
     """The words that the sample writes with a hyphen in the middle of a line."""
     return frozenset(
         word.lower()

@@ -45,7 +45,7 @@ def locate(title: str, text: str) -> int:
     for the heading. 0, the top of the page, where the title is not found.
     """
     words = r"\s+".join(re.escape(word) for word in title.split())
-    numbered = rf"^(?:[\w.§]{{1,12}}\s+)?{words}"
+    numbered = rf"^(?:[\dA-Z.§]{{1,8}}[^\S\n]+)?{words}"
     for pattern in (rf"{numbered}\s*$", rf"{numbered}\b", words):
         if found := re.search(pattern, text, re.MULTILINE | re.IGNORECASE):
             return found.start()

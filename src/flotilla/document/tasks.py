@@ -1,0 +1,157 @@
+"""The tasks of the fleet `document`: fetch, convert, split."""
+
+import tempfile
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from celery.canvas import Signature
+from celery.signals import worker_process_init
+
+from flotilla import pipelines
+from flotilla.blobs import BlobStore, chunks_ref, pages_ref, source_ref
+from flotilla.document.converters import Converter, converter_for
+from flotilla.document.detect import MediaType, detect
+from flotilla.document.fetch import fetch as fetch_url
+from flotilla.document.splitter import Splitter
+from flotilla.errors import NoText, TooManyPages
+from flotilla.ledger.documents import Version
+from flotilla.ledger.stages import StageRun, stage
+from flotilla.models import Page
+from flotilla.settings import get_settings
+
+CONTENT_TYPES = {
+    MediaType.PDF: "application/pdf",
+    MediaType.DOCX: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    MediaType.HTML: "text/html",
+    MediaType.MARKDOWN: "text/markdown",
+    MediaType.TEXT: "text/plain",
+}
+
+
+@lru_cache(maxsize=1)
+def _blobs() -> BlobStore:
+    return BlobStore(get_settings().blobs_url)
+
+
+@lru_cache(maxsize=1)
+def _splitter() -> Splitter:
+    settings = get_settings()
+    return Splitter(
+        settings.embedding_model_folder,
+        chunk_tokens=settings.document.chunk_tokens,
+        overlap=settings.document.chunk_overlap,
+    )
+
+
+@worker_process_init.connect
+def _warm_up(**_: Any) -> None:
+    """Load what every document needs before the first one comes."""
+    if get_settings().embedding_model_folder.exists():
+        _splitter()
+
+
+def _converter(media_type: MediaType) -> Converter:
+    return converter_for(media_type, max_unpacked_bytes=get_settings().document.max_unpacked_bytes)
+
+
+@stage(pipelines.FETCH)
+def fetch(run: StageRun) -> None:
+    """Bring a URL's document into the blobs."""
+    settings = get_settings()
+    version = run.version()
+    with tempfile.TemporaryDirectory(prefix="flotilla-") as folder:
+        path = Path(folder) / "source"
+        found = fetch_url(
+            run.job.payload["url"],
+            path,
+            timeout=settings.document.fetch_timeout,
+            max_bytes=settings.gateway.max_upload_bytes,
+            allow_private=settings.document.fetch_allow_private,
+        )
+        ref = source_ref(version.tenant_id, version.id)
+        _blobs().put_file(ref, path)
+    run.describe(blob=ref, sha256=found.sha256, size=found.size, content_type=found.content_type)
+
+
+@stage(pipelines.CONVERT)
+def convert(run: StageRun) -> Signature | None:
+    """Turn the source into pages; a long PDF by page ranges, side by side."""
+    settings = get_settings().document
+    version = run.version()
+    with _source(version) as path:
+        media_type = detect(path, version.document_name, version.content_type)
+        converter = _converter(media_type)
+        password = run.job.payload.get("password")
+        info = converter.inspect(path, password=password)
+        total = info.pages or 1
+        if total > settings.max_pages:
+            raise TooManyPages(
+                f"The document has {total:,} pages, and {settings.max_pages:,} are allowed: split "
+                "it, or raise FLOTILLA_DOCUMENT_MAX_PAGES."
+            )
+        run.describe(content_type=CONTENT_TYPES[media_type], pages=info.pages)
+        run.progress(0, total, "pages")
+        if info.pages is not None and info.pages > settings.pages_per_range:
+            size = settings.pages_per_range
+            firsts = range(1, info.pages + 1, size)
+            ranges = [(first, min(first + size - 1, info.pages)) for first in firsts]
+            return pipelines.convert_ranges(run.job.id, ranges)
+        pages = converter.pages(path, password=password)
+        _blobs().put_values(pages_ref(version.tenant_id, version.id, 0), pages)
+    run.finish_part(total, total, "pages")
+    return None
+
+
+@stage(pipelines.CONVERT_RANGE)
+def convert_range(run: StageRun, first: int, last: int) -> None:
+    """Convert the pages `first` to `last` of a long PDF, both counted from 1 and included."""
+    version = run.version()
+    with _source(version) as path:
+        pages = _converter(MediaType.PDF).pages(
+            path, first=first, last=last, password=run.job.payload.get("password")
+        )
+        _blobs().put_values(pages_ref(version.tenant_id, version.id, run.part), pages)
+    run.finish_part(last - first + 1, version.pages, "pages")
+
+
+@stage(pipelines.SPLIT)
+def split(run: StageRun) -> Signature:
+    """Cut the pages into chunks, in batches for the vectorstore fleet."""
+    version = run.version()
+    chunks = _splitter().split(
+        _pages(version), document_id=version.document_id, version_id=version.id
+    )
+    size = get_settings().vectorstore.chunks_per_batch
+    total = parts = 0
+    while batch := list(islice(chunks, size)):
+        _blobs().put_values(chunks_ref(version.tenant_id, version.id, parts), batch)
+        total += len(batch)
+        parts += 1
+    if total == 0:
+        raise NoText(_why_no_text(version))
+    run.describe(chunks=total)
+    run.progress(0, total, "chunks")
+    return pipelines.index_batches(run.job.id, parts)
+
+
+def _source(version: Version) -> Any:
+    return _blobs().local_path(source_ref(version.tenant_id, version.id))
+
+
+def _pages(version: Version) -> Iterator[Page]:
+    part = 0
+    while _blobs().exists(ref := pages_ref(version.tenant_id, version.id, part)):
+        yield from _blobs().values(ref, Page)
+        part += 1
+
+
+def _why_no_text(version: Version) -> str:
+    if version.pages is None:
+        return f"{version.document_name} holds no text: send a document with text in it."
+    return (
+        f"{version.document_name} holds no text on any of its {version.pages} pages: it seems to "
+        "be scanned. Run it through OCR, then send it again."
+    )

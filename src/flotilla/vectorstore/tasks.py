@@ -1,0 +1,107 @@
+"""The tasks of the fleet `vectorstore`: embed and index, publish, remove."""
+
+import threading
+from functools import lru_cache
+from typing import Any
+
+from celery.signals import worker_init
+
+from flotilla import pipelines
+from flotilla.blobs import BlobStore, chunks_ref
+from flotilla.broker import app
+from flotilla.errors import Cancelled
+from flotilla.ledger import documents
+from flotilla.ledger.stages import StageRun, stage
+from flotilla.models import Chunk
+from flotilla.settings import get_settings
+from flotilla.vectorstore.bm25 import Bm25Encoder
+from flotilla.vectorstore.embedder import FastembedEmbedder, load_embedder
+from flotilla.vectorstore.points import PointStore, collection_name
+from flotilla.vectorstore.qdrant import connect
+
+# The model uses the machine's threads itself: one batch embeds while another is written.
+_embedding = threading.Lock()
+
+
+@lru_cache(maxsize=1)
+def _blobs() -> BlobStore:
+    return BlobStore(get_settings().blobs_url)
+
+
+@lru_cache(maxsize=1)
+def _embedder() -> FastembedEmbedder:
+    settings = get_settings()
+    return load_embedder(settings, threads=settings.vectorstore.embedding_threads)
+
+
+@lru_cache(maxsize=1)
+def _bm25() -> Bm25Encoder:
+    return Bm25Encoder()
+
+
+@lru_cache(maxsize=1)
+def _points() -> PointStore:
+    settings = get_settings()
+    return PointStore(connect(settings), collection_name(settings), _embedder().dimensions)
+
+
+@worker_init.connect
+def _warm_up(**_: Any) -> None:
+    """Load the model once a process, before the first task."""
+    _embedder().embed_passages(["warm up"])
+    _bm25().encode_passages(["warm up"])
+    _points()
+
+
+@stage(pipelines.INDEX)
+def index(run: StageRun) -> None:
+    """Embed one batch of chunks and write its points, which no search sees yet."""
+    version = run.version()
+    chunks = list(_blobs().values(chunks_ref(version.tenant_id, version.id, run.part), Chunk))
+    texts = [chunk.text for chunk in chunks]
+    sparse = _bm25().encode_passages(texts)
+    with _embedding:
+        dense = _embedder().embed_passages(texts)
+    _points().upsert(
+        version.tenant_id,
+        version.collection_id,
+        version.document_name,
+        version.metadata,
+        chunks,
+        dense,
+        sparse,
+    )
+    run.finish_part(len(chunks), version.chunks, "chunks")
+
+
+@stage(pipelines.PUBLISH)
+def publish(run: StageRun) -> None:
+    """Make the version live and take the one before it away.
+
+    Raises:
+        Cancelled: the document was deleted, or a newer version of it is live already.
+    """
+    version = run.version()
+    with run.database.writing() as connection:
+        documents.describe_version(
+            connection, version.id, embedding_model=get_settings().embedding.model
+        )
+        published = documents.publish(connection, version.document_id, version.id)
+        older = documents.older_versions(connection, version.document_id, version.number)
+    if not published:
+        _points().remove_version(version.tenant_id, version.document_id, version.id)
+        raise Cancelled("A newer version of the document is live already.")
+    _points().publish(version.tenant_id, version.document_id, version.id, superseded=older)
+
+
+@stage(pipelines.REMOVE)
+def remove(run: StageRun) -> None:
+    """Remove the points of deleted documents."""
+    for document_id in run.job.payload["document_ids"]:
+        _points().remove_document(run.job.tenant_id, document_id)
+
+
+@app.task(name=pipelines.DISCARD, autoretry_for=(Exception,), retry_backoff=True, max_retries=8)
+def discard(tenant_id: str, document_id: str, version_id: str) -> None:
+    """Remove what a given-up version left behind."""
+    _points().remove_version(tenant_id, document_id, version_id)

@@ -1,0 +1,251 @@
+"""Points on a real Qdrant node: tenants apart, versions swapped, everything repeatable."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from qdrant_client import QdrantClient
+
+from flotilla.errors import DependencyUnavailable
+from flotilla.models import Chunk, Passage, chunk_id
+from flotilla.settings import QdrantSettings, Settings
+from flotilla.vectorstore.bm25 import SparseVector
+from flotilla.vectorstore.points import Fusion, PointStore
+from flotilla.vectorstore.qdrant import connect
+from tests.integration.conftest import free_port
+
+DIMENSIONS = 4
+EVEN = Fusion(prefetch=20, k=60, dense_weight=0.5, bm25_weight=0.5)
+
+
+def chunk(document: str, version: str, position: int) -> Chunk:
+    return Chunk(
+        id=chunk_id(document, version, position),
+        document_id=document,
+        version_id=version,
+        position=position,
+        text=f"passage {position} of {document} {version}",
+        start=position * 10,
+        end=position * 10 + 9,
+        page_start=position + 1,
+        page_end=position + 2,
+        heading_path=("Part", "Chapter"),
+        tokens=7,
+    )
+
+
+def axis(position: int) -> list[float]:
+    return [1.0 if index == position % DIMENSIONS else 0.0 for index in range(DIMENSIONS)]
+
+
+def write(
+    points: PointStore,
+    document: str,
+    version: str,
+    *,
+    tenant: str = "t1",
+    collection: str = "c1",
+    chunks: int = 3,
+    live: bool = False,
+) -> list[Chunk]:
+    written = [chunk(document, version, position) for position in range(chunks)]
+    points.upsert(
+        tenant,
+        collection,
+        f"{document}.pdf",
+        {"year": 2024},
+        written,
+        np.array([axis(position) for position in range(chunks)], np.float32),
+        [SparseVector([position + 1], [1.0]) for position in range(chunks)],
+        live=live,
+    )
+    return written
+
+
+def find(points: PointStore, *, tenant: str = "t1", collections: tuple[str, ...] = (), **more: Any):
+    vector = np.array(axis(0), np.float32)
+    terms = more.pop("terms", SparseVector([1], [1.0]))
+    return points.query(tenant, collections, vector, terms, EVEN, 20, **more)
+
+
+def versions(passages: list[Passage]) -> set[str]:
+    return {passage.version_id for passage in passages}
+
+
+def test_a_passage_comes_back_with_all_that_was_written(points: PointStore) -> None:
+    first, *_ = write(points, "d1", "v1", live=True)
+    best = find(points)[0]
+    assert best == Passage(
+        chunk_id=first.id,
+        document_id="d1",
+        document_name="d1.pdf",
+        version_id="v1",
+        collection="c1",
+        position=0,
+        text=first.text,
+        start=0,
+        end=9,
+        page_start=1,
+        page_end=2,
+        heading_path=("Part", "Chapter"),
+        metadata={"year": 2024},
+        score=best.score,
+    )
+
+
+def test_points_stay_hidden_until_their_version_is_published(points: PointStore) -> None:
+    write(points, "d1", "v1")
+    assert find(points) == []
+    points.publish("t1", "d1", "v1")
+    assert versions(find(points)) == {"v1"}
+
+
+def test_publish_replaces_the_live_version_and_may_be_repeated(points: PointStore) -> None:
+    write(points, "d1", "v1", live=True)
+    write(points, "d2", "v1", live=True)
+    write(points, "d1", "v2")
+    for _ in range(2):
+        points.publish("t1", "d1", "v2")
+    assert points.count("t1", document_id="d1", version_id="v1") == 0
+    assert points.count("t1", document_id="d1", version_id="v2", live=True) == 3
+    assert points.count("t1", document_id="d2", live=True) == 3
+
+
+def test_publish_spares_a_newer_version_that_is_being_indexed(points: PointStore) -> None:
+    write(points, "d1", "v1", live=True)
+    write(points, "d1", "v2")
+    write(points, "d1", "v3")
+    points.publish("t1", "d1", "v2")
+    assert points.count("t1", version_id="v1") == 0
+    assert points.count("t1", version_id="v3", live=False) == 3
+
+
+def test_publish_removes_superseded_versions_that_were_never_live(points: PointStore) -> None:
+    write(points, "d1", "v1")
+    write(points, "d1", "v2")
+    points.publish("t1", "d1", "v2", superseded=["v1"])
+    assert points.count("t1") == points.count("t1", version_id="v2", live=True) == 3
+
+
+def test_a_reader_always_finds_the_document_while_it_is_replaced(points: PointStore) -> None:
+    write(points, "d1", "v0", live=True)
+    seen: list[int] = []
+    with ThreadPoolExecutor(1) as pool:
+
+        def replace() -> None:
+            for number in range(1, 21):
+                write(points, "d1", f"v{number}")
+                points.publish("t1", "d1", f"v{number}")
+
+        replacing = pool.submit(replace)
+        while not replacing.done():
+            seen.append(len(find(points)))
+        replacing.result()
+    assert seen
+    assert min(seen) >= 3
+
+
+def test_writing_twice_writes_once(points: PointStore) -> None:
+    for _ in range(2):
+        write(points, "d1", "v1", live=True)
+    assert points.count("t1") == 3
+
+
+@pytest.mark.parametrize(
+    ("remove", "left"),
+    [
+        (lambda points: points.remove_version("t1", "d1", "v1"), 9),
+        (lambda points: points.remove_document("t1", "d1"), 6),
+        (lambda points: points.remove_collection("t1", "c1"), 3),
+    ],
+    ids=["version", "document", "collection"],
+)
+def test_removal_takes_what_it_names_and_may_be_repeated(
+    points: PointStore, remove: Callable[[PointStore], None], left: int
+) -> None:
+    write(points, "d1", "v1", live=True)
+    write(points, "d1", "v2")
+    write(points, "d2", "v1", live=True)
+    write(points, "d3", "v1", collection="c2", live=True)
+    write(points, "d1", "v1x", tenant="t2", live=True)
+    for _ in range(2):
+        remove(points)
+    assert points.count("t1") == left
+    assert points.count("t2") == 3
+
+
+def test_no_method_reaches_over_to_another_tenant(points: PointStore) -> None:
+    theirs = write(points, "d1", "v1", tenant="t2", live=True)
+    points.publish("t1", "d1", "v9", superseded=["v1"])
+    points.remove_version("t1", "d1", "v1")
+    points.remove_document("t1", "d1")
+    points.remove_collection("t1", "c1")
+    assert find(points, tenant="t1") == []
+    assert points.count("t1") == 0
+    assert len(find(points, tenant="t2")) == len(theirs)
+
+
+def test_a_query_is_narrowed_to_its_collections(points: PointStore) -> None:
+    write(points, "d1", "v1", collection="c1", live=True)
+    write(points, "d2", "v1", collection="c2", live=True)
+    write(points, "d3", "v1", collection="c3", live=True)
+    found = find(points, collections=("c1", "c3"))
+    assert {passage.document_id for passage in found} == {"d1", "d3"}
+    assert {passage.document_id for passage in find(points)} == {"d1", "d2", "d3"}
+
+
+def test_the_fusion_weighs_both_rankings(points: PointStore) -> None:
+    # By vector position 0 is first; by words position 2 is the only one found.
+    write(points, "d1", "v1", live=True)
+    vector, terms = np.array(axis(0), np.float32), SparseVector([3], [1.0])
+
+    def first(dense: float, bm25: float) -> int:
+        fusion = Fusion(prefetch=20, k=1, dense_weight=dense, bm25_weight=bm25)
+        return points.query("t1", (), vector, terms, fusion, 3)[0].position
+
+    assert first(0.9, 0.1) == 0
+    assert first(0.1, 0.9) == 2
+
+
+def test_a_question_without_terms_is_ranked_by_its_vector(points: PointStore) -> None:
+    write(points, "d1", "v1", live=True)
+    assert find(points, terms=SparseVector([], []))[0].position == 0
+
+
+def test_many_workers_may_create_the_collection_at_once(client: QdrantClient) -> None:
+    name = f"test-{uuid4()}"
+    stores = [PointStore(client, name, DIMENSIONS) for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(PointStore.ensure, stores))
+    info = client.get_collection(name)
+    client.delete_collection(name)
+    assert set(info.payload_schema) == {
+        "tenant_id",
+        "collection_id",
+        "document_id",
+        "version_id",
+        "live",
+    }
+
+
+def test_without_the_collection_nothing_is_found_and_a_write_creates_it(
+    client: QdrantClient,
+) -> None:
+    points = PointStore(client, f"test-{uuid4()}", DIMENSIONS)
+    points.remove_document("t1", "d1")
+    assert find(points) == []
+    assert points.count("t1") == 0
+    write(points, "d1", "v1", live=True)
+    assert len(find(points)) == 3
+    client.delete_collection(points.collection)
+
+
+def test_an_absent_qdrant_is_worth_a_retry() -> None:
+    absent = connect(Settings(qdrant=QdrantSettings(url=f"http://127.0.0.1:{free_port()}")))
+    points = PointStore(absent, "test", DIMENSIONS)
+    with pytest.raises(DependencyUnavailable, match="QDRANT_URL") as caught:
+        points.count("t1")
+    assert caught.value.retryable

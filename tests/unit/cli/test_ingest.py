@@ -1,0 +1,140 @@
+"""`flotilla ingest` against a gateway on a real socket."""
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+
+from flotilla.cli.ingest import collect, parse_pairs
+from tests.doubles.gateway import GatewayDouble, a_problem, failed
+from tests.unit.cli.conftest import Run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "papers"
+    for name in ("b.md", "a.pdf", "sub/c.md", "photo.png", ".hidden.md", ".git/config.txt"):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    return root
+
+
+class TestCollect:
+    def test_a_folder_gives_what_can_be_read_in_order(self, folder: Path) -> None:
+        found, skipped = collect([str(folder)])
+        assert [s.name for s in found] == ["a.pdf", "b.md", "sub/c.md"]
+        assert skipped == [folder / "photo.png"]
+
+    def test_a_named_file_is_sent_whatever_it_is(self, folder: Path) -> None:
+        found, skipped = collect([str(folder / "photo.png"), "https://example.com/a"])
+        assert [(s.name, s.url) for s in found] == [
+            ("photo.png", None),
+            ("https://example.com/a", "https://example.com/a"),
+        ]
+        assert not skipped
+
+    def test_a_file_named_twice_is_sent_once(self, folder: Path) -> None:
+        found, _ = collect([str(folder / "a.pdf"), str(folder)])
+        assert [s.name for s in found].count("a.pdf") == 1
+
+    def test_an_empty_folder_is_a_mistake(self, tmp_path: Path) -> None:
+        with pytest.raises(typer.BadParameter, match="nothing to ingest"):
+            collect([str(tmp_path)])
+
+
+def test_metadata_keeps_the_types_of_json() -> None:
+    assert parse_pairs(["year=2024", "kind=faq", "draft=true", "note=a=b", "list=[1]"]) == {
+        "year": 2024,
+        "kind": "faq",
+        "draft": True,
+        "note": "a=b",
+        "list": "[1]",
+    }
+
+
+def test_a_folder_is_ingested_and_summed_up(run: Run, gateway: GatewayDouble, folder: Path) -> None:
+    gateway.add_collection("papers")
+    result = run("ingest", folder, "-c", "papers", "-m", "year=2024")
+    assert result.exit_code == 0, result.stderr
+    assert "a.pdf     completed      3      12      2.0" in result.stdout
+    assert "photo.png" in result.stderr
+    uploads = gateway.seen("POST", "/documents")
+    assert sorted(name for u in uploads for name, _ in u.files) == ["a.pdf", "b.md", "sub/c.md"]
+    assert {u.form["metadata"] for u in uploads} == {'{"year": 2024}'}
+    assert {u.form["collection"] for u in uploads} == {"papers"}
+
+
+def test_one_failure_does_not_stop_the_others(
+    run: Run, gateway: GatewayDouble, folder: Path
+) -> None:
+    gateway.refused["b.md"] = a_problem(422, "empty_file", "b.md is empty.")
+    gateway.add_task("task-a.pdf", failed("task-a.pdf", "a.pdf is damaged."))
+    result = run("ingest", folder)
+    assert result.exit_code == 1
+    assert "error: a.pdf: a.pdf is damaged." in result.stderr
+    assert "error: b.md: b.md is empty." in result.stderr
+    assert "sub/c.md  completed" in result.stdout
+
+
+def test_json_is_alone_on_stdout(run: Run, gateway: GatewayDouble, folder: Path) -> None:
+    gateway.add_task("task-a.pdf", failed("task-a.pdf", "a.pdf is damaged."))
+    result = run("ingest", folder, "--json")
+    assert result.exit_code == 1
+    reply = json.loads(result.stdout)
+    assert [(d["name"], d["status"]) for d in reply["documents"]] == [
+        ("a.pdf", "failed"),
+        ("b.md", "completed"),
+        ("sub/c.md", "completed"),
+    ]
+    assert reply["documents"][1] | {"status": ""} == {
+        "name": "b.md",
+        "status": "",
+        "document_id": "document-b.md",
+        "task_id": "task-b.md",
+        "pages": 3,
+        "chunks": 12,
+        "seconds": 2.0,
+        "error": None,
+    }
+    assert reply["skipped"] == [str(folder / "photo.png")]
+
+
+def test_without_waiting_no_task_is_asked_for(
+    run: Run, gateway: GatewayDouble, folder: Path
+) -> None:
+    result = run("ingest", folder / "a.pdf", "--no-wait", "--json")
+    assert json.loads(result.stdout)["documents"][0]["status"] == "pending"
+    assert not gateway.seen("GET", "/tasks/task-a.pdf")
+
+
+def test_an_unknown_collection_is_told_before_anything_is_sent(
+    run: Run, gateway: GatewayDouble, folder: Path
+) -> None:
+    result = run("ingest", folder, "--collection", "nope")
+    assert result.exit_code == 1
+    assert "`flotilla collections create nope`" in result.stderr
+    assert not gateway.seen("POST", "/documents")
+
+
+def test_a_web_address_goes_to_the_pipeline(run: Run, gateway: GatewayDouble) -> None:
+    result = run("ingest", "https://example.com/a.html", "--password", "p")
+    assert result.exit_code == 0, result.stderr
+    [request] = gateway.seen("POST", "/rag/pipeline")
+    assert request.json["url"] == "https://example.com/a.html"
+    assert request.json["password"] == "p"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("ingest", "no-such-file"),
+        ("ingest", "https://x.example", "--metadata", "novalue"),
+        ("ingest", "https://x.example", "--metadata-json", "[1]"),
+    ],
+)
+def test_usage_errors_have_their_own_exit_code(run: Run, arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.stderr

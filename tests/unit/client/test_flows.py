@@ -1,0 +1,54 @@
+"""Flows are driven by hand here: what a client would need minutes for."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from flotilla.client import GatewayUnreachable, flows
+from flotilla.client.exchange import Exchange, Pause
+from tests.doubles.gateway import a_task
+
+EXCHANGE = Exchange("http://gateway", timeout=1, retries=0)
+AWAY = httpx.ConnectError("refused")
+
+
+def reply(status: str) -> httpx.Response:
+    request = httpx.Request("GET", "http://gateway/tasks/t")
+    return httpx.Response(200, content=a_task("t", status).model_dump_json(), request=request)
+
+
+def test_a_gateway_that_restarts_during_the_wait_is_waited_for() -> None:
+    steps = flows.wait(EXCHANGE, "t")
+    next(steps)
+    steps.send(reply("processing"))
+    assert isinstance(steps.send(AWAY), Pause)
+    assert isinstance(steps.send(None), dict)
+    with pytest.raises(StopIteration) as end:
+        steps.send(reply("completed"))
+    assert end.value.value.status == "completed"
+
+
+def test_a_gateway_that_was_never_there_is_told_at_once() -> None:
+    steps = flows.wait(EXCHANGE, "t")
+    next(steps)
+    with pytest.raises(GatewayUnreachable):
+        steps.send(AWAY)
+
+
+def test_a_gateway_that_stays_away_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(flows.time, "monotonic", lambda: now)
+    steps = flows.wait(EXCHANGE, "t")
+    next(steps)
+    step: Any = steps.send(reply("processing"))
+
+    def stay_away() -> None:
+        nonlocal now, step
+        while True:
+            now += 1
+            step = steps.send(None if isinstance(step, Pause) else AWAY)
+
+    with pytest.raises(GatewayUnreachable):
+        stay_away()
+    assert flows.OUTAGE < now < 4 * flows.OUTAGE

@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+
+from flotilla.document.converters.html import HtmlConverter
+from flotilla.errors import NoText
+from flotilla.models import Page
+
+ARTICLE = "<p>The ferry leaves the quay at noon and comes back before the tide turns.</p>" * 8
+
+
+def convert(folder: Path, content: str | bytes) -> Page:
+    path = folder / "page.html"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    (page,) = HtmlConverter().pages(path)
+    return page
+
+
+def test_menus_headers_and_footers_are_left_out(tmp_path: Path) -> None:
+    page = convert(
+        tmp_path,
+        f"""<html><head><title>Ferry</title><style>p {{}}</style></head><body>
+        <header><p>Masthead</p></header><nav><a href=/>Home</a></nav>
+        <div class="main-menu"><a href=/a>Menu entry</a></div>
+        <ul><li><a href=/1>One</a><li><a href=/2>Two</a><li><a href=/3>Three</a></ul>
+        <main><h1>Timetable</h1>{ARTICLE}<script>var hidden</script></main>
+        <div id=footer><p>Imprint</p></div></body></html>""",
+    )
+    assert page.text.startswith("Timetable\n\nThe ferry leaves")
+    for furniture in ("Masthead", "Home", "Menu entry", "Three", "Imprint", "hidden"):
+        assert furniture not in page.text
+
+
+def test_headings_lists_tables_and_code_keep_their_form(tmp_path: Path) -> None:
+    page = convert(
+        tmp_path,
+        """<body><h1>A <em>fine</em> title</h1><p>Call <code>run()</code>, then
+        wait.<br>Next line</p><ol><li>one<ul><li>inner</ul><li>two</ol>
+        <table><tr><th>Year<th>Month<th>Sum<tr><td rowspan=2>2025<td>May<td>1<tr><td>June<td>2
+        </table><pre>  if x:\n    y()</pre><h2>End</h2></body>""",
+    )
+    assert page.text == (
+        "A fine title\n\nCall run(), then wait.\nNext line\n\n1. one\n  - inner\n2. two\n\n"
+        "Year | Month | Sum\n2025 | May | 1\n2025 | June | 2\n\n  if x:\n    y()\n\nEnd"
+    )
+    assert [(h.level, h.title, page.text[h.offset :][:3]) for h in page.headings] == [
+        (1, "A fine title", "A f"),
+        (2, "End", "End"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        ("<meta charset=iso-8859-1><p>Smörgåsbord</p>", "iso-8859-1"),
+        ("<p>Smörgåsbord</p>", "utf-8"),
+        ("<meta charset=iso-8859-1><p>Smörgåsbord</p>", "utf-8"),
+        ("<p>Smörgåsbord</p>", "utf-16"),
+    ],
+)
+def test_the_charset_is_found(tmp_path: Path, content: str, encoding: str) -> None:
+    assert convert(tmp_path, content.encode(encoding)).text == "Smörgåsbord"
+
+
+def test_a_page_that_is_all_furniture_is_shown_whole(tmp_path: Path) -> None:
+    assert convert(tmp_path, "<nav><p>Only this</p></nav>").text == "Only this"
+
+
+@pytest.mark.parametrize("content", ["<html><body><script>x()</script></body></html>", "<!-- -->"])
+def test_a_page_without_text_says_so(tmp_path: Path, content: str) -> None:
+    with pytest.raises(NoText):
+        convert(tmp_path, content)
+
+
+def test_title_is_that_of_the_head(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text("<title> A\n title </title><p>x", encoding="utf-8")
+    assert HtmlConverter().inspect(path).title == "A title"
+
+
+def test_deep_nesting_is_read(tmp_path: Path) -> None:
+    assert "deep" in convert(tmp_path, "<div>" * 5000 + "deep" + "</div>" * 5000).text

@@ -1,0 +1,93 @@
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from flotilla.models import Passage, Query
+from flotilla.rag.answering import Answerer, build_generator
+from flotilla.rag.citations import cite
+from flotilla.rag.extractive import ExtractiveGenerator
+from flotilla.rag.generate import Draft
+from flotilla.settings import LLMSettings
+from tests.unit.rag.conftest import MakePassage, WordEmbedder
+
+HOURS = "We open at nine o'clock. On Sundays the yard is closed."
+QUERY = Query(tenant_id="t", question="When do you open?", collection_ids=("default",))
+
+
+class Scripted:
+    """A generator that gives one draft."""
+
+    model = "scripted"
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+
+    def generate(self, question: str, passages: Sequence[Passage]) -> Draft:
+        return self.draft
+
+
+def test_an_answer_has_citations_passages_and_timings(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    passages = [passage(HOURS)]
+    answer = Answerer(lambda _: passages, ExtractiveGenerator(embedder, threshold=0.2)).answer(
+        QUERY
+    )
+    assert answer.answerable
+    assert answer.question == QUERY.question
+    assert answer.text.startswith("We open at nine o'clock. [1]")
+    assert answer.passages == tuple(passages)
+    assert set(answer.timings) == {"retrieve", "generate"}
+
+
+def test_nothing_retrieved_is_no_answer_and_asks_no_generator() -> None:
+    draft = Draft(text="Invented [1].", answerable=True, model="scripted")
+    answer = Answerer(lambda _: [], Scripted(draft)).answer(QUERY)
+    assert not answer.answerable
+    assert "Invented" not in answer.text
+    assert (answer.citations, answer.passages, answer.model) == ((), (), "scripted")
+
+
+def test_a_quote_that_is_not_in_the_passage_takes_its_number_along(passage: MakePassage) -> None:
+    source = passage(HOURS)
+    false = cite(1, source, 0, 24).model_copy(update={"quote": "We open at eight."})
+    true = cite(2, source, 25, 55)
+    draft = Draft(
+        text="At eight [1]. Closed on Sundays [2].",
+        answerable=True,
+        citations=(false, true),
+        model="scripted",
+    )
+    answer = Answerer(lambda _: [source], Scripted(draft)).answer(QUERY)
+    assert answer.answerable
+    assert answer.text == "At eight. Closed on Sundays [1]."
+    assert [(c.number, c.quote) for c in answer.citations] == [
+        (1, "On Sundays the yard is closed.")
+    ]
+
+
+def test_an_answer_without_one_true_quote_is_none(passage: MakePassage) -> None:
+    source = passage(HOURS)
+    false = cite(1, source, 0, 24).model_copy(update={"quote": "We open at eight."})
+    draft = Draft(text="At eight [1].", answerable=True, citations=(false,), model="scripted")
+    answer = Answerer(lambda _: [source], Scripted(draft)).answer(QUERY)
+    assert not answer.answerable
+    assert "eight" not in answer.text
+    assert answer.passages == (source,)
+
+
+def test_the_settings_choose_the_generator(embedder: WordEmbedder) -> None:
+    assert build_generator(LLMSettings(model="extractive"), embedder).model == "extractive"
+    settings = LLMSettings(model="openai:gpt-4o-mini", base_url="http://127.0.0.1:9/v1")
+    assert build_generator(settings, embedder).model == "openai:gpt-4o-mini"
+
+
+def test_the_extractive_stack_starts_without_langchain() -> None:
+    program = (
+        "import sys, flotilla.rag.answering\n"
+        "from flotilla.rag.extractive import ExtractiveGenerator\n"
+        "heavy = {'langchain', 'langchain_core', 'openai', 'numpy', 'fastembed', 'sentencex'}\n"
+        "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,104 @@
+from flotilla.rag.citations import verify
+from flotilla.rag.extractive import CANDIDATES, ExtractiveGenerator
+from flotilla.rag.generate import NOT_FOUND
+from tests.unit.rag.conftest import MakePassage, WordEmbedder
+
+WARRANTY = (
+    "Warranty\nThe warranty lasts twelve months from delivery. Tyres and brake pads are wear "
+    "parts and are not covered."
+)
+HOURS = "| Day | Opens | Closes |\n|---|---|---|\n| Saturday | 10:00 | 14:00 |\n| Sunday | - | - |"
+TRADE_IN = "Trade-in papers to bring:\n- the registration certificate\n- both keys"
+
+
+def test_the_sentence_that_answers_is_cited_word_for_word(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    passages = [passage(HOURS, 0), passage(WARRANTY, 1)]
+    draft = ExtractiveGenerator(embedder).generate("How long does the warranty last?", passages)
+    assert draft.answerable
+    assert draft.model == "extractive"
+    assert draft.text == "The warranty lasts twelve months from delivery. [1]"
+    assert verify(draft.citations, passages) == draft.citations
+    assert draft.citations[0].page_start == 2
+
+
+def test_an_answer_in_a_table_is_the_row_with_its_header(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    draft = ExtractiveGenerator(embedder).generate(
+        "When does it open on Saturday?", [passage(HOURS)]
+    )
+    assert draft.text == "Day: Saturday; Opens: 10:00; Closes: 14:00 [1]"
+    assert draft.citations[0].quote == "| Saturday | 10:00 | 14:00 |"
+
+
+def test_an_answer_that_is_a_list_has_its_items(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    draft = ExtractiveGenerator(embedder).generate(
+        "What papers do I bring for a trade-in?", [passage(TRADE_IN)]
+    )
+    assert draft.text == f"{TRADE_IN} [1]"
+    assert draft.citations[0].quote == TRADE_IN
+
+
+def test_nothing_near_is_no_answer(embedder: WordEmbedder, passage: MakePassage) -> None:
+    draft = ExtractiveGenerator(embedder).generate(
+        "Who is the president of France?", [passage(HOURS, 0), passage(WARRANTY, 1)]
+    )
+    assert not draft.answerable
+    assert draft.text == NOT_FOUND
+    assert draft.citations == ()
+
+
+def test_passages_without_a_sentence_are_no_answer(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    generator = ExtractiveGenerator(embedder)
+    for text in (" \n ", "|---|---|", "? ! ..."):
+        assert not generator.generate("Warranty?", [passage(text)]).answerable
+
+
+def test_a_sentence_that_two_chunks_share_is_said_once(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    sentence = "The warranty lasts twelve months from delivery."
+    passages = [
+        passage(f"Cars are inspected. {sentence}", 0),
+        passage(f"{sentence} Keys are handed over.", 1),
+        passage(sentence, 2, document_id="document-b", document_name="flyer.pdf"),
+    ]
+    draft = ExtractiveGenerator(embedder).generate("How long does the warranty last?", passages)
+    assert draft.text.count("twelve months") == 1
+
+
+def test_sentences_stand_in_reading_order_and_refer_to_what_is_before_them(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    text = "The valuation costs nothing. It is a valuation that lasts seven days."
+    draft = ExtractiveGenerator(embedder).generate(
+        "How many days does the valuation last?", [passage(text)]
+    )
+    assert draft.text == (
+        "The valuation costs nothing. [1] It is a valuation that lasts seven days. [2]"
+    )
+
+
+def test_a_few_sentences_are_embedded_however_long_the_passages(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    long = " ".join(f"Sentence number {n} is about the warranty." for n in range(100))
+    ExtractiveGenerator(embedder).generate("Which warranty?", [passage(long, n) for n in range(5)])
+    assert len(embedder.embedded) <= CANDIDATES
+
+
+def test_brackets_of_the_source_are_not_taken_for_citations(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    draft = ExtractiveGenerator(embedder).generate(
+        "How long does the warranty last?",
+        [passage("The warranty lasts twelve months [7], as agreed.")],
+    )
+    assert draft.text == "The warranty lasts twelve months, as agreed. [1]"
+    assert "[7]" in draft.citations[0].quote

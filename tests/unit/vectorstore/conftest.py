@@ -1,0 +1,19 @@
+"""The embedding model, pulled once into the folder where users have it."""
+
+import pytest
+
+from flotilla.local.models import pull
+from flotilla.settings import Settings
+from flotilla.vectorstore.embedder import FastembedEmbedder, load_embedder
+
+
+@pytest.fixture(scope="session")
+def model_settings() -> Settings:
+    settings = Settings()
+    pull(settings)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def embedder(model_settings: Settings) -> FastembedEmbedder:
+    return load_embedder(model_settings, threads=1, batch_size=4)

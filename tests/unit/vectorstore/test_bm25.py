@@ -1,0 +1,43 @@
+import pytest
+
+from flotilla.vectorstore.bm25 import STOPWORDS, Bm25Encoder, SparseVector
+
+
+@pytest.fixture(scope="module")
+def bm25() -> Bm25Encoder:
+    return Bm25Encoder(average_length=4.0)
+
+
+def weight(passage: SparseVector, query: SparseVector) -> float:
+    weights = dict(zip(passage.indices, passage.values, strict=True))
+    return sum(weights.get(index, 0.0) for index in query.indices)
+
+
+def test_words_meet_whatever_their_ending_and_case(bm25: Bm25Encoder) -> None:
+    passage = bm25.encode_passages(["Leases expired"])[0]
+    assert weight(passage, bm25.encode_query("which LEASE is expiring?")) > 0
+    assert weight(passage, bm25.encode_query("which queue?")) == 0
+
+
+def test_weights_are_the_formula_of_bm25(bm25: Bm25Encoder) -> None:
+    # Four words, the average: tf·(k1+1)/(tf+k1) with k1 = 1.2.
+    passage = bm25.encode_passages(["queue queue worker ledger"])[0]
+    assert weight(passage, bm25.encode_query("queue")) == pytest.approx(2 * 2.2 / (2 + 1.2))
+    assert weight(passage, bm25.encode_query("worker")) == pytest.approx(1.0)
+
+
+def test_a_longer_passage_weighs_its_words_less(bm25: Bm25Encoder) -> None:
+    short, long = bm25.encode_passages(["queue worker", "queue worker ledger fence broker blob"])
+    query = bm25.encode_query("queue")
+    assert weight(short, query) > 1.0 > weight(long, query)
+
+
+@pytest.mark.parametrize("text", ["", "...", "what is it about?", "don't", " ".join(STOPWORDS)])
+def test_nothing_but_stopwords_gives_an_empty_vector(bm25: Bm25Encoder, text: str) -> None:
+    assert bm25.encode_query(text) == SparseVector([], [])
+    assert bm25.encode_passages([text]) == [SparseVector([], [])]
+
+
+@pytest.mark.parametrize("word", ["not", "no", "never", "may", "us"])
+def test_words_that_may_matter_are_kept(bm25: Bm25Encoder, word: str) -> None:
+    assert len(bm25.encode_query(word).indices) == 1
