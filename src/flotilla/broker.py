@@ -95,8 +95,11 @@ BEAT_SCHEDULE = {
 def _transport_options(fleet: str) -> dict[str, Any]:
     # A worker looks for messages to give back under its own fleet's keys, with its own timeout:
     # otherwise the fleet with the shortest timeout would take the work of all others.
+    timeout = VISIBILITY_TIMEOUT[fleet]
+    if fleet == "document":
+        timeout = max(timeout, get_settings().document.time_limit + 60)
     return {
-        "visibility_timeout": VISIBILITY_TIMEOUT[fleet],
+        "visibility_timeout": timeout,
         "unacked_key": f"unacked:{fleet}",
         "unacked_index_key": f"unacked_index:{fleet}",
         "unacked_mutex_key": f"unacked_mutex:{fleet}",

@@ -240,6 +240,12 @@ class TimeLimit(FlotillaError):
     code, status = "time_limit", 500
 
 
+class WorkerLost(FlotillaError):
+    """The worker died while it had this task."""
+
+    code = "worker_lost"
+
+
 class Cancelled(FlotillaError):
     """The task was cancelled."""
 

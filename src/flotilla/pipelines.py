@@ -40,6 +40,11 @@ def _task(name: str, *args: Any) -> Signature:
     return signature
 
 
+def _send_one(name: str, *args: str) -> None:
+    # Without ignore_result the sender would subscribe to a result that nobody reads.
+    app.send_task(name, args, ignore_result=True)
+
+
 def _send(canvas: Signature, job_id: str) -> None:
     canvas.on_error(_task(FAIL, job_id))
     canvas.apply_async(argsrepr=f"('{job_id}',)")
@@ -79,22 +84,22 @@ def remove(job_id: str) -> None:
 
 def answer(job_id: str) -> None:
     """Answer a question."""
-    app.send_task(ANSWER, (job_id,), argsrepr=f"('{job_id}',)")
+    _send_one(ANSWER, job_id)
 
 
 def search(job_id: str) -> None:
     """Search for a question's passages."""
-    app.send_task(SEARCH, (job_id,), argsrepr=f"('{job_id}',)")
+    _send_one(SEARCH, job_id)
 
 
 def fail(job_id: str) -> None:
     """Clean up after a job that has failed or was cancelled."""
-    app.send_task(FAIL, (job_id,))
+    _send_one(FAIL, job_id)
 
 
 def discard(tenant_id: str, document_id: str, version_id: str) -> None:
     """Remove what a given-up version left in the vector store."""
-    app.send_task(DISCARD, (tenant_id, document_id, version_id))
+    _send_one(DISCARD, tenant_id, document_id, version_id)
 
 
 # --- the fleets' smoke tests ---------------------------------------------------------------

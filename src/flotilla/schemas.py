@@ -5,11 +5,12 @@ unknown fields, since a misspelt field that is silently ignored is a wrong answe
 allow them, so that an older client can talk to a newer gateway.
 """
 
+import math
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from flotilla.models import Answer, Metadata, Passage
 
@@ -19,10 +20,39 @@ DEFAULT_COLLECTION = "default"
 Item = TypeVar("Item")
 
 
+def check_text(value: Any) -> Any:
+    """The JSON value, once all of it can be stored: JSON allows a half of a surrogate pair in a
+    string, which no encoding takes, and Python's reader allows NaN.
+
+    Raises:
+        ValueError: saying which it is.
+    """
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str):
+            try:
+                each.encode()
+            except UnicodeEncodeError:
+                raise ValueError("a text holds half a surrogate pair: send valid Unicode") from None
+        elif isinstance(each, float) and not math.isfinite(each):
+            raise ValueError(f"{each} is not a number that JSON knows: send a finite one")
+        elif isinstance(each, dict):
+            waiting.extend((*each.keys(), *each.values()))
+        elif isinstance(each, list):
+            waiting.extend(each)
+    return value
+
+
 class Request(BaseModel):
     """A request's body."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _storable(cls, value: Any) -> Any:
+        return check_text(value)
 
 
 class Response(BaseModel):

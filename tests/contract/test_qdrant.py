@@ -582,6 +582,9 @@ def test_clauses(
     ("condition", "expected"),
     [
         (field("n", match=models.MatchValue(value=2)), [2]),
+        (field("live", match=models.MatchValue(value=True)), [1, 3]),
+        (field("live", match=models.MatchValue(value=False)), [2]),
+        (field("n", match=models.MatchValue(value=True)), []),
         (field("tags", match=models.MatchValue(value="y")), [1, 2]),
         (field("doc", match=models.MatchValue(value=UUIDS[0])), [LAST]),
         (field("meta.author.name", match=models.MatchValue(value="Ada")), [1]),

@@ -171,8 +171,8 @@ def test_optimises_while_it_is_read_and_written(start_node: StartNode, tmp_path:
         ]
         client.upsert("c", batch)
 
-    for start in range(0, 2000, 500):
-        write(start, 500)
+    for start in range(0, 2000, 20):
+        write(start, 20)
     folder = set((tmp_path / "shards").iterdir())
     written, slowest, deadline = 2000, 0.0, time.monotonic() + 60
     # The first write comes when a copy has been made, so that it has to go through the journal.
@@ -182,11 +182,14 @@ def test_optimises_while_it_is_read_and_written(start_node: StartNode, tmp_path:
         set((tmp_path / "shards").iterdir()) & folder or written < 2400
     ) and time.monotonic() < deadline:
         if written < 4000:
+            old = (written - 2000) // 8
             write(written, 8)
             written += 8
-            client.delete("c", points_selector=[written - 1])
-            client.set_payload("c", {"n": -1}, points=[written - 2])
-        target = rng.randrange(2000)
+            # Points of before the copy count for more: the engine skips an update that it takes
+            # for older than the point.
+            client.delete("c", points_selector=[written - 1, 1999 - old])
+            client.set_payload("c", {"n": -1}, points=[written - 2, 1699 - old])
+        target = rng.randrange(1400)
         began = time.monotonic()
         found = client.query_points("c", query=vectors[target], using="dense", limit=1).points
         slowest = max(slowest, time.monotonic() - began)
@@ -197,9 +200,9 @@ def test_optimises_while_it_is_read_and_written(start_node: StartNode, tmp_path:
     batches = (written - 2000) // 8
 
     def check() -> None:
-        assert client.count("c").count == 2000 + batches * 7
+        assert client.count("c").count == 2000 + batches * 6
         negative = models.FieldCondition(key="n", match=models.MatchValue(value=-1))
-        assert client.count("c", models.Filter(must=[negative])).count == batches
+        assert client.count("c", models.Filter(must=[negative])).count == 2 * batches
 
     check()
     node.kill()

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset({".pdf", ".docx", ".html", ".htm", ".md", ".txt"})
 """What is taken from a folder; a file that is named itself is always sent."""
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 SHOWN_SKIPPED = 10
 """Skipped files that are named before the rest is counted."""
 
@@ -55,15 +58,20 @@ def ingest(
         print_note(f"skipped {path}: not of a type that is read from folders")
     if len(skipped) > SHOWN_SKIPPED:
         print_note(f"skipped {len(skipped) - SHOWN_SKIPPED} more")
-    with connect(url, data) as flotilla:
-        results = run(
-            flotilla,
-            submissions,
-            collection=collection,
-            metadata=attributes,
-            password=password,
-            wait=not no_wait,
-        )
+    try:
+        # Closing the client ends what its threads still wait for.
+        with connect(url, data) as flotilla:
+            results = run(
+                flotilla,
+                submissions,
+                collection=collection,
+                metadata=attributes,
+                password=password,
+                wait=not no_wait,
+            )
+    except KeyboardInterrupt:
+        print_note("Interrupted. What was sent goes on: `flotilla tasks` shows it.")
+        raise typer.Exit(INTERRUPTED) from None
     if as_json:
         print_json({"documents": results, "skipped": [str(path) for path in skipped]})
     else:

@@ -24,7 +24,14 @@ def pull() -> None:
 @contextmanager
 def download_bar() -> Iterator[Callable[[str, int, int | None], None]]:
     """A bar on a terminal, or one line a step; on stderr."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TaskID,
+        TextColumn,
+        TransferSpeedColumn,
+    )
 
     from flotilla.cli.terminal import err, is_interactive, print_note
 
@@ -45,9 +52,12 @@ def download_bar() -> Iterator[Callable[[str, int, int | None], None]]:
         TransferSpeedColumn(),
     )
     with Progress(*columns, console=err(), transient=True) as bars:
-        bar = bars.add_task("", total=None)
+        bar: TaskID | None = None
 
         def show(message: str, done: int, total: int | None) -> None:
+            nonlocal bar
+            if bar is None:
+                bar = bars.add_task(message, total=total)
             bars.update(bar, description=message, completed=done, total=total)
 
         yield show

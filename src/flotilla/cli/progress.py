@@ -14,6 +14,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from flotilla.cli.terminal import err, is_interactive, print_note
@@ -22,8 +23,9 @@ from flotilla.schemas import Task
 if TYPE_CHECKING:
     from rich.progress import Task as Bar
 
-NAME_WIDTH = 30
-"""Columns of a name beside its bar, so that a line fits in 80."""
+NAME_WIDTH = 26
+STAGE_WIDTH = 8
+"""Columns of a document's name and stage; with bar, amount and time a line fits in 80."""
 
 
 class Display(Protocol):
@@ -46,8 +48,12 @@ def display(documents: int, size: int) -> Iterator[Display]:
         yield PlainDisplay(documents)
         return
     columns: list[ProgressColumn] = [
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
+        TextColumn(
+            "{task.description}",
+            markup=False,
+            table_column=Column(width=NAME_WIDTH + STAGE_WIDTH + 3, no_wrap=True),
+        ),
+        BarColumn(bar_width=14),
         _AmountColumn(),
         TimeElapsedColumn(),
     ]
@@ -101,12 +107,12 @@ class BarDisplay:
     def update(self, name: str, task: Task) -> None:
         """Move the document's bar."""
         with self._lock:
-            if name not in self._active:
-                self._active[name] = self._bars.add_task("", total=None)
             progress = task.progress
+            if name not in self._active:
+                self._active[name] = self._bars.add_task(_description(name, task), total=None)
             self._bars.update(
                 self._active[name],
-                description=f"  {_shortened(name)} {task.stage or task.status}",
+                description=_description(name, task),
                 completed=progress.done if progress else 0,
                 total=progress.total if progress else None,
                 unit=progress.unit if progress else "",
@@ -123,15 +129,17 @@ class BarDisplay:
                 self._bars.console.print(Text(f"{name}: {status}", style="red"))
 
 
-def _shortened(name: str) -> str:
-    return name if len(name) <= NAME_WIDTH else f"…{name[1 - NAME_WIDTH :]}"
+def _description(name: str, task: Task) -> str:
+    shortened = name if len(name) <= NAME_WIDTH else f"…{name[1 - NAME_WIDTH :]}"
+    stage = (task.stage or task.status).rpartition(".")[2]
+    return f"  {shortened:{NAME_WIDTH}} {stage:{STAGE_WIDTH}}"
 
 
 class _AmountColumn(ProgressColumn):
     """`12/40 chunks`, or bytes for the upload."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(table_column=Column(no_wrap=True))
         self._bytes = DownloadColumn(binary_units=True)
 
     def render(self, task: "Bar") -> Text:

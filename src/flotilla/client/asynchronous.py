@@ -10,7 +10,7 @@ import httpx
 from flotilla.client import flows, operations
 from flotilla.client.exchange import Exchange, Outcome, Pause, Steps, client_options
 from flotilla.client.methods import named_after
-from flotilla.client.operations import Operation
+from flotilla.client.operation import Operation
 from flotilla.schemas import Listing
 
 P = ParamSpec("P")

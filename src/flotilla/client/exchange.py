@@ -10,7 +10,7 @@ import httpx
 from pydantic import ValidationError
 
 from flotilla.client.errors import FlotillaAPIError, GatewayUnreachable, UnexpectedReply
-from flotilla.client.operations import Operation
+from flotilla.client.operation import Operation
 from flotilla.schemas import Problem
 
 T = TypeVar("T")

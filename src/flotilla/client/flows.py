@@ -8,7 +8,7 @@ from typing import TypeVar
 from flotilla.client import operations
 from flotilla.client.errors import GatewayUnreachable, WaitTimeout
 from flotilla.client.exchange import Exchange, Pause, Steps
-from flotilla.client.operations import Operation
+from flotilla.client.operation import Operation
 from flotilla.schemas import Listing, Task
 
 T = TypeVar("T")

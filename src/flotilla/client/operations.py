@@ -1,18 +1,15 @@
-"""Every call of the API as a value: what to send, and how to read the reply.
+"""Every call of the API, one function each, shared by the blocking and the asyncio client.
 
-Nothing here does I/O, so that the blocking and the asyncio client share all of it. Bodies are
-built without validation: the gateway validates, and a mistake has one sentence wherever it is
-made.
+Bodies are built without validation: the gateway validates, and a mistake has one sentence
+wherever it is made.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar
-from urllib.parse import quote
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
-from pydantic import BaseModel
-
+from flotilla.client.operation import Operation, delete, get, post, segment
 from flotilla.client.sources import FileSource, Source, UploadProgress
 from flotilla.models import Metadata
 from flotilla.schemas import (
@@ -41,50 +38,8 @@ from flotilla.schemas import (
     TaskAccepted,
 )
 
-T = TypeVar("T")
-Model = TypeVar("Model", bound=BaseModel)
-
 SYNC_TIMEOUT = 60.0
 """Seconds that the gateway holds a synchronous query by default (FLOTILLA_GATEWAY_SYNC_TIMEOUT)."""
-
-
-@dataclass(frozen=True)
-class Operation(Generic[T]):
-    """One request and the reader of its reply.
-
-    `patience` is the seconds that the gateway may hold the reply back on purpose, on top of the
-    client's own timeout. `repeatable` requests may be sent again when a reply is lost. `also`
-    are the statuses beside 2xx that carry the same body.
-    """
-
-    method: str
-    path: str
-    parse: Callable[[bytes], T]
-    params: Mapping[str, Any] = field(default_factory=dict)
-    body: dict[str, Any] | None = None
-    form: Mapping[str, str] | None = None
-    files: Sequence[FileSource] = ()
-    patience: float = 0.0
-    repeatable: bool = False
-    also: frozenset[int] = frozenset()
-
-
-def _get(path: str, reply: type[Model], **params: Any) -> Operation[Model]:
-    return Operation("GET", path, reply.model_validate_json, params, repeatable=True)
-
-
-def _post(path: str, body: BaseModel, reply: type[Model], **options: Any) -> Operation[Model]:
-    content = body.model_dump(mode="json", exclude_none=True, warnings=False)
-    return Operation("POST", path, reply.model_validate_json, body=content, **options)
-
-
-def _delete(path: str) -> Operation[TaskAccepted]:
-    # Not repeatable: a second deletion would be another task, or a 404 for a success.
-    return Operation("DELETE", path, TaskAccepted.model_validate_json)
-
-
-def _segment(text: str) -> str:
-    return quote(text, safe="")
 
 
 # --- documents -----------------------------------------------------------------------------
@@ -151,34 +106,34 @@ def ingest_path(
 
 def _ingest(*, metadata: Metadata | None, **source: Any) -> Operation[DocumentAccepted]:
     request = PipelineRequest.model_construct(metadata=metadata or {}, **source)
-    return _post("/rag/pipeline", request, DocumentAccepted)
+    return post("/rag/pipeline", request, DocumentAccepted)
 
 
 def documents(
     *, collection: str | None = None, status: str | None = None, limit: int | None = None
 ) -> Operation[Listing[Document]]:
     """All documents, newest first; `limit` is the size of one page of the listing."""
-    return _get("/documents", Listing[Document], collection=collection, status=status, limit=limit)
+    return get("/documents", Listing[Document], collection=collection, status=status, limit=limit)
 
 
 def document(document_id: str) -> Operation[Document]:
     """One document."""
-    return _get(f"/documents/{_segment(document_id)}", Document)
+    return get(f"/documents/{segment(document_id)}", Document)
 
 
 def document_status(document_id: str) -> Operation[DocumentState]:
     """The short form of a document that is made for polling."""
-    return _get(f"/documents/{_segment(document_id)}/status", DocumentState)
+    return get(f"/documents/{segment(document_id)}/status", DocumentState)
 
 
 def chunks(document_id: str, *, limit: int | None = None) -> Operation[Listing[DocumentChunk]]:
     """The chunks of a document's live version, in its order."""
-    return _get(f"/documents/{_segment(document_id)}/chunks", Listing[DocumentChunk], limit=limit)
+    return get(f"/documents/{segment(document_id)}/chunks", Listing[DocumentChunk], limit=limit)
 
 
 def delete_document(document_id: str) -> Operation[TaskAccepted]:
     """Delete a document; it stops answering at once, and the task removes its parts."""
-    return _delete(f"/documents/{_segment(document_id)}")
+    return delete(f"/documents/{segment(document_id)}")
 
 
 # --- collections ---------------------------------------------------------------------------
@@ -186,23 +141,23 @@ def delete_document(document_id: str) -> Operation[TaskAccepted]:
 
 def collections() -> Operation[Listing[Collection]]:
     """All collections."""
-    return _get("/collections", Listing[Collection])
+    return get("/collections", Listing[Collection])
 
 
 def create_collection(name: str, *, description: str | None = None) -> Operation[Collection]:
     """Create a collection."""
     request = CollectionRequest.model_construct(name=name, description=description)
-    return _post("/collections", request, Collection)
+    return post("/collections", request, Collection)
 
 
 def collection(name: str) -> Operation[Collection]:
     """One collection."""
-    return _get(f"/collections/{_segment(name)}", Collection)
+    return get(f"/collections/{segment(name)}", Collection)
 
 
 def delete_collection(name: str) -> Operation[TaskAccepted]:
     """Delete a collection with all its documents."""
-    return _delete(f"/collections/{_segment(name)}")
+    return delete(f"/collections/{segment(name)}")
 
 
 # --- questions -----------------------------------------------------------------------------
@@ -235,7 +190,7 @@ def ask(
     `timeout` is how many seconds the gateway waits; past it the error has status 504 and the
     `task_id` under which the answer will be found.
     """
-    return _post(
+    return post(
         "/rag/query/sync",
         _question(question, collections, top_k, filter),
         AnswerResponse,
@@ -252,7 +207,7 @@ def ask_async(
     filter: Metadata | None = None,  # noqa: A002
 ) -> Operation[TaskAccepted]:
     """Ask and get a task id; the answer will be the task's result."""
-    return _post("/rag/query", _question(question, collections, top_k, filter), TaskAccepted)
+    return post("/rag/query", _question(question, collections, top_k, filter), TaskAccepted)
 
 
 def search(
@@ -263,7 +218,7 @@ def search(
     filter: Metadata | None = None,  # noqa: A002
 ) -> Operation[SearchResponse]:
     """The passages that retrieval alone finds, best first."""
-    return _post(
+    return post(
         "/rag/search",
         _question(question, collections, top_k, filter),
         SearchResponse,
@@ -277,7 +232,7 @@ def search(
 
 def task(task_id: str, *, wait: float | None = None) -> Operation[Task]:
     """One task; with `wait`, as soon as it is final or after that many seconds."""
-    operation = _get(f"/tasks/{_segment(task_id)}", Task, wait=wait)
+    operation = get(f"/tasks/{segment(task_id)}", Task, wait=wait)
     return replace(operation, patience=wait or 0.0)
 
 
@@ -285,12 +240,12 @@ def tasks(
     *, status: str | None = None, kind: str | None = None, limit: int | None = None
 ) -> Operation[Listing[Task]]:
     """All tasks, newest first; `limit` is the size of one page of the listing."""
-    return _get("/tasks", Listing[Task], status=status, kind=kind, limit=limit)
+    return get("/tasks", Listing[Task], status=status, kind=kind, limit=limit)
 
 
 def fleets() -> Operation[FleetsInfo]:
     """The queues, the registered tasks and the live workers."""
-    return _get("/tasks/info", FleetsInfo)
+    return get("/tasks/info", FleetsInfo)
 
 
 # --- smoke tests ---------------------------------------------------------------------------
@@ -298,30 +253,30 @@ def fleets() -> Operation[FleetsInfo]:
 
 def smoke_process(data: Any) -> Operation[TaskAccepted]:
     """Have a worker hand any JSON value back."""
-    return _post("/tasks/process", ProcessRequest.model_construct(data=data), TaskAccepted)
+    return post("/tasks/process", ProcessRequest.model_construct(data=data), TaskAccepted)
 
 
 def smoke_add(x: float, y: float) -> Operation[TaskAccepted]:
     """x + y."""
-    return _post("/tasks/calculate/add", AddRequest.model_construct(x=x, y=y), TaskAccepted)
+    return post("/tasks/calculate/add", AddRequest.model_construct(x=x, y=y), TaskAccepted)
 
 
 def smoke_divide(dividend: float, divisor: float) -> Operation[TaskAccepted]:
     """dividend / divisor; a divisor of 0 shows what a failed task looks like."""
     request = DivideRequest.model_construct(dividend=dividend, divisor=divisor)
-    return _post("/tasks/calculate/divide", request, TaskAccepted)
+    return post("/tasks/calculate/divide", request, TaskAccepted)
 
 
 def smoke_chain(x: float, y: float, divisor: float) -> Operation[TaskAccepted]:
     """(x + y) / divisor, as a chain."""
     request = ChainRequest.model_construct(x=x, y=y, divisor=divisor)
-    return _post("/tasks/workflow/chain", request, TaskAccepted)
+    return post("/tasks/workflow/chain", request, TaskAccepted)
 
 
 def smoke_parallel(x: float, y: float, z: float) -> Operation[TaskAccepted]:
     """(x + y) + (x / z), as a chord."""
     request = ParallelRequest.model_construct(x=x, y=y, z=z)
-    return _post("/tasks/workflow/parallel", request, TaskAccepted)
+    return post("/tasks/workflow/parallel", request, TaskAccepted)
 
 
 # --- health --------------------------------------------------------------------------------
@@ -329,10 +284,10 @@ def smoke_parallel(x: float, y: float, z: float) -> Operation[TaskAccepted]:
 
 def health() -> Operation[Health]:
     """Whether the gateway is alive."""
-    return _get("/health/live", Health)
+    return get("/health/live", Health)
 
 
 def ready() -> Operation[Readiness]:
     """Whether requests can be served, each dependency by its name."""
-    operation = _get("/health/ready", Readiness)
+    operation = get("/health/ready", Readiness)
     return replace(operation, also=frozenset({503}))

@@ -32,7 +32,6 @@ GONE = frozenset((404, 410))
 RETRYABLE = frozenset((408, 425, 429))
 # What httpx decodes in memory bounded by what came in; other codings expand without bound.
 CODINGS = frozenset(("", "identity", "gzip", "x-gzip", "deflate"))
-BLOCK = 64 * 1024
 
 
 class FetchedSource(Value):
@@ -176,7 +175,7 @@ def _save(
     digest = hashlib.sha256()
     size = 0
     with destination.open("wb") as file:
-        for block in response.iter_bytes(BLOCK):
+        for block in response.iter_bytes():
             size += len(block)
             if size > max_bytes:
                 raise too_large

@@ -11,7 +11,7 @@ from flotilla import __version__
 from flotilla.gateway import problems
 from flotilla.gateway.dependencies import open_services
 from flotilla.gateway.middleware import BodyLimit, RequestId
-from flotilla.gateway.routes import collections, documents, health, questions, smoke, tasks
+from flotilla.gateway.routes import collections, documents, health, questions, smoke, sources, tasks
 from flotilla.logging import configure_logging
 from flotilla.schemas import Problem
 from flotilla.settings import Settings, get_settings
@@ -43,7 +43,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         responses=problems.RESPONSES,
     )
     problems.install(app)
-    for module in (documents, collections, questions, smoke, tasks, health):
+    for module in (documents, sources, collections, questions, smoke, tasks, health):
         app.include_router(module.router)
     app.add_middleware(BodyLimit)
     if chosen.cors_origins:

@@ -5,7 +5,7 @@ import binascii
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
+from typing import Annotated, Concatenate, ParamSpec, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -20,9 +20,11 @@ from flotilla.gateway.replies import Replies
 from flotilla.gateway.submissions import Submissions
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database
+from flotilla.schemas import Listing
 from flotilla.settings import Settings
 
 Value = TypeVar("Value")
+Item = TypeVar("Item")
 Arguments = ParamSpec("Arguments")
 
 
@@ -107,41 +109,54 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             database.close()
 
 
-def get_services(request: Request) -> Services:
+# Not blocking, and yet async: FastAPI runs plain functions in a thread, which costs more than
+# they do.
+async def get_services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 
 
-def current_tenant() -> str:
+async def current_tenant() -> str:
     """The tenant that the request speaks for. One machine without keys has just one."""
     return DEFAULT_TENANT
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Which part of a list is asked for: at most `limit` items after the cursor's."""
+    """Which part of a list is asked for: at most `limit` items after the cursor's.
+
+    One more than that is to be read: whether it is there tells whether the list goes on.
+    """
 
     limit: int
     after: str | None
 
-    def cursor(self, items: list[Any], key: Callable[[Any], str]) -> str | None:
-        """The next part's cursor, or None when this part was not full."""
-        if len(items) < self.limit:
-            return None
-        return base64.urlsafe_b64encode(key(items[-1]).encode()).decode().rstrip("=")
+    @property
+    def wanted(self) -> int:
+        """How many items are to be read."""
+        return self.limit + 1
+
+    def listing(self, items: list[Item], key: Callable[[Item], str]) -> Listing[Item]:
+        """This part of the list, with the next one's cursor unless it is the last."""
+        shown = items[: self.limit]
+        if len(items) == len(shown):
+            return Listing(items=shown)
+        cursor = base64.urlsafe_b64encode(key(shown[-1]).encode()).decode().rstrip("=")
+        return Listing(items=shown, next_cursor=cursor)
 
 
-def list_part(
+async def list_part(
     limit: Annotated[int, Query(ge=1, le=500, description="Most items to return.")] = 50,
     cursor: Annotated[
         str | None,
         Query(max_length=1000, description="`next_cursor` of the part before; none at first."),
     ] = None,
 ) -> Part:
-    if cursor is None:
+    if not cursor:
         return Part(limit, None)
     try:
-        after = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        padded = cursor + "=" * (-len(cursor) % 4)
+        after = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
         raise InvalidRequest(
             "The cursor is not one that a list has given: leave it out to start at the beginning.",

@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 import structlog
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,6 +14,7 @@ from flotilla.gateway.problems import problem
 
 PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 LARGEST_JSON_BODY = 16 * 1024 * 1024  # bytes
+STREAMED = ("POST", "/documents")  # read piece by piece, and bounded there
 
 
 class RequestId:
@@ -45,10 +47,10 @@ class BodyLimit:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers: dict[bytes, Any] = dict(scope.get("headers", ()))
-        if scope["type"] != "http" or headers.get(b"content-type", b"").startswith(b"multipart/"):
+        if scope["type"] != "http" or (scope["method"], scope["path"]) == STREAMED:
             await self.app(scope, receive, send)
             return
+        headers: dict[bytes, Any] = dict(scope["headers"])
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > LARGEST_JSON_BODY:
             await self._refuse(scope, receive, send)
@@ -60,7 +62,8 @@ class BodyLimit:
             message = await receive()
             read += len(message.get("body", b""))
             if read > LARGEST_JSON_BODY:
-                raise FileTooLarge(_too_large())
+                # FastAPI lets no other class through while it reads a body.
+                raise HTTPException(FileTooLarge.status) from FileTooLarge(_too_large())
             return message
 
         await self.app(scope, bounded, send)
@@ -70,7 +73,7 @@ class BodyLimit:
             Request(scope),
             code=FileTooLarge.code,
             status=FileTooLarge.status,
-            title="The body is larger than allowed",
+            title=FileTooLarge.title(),
             detail=_too_large(),
         )
         await response(scope, receive, send)

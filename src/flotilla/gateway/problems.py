@@ -106,10 +106,7 @@ async def _flotilla_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    fields = [
-        {"field": ".".join(str(part) for part in each["loc"][1:]) or "body", "message": each["msg"]}
-        for each in error.errors()
-    ]
+    fields = [_field_error(each) for each in error.errors()]
     first = fields[0]
     return problem(
         request,
@@ -121,8 +118,18 @@ async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     )
 
 
+def _field_error(error: dict[str, Any]) -> dict[str, str]:
+    if error["type"] == "json_invalid":
+        message = f"not valid JSON at character {error['loc'][-1]} ({error['ctx']['error']})"
+        return {"field": "body", "message": message}
+    field = ".".join(str(part) for part in error["loc"][1:]) or "body"
+    return {"field": field, "message": error["msg"].removeprefix("Value error, ")}
+
+
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
+    if isinstance(error.__cause__, FlotillaError):
+        return await _flotilla_error(request, error.__cause__)
     status = HTTPStatus(error.status_code)
     detail = {
         HTTPStatus.NOT_FOUND: f"There is nothing at {request.url.path}: /docs lists the endpoints.",
@@ -142,10 +149,13 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _unexpected_error(request: Request, error: Exception) -> JSONResponse:
     logger.error("request.crashed", path=request.url.path, exc_info=error)
-    return problem(
+    response = problem(
         request,
         code=FlotillaError.code,
         status=500,
         title="Internal error",
         detail="An internal error occurred: the gateway's log has it under this request id.",
     )
+    # This handler's response does not pass the middleware that sets it elsewhere.
+    response.headers["X-Request-ID"] = request.scope.get("request_id", "")
+    return response

@@ -9,6 +9,8 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from flotilla.errors import DependencyUnavailable, FlotillaError
 from flotilla.ledger import jobs
 from flotilla.ledger.database import Database
@@ -21,9 +23,13 @@ logger = get_logger(__name__)
 LARGEST_BATCH = 256
 
 
+Prepare = Callable[[Connection], NewJob]
+"""Makes the job inside the transaction that writes it; may read, may raise a FlotillaError."""
+
+
 @dataclass(slots=True)
 class _Submission:
-    job: NewJob
+    prepare: Prepare
     send: Callable[[str], None]
     done: asyncio.Future[None]
 
@@ -45,14 +51,15 @@ class Submissions:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._writer
 
-    async def submit(self, job: NewJob, send: Callable[[str], None]) -> None:
-        """Write the job, then call `send(job.id)`; returns when both are done.
+    async def submit(self, prepare: Prepare, send: Callable[[str], None]) -> None:
+        """Write the job that `prepare` makes, then call `send(job.id)`; returns after both.
 
         Raises:
             DependencyUnavailable: the ledger or the broker does not answer; nothing was begun.
+            FlotillaError: whatever `prepare` raises.
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        await self._queue.put(_Submission(job, send, done))
+        await self._queue.put(_Submission(prepare, send, done))
         await done
 
     async def _write(self) -> None:
@@ -70,27 +77,35 @@ class Submissions:
                     submission.done.set_exception(error)
 
     def _carry_out(self, batch: Sequence[_Submission]) -> list[FlotillaError | None]:
+        prepared: list[NewJob | FlotillaError] = []
         try:
             with self._database.writing() as connection:
-                jobs.add(connection, [submission.job for submission in batch])
+                prepared = [_prepare(submission, connection) for submission in batch]
+                jobs.add(connection, [job for job in prepared if isinstance(job, NewJob)])
         except Exception as error:  # noqa: BLE001 - each of the batch gets to know it
             logger.warning("submissions.ledger_failed", error=str(error))
             return [_as_unavailable(error, "The ledger")] * len(batch)
-        return [self._send(submission) for submission in batch]
+        return [
+            self._send(job, submission) if isinstance(job, NewJob) else job
+            for job, submission in zip(prepared, batch, strict=True)
+        ]
 
-    def _send(self, submission: _Submission) -> FlotillaError | None:
+    def _send(self, job: NewJob, submission: _Submission) -> FlotillaError | None:
         try:
-            submission.send(submission.job.id)
+            submission.send(job.id)
         except Exception as error:  # noqa: BLE001 - the request gets to know it
             logger.warning("submissions.send_failed", error=str(error))
             unavailable = _as_unavailable(error, "The broker")
-            fail(
-                self._database,
-                submission.job.id,
-                as_task_error(submission.job.stage, unavailable),
-            )
+            fail(self._database, job.id, as_task_error(job.stage, unavailable))
             return unavailable
         return None
+
+
+def _prepare(submission: _Submission, connection: Connection) -> NewJob | FlotillaError:
+    try:
+        return submission.prepare(connection)
+    except FlotillaError as error:
+        return error
 
 
 def _as_unavailable(error: Exception, part: str) -> FlotillaError:

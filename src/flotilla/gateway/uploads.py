@@ -7,6 +7,7 @@ blob piece by piece. What fails half-way leaves no blob behind.
 import asyncio
 import hashlib
 import json
+import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -18,12 +19,14 @@ from starlette.requests import ClientDisconnect, Request
 from flotilla.blobs import BlobStore, Sink, source_ref
 from flotilla.errors import FileTooLarge, InvalidName, InvalidRequest
 from flotilla.ledger.database import new_id
+from flotilla.schemas import check_text
 from flotilla.settings import GatewaySettings
 
 WRITE_SIZE = 256 * 1024  # bytes gathered before a thread is asked to write them
 LARGEST_FIELD = 256 * 1024  # bytes of a form field that is not a file
 LONGEST_NAME = 255
 FIELDS = ("collection", "metadata", "password")
+FILE_FIELDS = ("files", "file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,44 +58,50 @@ def parse_metadata(text: str | None) -> dict[str, Any]:
     if not text:
         return {}
     try:
-        value = json.loads(text)
-    except ValueError as error:
+        value = check_text(json.loads(text))
+    except (ValueError, RecursionError) as error:
         raise InvalidRequest(
             f'metadata is not valid JSON ({error}): send an object such as {{"year": 2026}}.',
             field="metadata",
         ) from None
     if not isinstance(value, dict):
         raise InvalidRequest(
-            'metadata has to be a JSON object such as {"year": 2026}.', field="metadata"
+            'metadata is no JSON object: send one such as {"year": 2026}.', field="metadata"
         )
     return value
 
 
-def safe_name(name: str | None) -> str:
+def safe_name(name: str | None, field: str = "files") -> str:
     """A file's name as it may be stored: a relative path without tricks.
+
+    Args:
+        name: as the client sent it.
+        field: the request's field that it came in.
 
     Raises:
         InvalidName: saying what is wrong with it.
     """
     if not name or not name.strip():
-        raise InvalidName("A file has no name: send a filename with it.", field="files")
+        raise InvalidName("A file has no name: send a filename with it.", field=field)
     shown = ascii(name[:80])
     if len(name) > LONGEST_NAME:
         raise InvalidName(
             f"The name {shown} … is longer than {LONGEST_NAME} characters: shorten it.",
-            field="files",
+            field=field,
         )
-    if any(ord(character) < 32 or 127 <= ord(character) < 160 for character in name):
-        raise InvalidName(
-            f"The name {shown} has control characters: rename the file.", field="files"
-        )
+    # Control characters (Cc) and halves of surrogate pairs (Cs).
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
+        raise InvalidName(f"The name {shown} has control characters: rename the file.", field=field)
     parts = name.replace("\\", "/").split("/")
     if name.startswith(("/", "\\")) or ".." in parts or ":" in parts[0]:
         raise InvalidName(
             f"The name {shown} leads outside its folder: send a plain or relative name.",
-            field="files",
+            field=field,
         )
-    return "/".join(part for part in parts if part not in ("", "."))
+    kept = "/".join(part for part in parts if part not in ("", "."))
+    if not kept:
+        raise InvalidName(f"The name {shown} names no file: send another.", field=field)
+    return kept
 
 
 class _FileWriter:
@@ -216,14 +225,8 @@ async def _files(
             for event in parser.parse(data):
                 if isinstance(event, MultipartSegment):
                     name = event.name or ""
-                    if event.filename is not None:
+                    if _is_file(event):
                         file = _FileWriter(blobs, tenant_id, event, settings.max_upload_bytes)
-                    elif name not in FIELDS:
-                        raise InvalidRequest(
-                            f"The form field {name[:80]!r} is not known: send {', '.join(FIELDS)} "
-                            "and files.",
-                            field=name[:80],
-                        )
                 elif event is None:
                     if file is not None:
                         yield await file.finish()
@@ -237,19 +240,42 @@ async def _files(
                     value += event
                     if len(value) > LARGEST_FIELD:
                         raise InvalidRequest(
-                            f"{name} is longer than {LARGEST_FIELD:,} bytes.", field=name
+                            f"{name} is longer than {LARGEST_FIELD:,} bytes: shorten it.",
+                            field=name,
                         )
+        if file is not None:
+            raise InvalidRequest(
+                f"The body ends in the middle of {file.name}: send it again.", field="files"
+            )
     except BaseException as error:
         if file is not None:
             file.abandon(error)
         raise
 
 
+def _is_file(segment: MultipartSegment) -> bool:
+    """Whether a part is a file; else it is a field. Raises InvalidRequest when it is neither."""
+    name = segment.name or ""
+    if name in FILE_FIELDS and segment.filename is not None:
+        return True
+    if name in FILE_FIELDS:
+        raise InvalidRequest(
+            f"The part {name} has no filename: send it as a file, as `curl -F {name}=@PATH` does.",
+            field=name,
+        )
+    if name not in FIELDS:
+        raise InvalidRequest(
+            f"The form field {name[:80]!r} is not known: send {', '.join(FIELDS)} and files.",
+            field=name[:80],
+        )
+    return False
+
+
 def _text(name: str, value: bytearray) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError:
-        raise InvalidRequest(f"{name} is not valid UTF-8.", field=name) from None
+        raise InvalidRequest(f"{name} is not valid UTF-8: send it as UTF-8.", field=name) from None
 
 
 def discard(blobs: BlobStore, upload: Upload) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from flotilla.errors import CollectionExists, CollectionNotFound
 from flotilla.ledger.database import new_id, now
 from flotilla.ledger.tables import COLLECTIONS, DOCUMENTS, VERSIONS
-from flotilla.schemas import DEFAULT_COLLECTION, Collection
+from flotilla.schemas import DEFAULT_COLLECTION, Collection, DocumentStatus
 
 DEFAULT_TENANT = "00000000-0000-7000-8000-000000000000"
 
@@ -18,19 +18,23 @@ documents = DOCUMENTS.c
 versions = VERSIONS.c
 
 
-def resolve(connection: Connection, tenant_id: str, names: Sequence[str]) -> dict[str, str]:
+def resolve(
+    connection: Connection, tenant_id: str, names: Sequence[str], *, lock: bool = False
+) -> dict[str, str]:
     """Ids by name, in the order given.
+
+    With `lock`, whoever else resolves them so, or deletes them, waits for this transaction.
 
     Raises:
         CollectionNotFound: naming the first that does not exist.
     """
-    rows = connection.execute(
-        select(collections.name, collections.id).where(
-            collections.tenant_id == tenant_id,
-            collections.name.in_(names),
-            collections.deleted_at.is_(None),
-        )
+    query = select(collections.name, collections.id).where(
+        collections.tenant_id == tenant_id,
+        collections.name.in_(names),
+        collections.deleted_at.is_(None),
     )
+    # Key-share is not in the way of the foreign keys of documents that are being written.
+    rows = connection.execute(query.with_for_update(key_share=True) if lock else query)
     found = {row.name: row.id for row in rows}
     for name in names:
         if name not in found:
@@ -122,7 +126,7 @@ def delete(connection: Connection, tenant_id: str, name: str) -> str:
     connection.execute(
         update(DOCUMENTS)
         .where(documents.collection_id == collection_id, documents.deleted_at.is_(None))
-        .values(deleted_at=deleted_at, updated_at=deleted_at)
+        .values(deleted_at=deleted_at, updated_at=deleted_at, status=DocumentStatus.DELETING.value)
     )
     if name != DEFAULT_COLLECTION:
         connection.execute(

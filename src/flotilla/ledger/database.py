@@ -11,7 +11,8 @@ from typing import Any
 
 import uuid_utils
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from flotilla.errors import ConfigurationError, DependencyUnavailable
 from flotilla.settings import Settings, get_settings
@@ -40,7 +41,7 @@ class Database:
     def __init__(self, url: str, pool_size: int = 20) -> None:
         self.sqlite = url.startswith("sqlite")
         if self.sqlite:
-            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(Path(url.removeprefix("sqlite:///")).parent)
         arguments: dict[str, Any] = (
             {"check_same_thread": False, "timeout": SQLITE_BUSY_SECONDS}
             if self.sqlite
@@ -85,22 +86,36 @@ class Database:
         self.engine.dispose()
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The ledger's folder {folder} cannot be made ({error.strerror}): set FLOTILLA_DATA to "
+            "a folder that can be written, or DATABASE_URL."
+        ) from error
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        from sqlalchemy.exc import InterfaceError, OperationalError
-
+        told = str(error.orig)
+        # SQLite's words, and the code that PostgreSQL gives a table that is not there.
+        if "no such table" in told or getattr(error.orig, "sqlstate", None) == "42P01":
+            raise DependencyUnavailable(
+                "The ledger has no tables yet: run `flotilla db upgrade`."
+            ) from error
         if isinstance(error, OperationalError | InterfaceError):
-            if "no such table" in str(error.orig):
-                raise DependencyUnavailable(
-                    "The ledger has no tables yet: run `flotilla db upgrade`."
-                ) from error
             raise DependencyUnavailable(
                 "The ledger's database does not answer: check DATABASE_URL and the server."
             ) from error
         raise
+    except PoolTimeout as error:
+        raise DependencyUnavailable(
+            "All connections to the ledger's database are in use: try again.", retry_after=1
+        ) from error
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -1,10 +1,10 @@
 """Documents and their versions."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, case, delete, func, insert, or_, select, update
 
 from flotilla.errors import DocumentNotFound
 from flotilla.ledger import collections as collection_rows
@@ -55,7 +55,9 @@ def submit(
     Raises:
         CollectionNotFound: there is no such collection.
     """
-    collection_id = collection_rows.resolve(connection, tenant_id, [collection])[collection]
+    # Two submissions of the same bytes at once: the second has to see the first.
+    found = collection_rows.resolve(connection, tenant_id, [collection], lock=True)
+    collection_id = found[collection]
     return [
         _submit_one(connection, tenant_id, collection_id, collection, source) for source in sources
     ]
@@ -86,7 +88,14 @@ def _submit_one(
             documents.source == source.source,
             documents.deleted_at.is_(None),
         )
-        .values(job_id=job.id, updated_at=moment)
+        .values(
+            job_id=job.id,
+            updated_at=moment,
+            status=case(
+                (documents.live_version_id.is_(None), DocumentStatus.PROCESSING.value),
+                else_=documents.status,
+            ),
+        )
         .returning(documents.id)
     ).one_or_none()
     document_id = known.id if known is not None else new_id()
@@ -130,19 +139,22 @@ def _submit_one(
         payload["url"] = source.source_url
     job_rows.add(
         connection,
-        [_with(job, document_id=document_id, payload=payload)],
+        [replace(job, document_id=document_id, payload=payload)],
     )
     return DocumentAccepted(document_id=document_id, task_id=job.id, name=source.name)
 
 
-def _with(job: job_rows.NewJob, **values: Any) -> job_rows.NewJob:
-    from dataclasses import replace
-
-    return replace(job, **values)
-
-
 def _same_bytes(connection: Connection, collection_id: str, sha256: str) -> DocumentAccepted | None:
-    """The collection's document that these bytes are, as a live version or on the way."""
+    """The collection's document that these bytes are, as a live version or on the way.
+
+    Not so where a newer version with other bytes is on the way to take their place.
+    """
+    later = VERSIONS.alias()
+    superseded = select(later.c.id).where(
+        later.c.document_id == versions.document_id,
+        later.c.number > versions.number,
+        later.c.state == PENDING,
+    )
     row = connection.execute(
         select(documents.id, documents.name, jobs.id.label("job_id"), jobs.status)
         .join_from(VERSIONS, DOCUMENTS, documents.id == versions.document_id)
@@ -153,6 +165,7 @@ def _same_bytes(connection: Connection, collection_id: str, sha256: str) -> Docu
             documents.collection_id == collection_id,
             documents.deleted_at.is_(None),
             jobs.kind == "ingest",
+            ~superseded.exists(),
         )
         .order_by(jobs.id.desc())
         .limit(1)
@@ -183,11 +196,16 @@ class Version:
     number: int
     pages: int | None
     chunks: int | None
+    state: str
     deleted: bool
 
 
 def version(connection: Connection, version_id: str) -> Version:
-    """Raises DocumentNotFound when the version is gone."""
+    """A version with the name and the metadata that it was submitted with.
+
+    Raises:
+        DocumentNotFound: the version is gone.
+    """
     row = connection.execute(
         select(
             *VERSIONS.c,
@@ -195,24 +213,28 @@ def version(connection: Connection, version_id: str) -> Version:
             documents.name,
             documents.metadata,
             documents.deleted_at,
+            jobs.payload,
         )
         .join(DOCUMENTS, documents.id == versions.document_id)
+        .outerjoin(JOBS, (jobs.version_id == versions.id) & (jobs.kind == "ingest"))
         .where(versions.id == version_id)
     ).one_or_none()
     if row is None:
         raise DocumentNotFound("The document was deleted while it was being ingested.")
+    submitted = row.payload or {}
     return Version(
         id=row.id,
         document_id=row.document_id,
         tenant_id=row.tenant_id,
         collection_id=row.collection_id,
-        document_name=row.name,
-        metadata=row._mapping["metadata"],
+        document_name=submitted.get("name", row.name),
+        metadata=submitted.get("metadata", row._mapping["metadata"]),
         blob=row.blob,
         content_type=row.content_type,
         number=row.number,
         pages=row.pages,
         chunks=row.chunks,
+        state=row.state,
         deleted=row.deleted_at is not None,
     )
 
@@ -223,7 +245,11 @@ def describe_version(connection: Connection, version_id: str, **values: Any) -> 
 
 
 def publish(connection: Connection, document_id: str, version_id: str) -> bool:
-    """Make a version the live one. False when the document is deleted or has a newer one."""
+    """Make a version the live one, and its name and metadata the document's.
+
+    False when the document is deleted or has a newer one.
+    """
+    submitted = version(connection, version_id)
     this = select(versions.number).where(versions.id == version_id).scalar_subquery()
     newer = (
         select(versions.id)
@@ -234,7 +260,13 @@ def publish(connection: Connection, document_id: str, version_id: str) -> bool:
     changed = connection.execute(
         update(DOCUMENTS)
         .where(documents.id == document_id, documents.deleted_at.is_(None), ~newer)
-        .values(live_version_id=version_id, status=DocumentStatus.READY.value, updated_at=moment)
+        .values(
+            live_version_id=version_id,
+            name=submitted.document_name,
+            metadata=submitted.metadata,
+            status=DocumentStatus.READY.value,
+            updated_at=moment,
+        )
     )
     if changed.rowcount == 0:
         return False
@@ -262,16 +294,39 @@ def older_versions(connection: Connection, document_id: str, number: int) -> lis
     )
 
 
+def given_up(connection: Connection, document_id: str) -> list[str]:
+    """Ids of the document's versions that will never answer again: replaced or failed."""
+    return list(
+        connection.scalars(
+            select(versions.id).where(
+                versions.document_id == document_id, versions.state.in_((RETIRED, FAILED))
+            )
+        )
+    )
+
+
 def fail_version(connection: Connection, document_id: str, version_id: str) -> None:
-    """Give a version up. The document stays ready where an older one is live."""
+    """Give a version up.
+
+    The document stays ready where an older one is live, and goes on where a newer one is on its
+    way.
+    """
     connection.execute(
         update(VERSIONS)
         .where(versions.id == version_id, versions.state == PENDING)
         .values(state=FAILED)
     )
+    on_the_way = select(versions.id).where(
+        versions.document_id == document_id, versions.state == PENDING
+    )
     connection.execute(
         update(DOCUMENTS)
-        .where(documents.id == document_id, documents.live_version_id.is_(None))
+        .where(
+            documents.id == document_id,
+            documents.live_version_id.is_(None),
+            documents.deleted_at.is_(None),
+            ~on_the_way.exists(),
+        )
         .values(status=DocumentStatus.FAILED.value, updated_at=now())
     )
 
@@ -319,10 +374,11 @@ def version_ids(connection: Connection, document_ids: Sequence[str]) -> list[str
 
 def purge(connection: Connection, document_ids: Sequence[str]) -> None:
     """Remove deleted documents with their versions."""
-    connection.execute(delete(VERSIONS).where(versions.document_id.in_(document_ids)))
-    connection.execute(
-        delete(DOCUMENTS).where(documents.id.in_(document_ids), documents.deleted_at.is_not(None))
+    deleted = select(documents.id).where(
+        documents.id.in_(document_ids), documents.deleted_at.is_not(None)
     )
+    connection.execute(delete(VERSIONS).where(versions.document_id.in_(deleted)))
+    connection.execute(delete(DOCUMENTS).where(documents.id.in_(deleted)))
 
 
 def deleted_in(connection: Connection, collection_id: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, case, delete, func, insert, select, update
 
 from flotilla.ledger.database import new_id, now
-from flotilla.ledger.tables import JOBS
+from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
 from flotilla.schemas import Progress, Task, TaskError, TaskStatus
 
 OPEN = (TaskStatus.PENDING.value, TaskStatus.PROCESSING.value)
@@ -117,6 +117,15 @@ def get(connection: Connection, job_id: str) -> Job | None:
     return _job(row) if row is not None else None
 
 
+def lock(connection: Connection, job_id: str) -> None:
+    """Make the job's other writers wait until this transaction is over.
+
+    SQLite has one writer at a time anyway; on PostgreSQL two parts of a stage that end at the
+    same moment would otherwise not see one another, and their sum would be short.
+    """
+    connection.execute(select(jobs.id).where(jobs.id == job_id).with_for_update(key_share=True))
+
+
 def claim(
     connection: Connection, job_id: str, stage: str, queue: str, attempt: int = 1
 ) -> Job | None:
@@ -188,15 +197,12 @@ def _end(connection: Connection, job_id: str, **values: Any) -> Task | None:
         .values(finished_at=now(), lease_owner=None, lease_until=None, **values)
         .returning(*JOBS.c)
     ).one_or_none()
-    return _task(row, None) if row is not None else None
-
-
-def forget_password(connection: Connection, job_id: str) -> None:
-    """Remove a source's password from the ledger, once nothing needs it any more."""
-    payload = connection.scalar(select(jobs.payload).where(jobs.id == job_id))
-    if payload and "password" in payload:
-        kept = {key: value for key, value in payload.items() if key != "password"}
+    if row is None:
+        return None
+    if "password" in row.payload:  # a source's password goes as soon as nothing needs it
+        kept = {key: value for key, value in row.payload.items() if key != "password"}
         connection.execute(update(JOBS).where(jobs.id == job_id).values(payload=kept))
+    return _task(row, None)
 
 
 def open_of_document(connection: Connection, document_id: str) -> list[str]:
@@ -210,13 +216,17 @@ def open_of_document(connection: Connection, document_id: str) -> list[str]:
     )
 
 
-def unsent(connection: Connection, older_than: timedelta, limit: int = 500) -> list[Job]:
-    """Jobs that were written, but whose message was never sent: their gateway died between."""
+def unsent(
+    connection: Connection, kinds: Sequence[str], older_than: timedelta, limit: int = 500
+) -> list[Job]:
+    """Jobs of these kinds that were written, but whose message was never sent: their gateway
+    died between."""
     rows = connection.execute(
         select(*_JOB)
         .where(
             jobs.status == TaskStatus.PENDING.value,
             jobs.finished_at.is_(None),
+            jobs.kind.in_(kinds),
             jobs.sent_at.is_(None),
             jobs.created_at < now() - older_than,
         )
@@ -226,11 +236,39 @@ def unsent(connection: Connection, older_than: timedelta, limit: int = 500) -> l
     return [_job(row) for row in rows]
 
 
+def overdue(
+    connection: Connection, kinds: Sequence[str], older_than: timedelta, limit: int = 500
+) -> list[Job]:
+    """Jobs of these kinds that nobody began in this time, or that nobody ended in this time
+    after they were begun."""
+    rows = connection.execute(
+        select(*_JOB)
+        .where(
+            jobs.status.in_(OPEN),
+            jobs.finished_at.is_(None),
+            jobs.kind.in_(kinds),
+            func.coalesce(jobs.started_at, jobs.created_at) < now() - older_than,
+        )
+        .order_by(jobs.id)
+        .limit(limit)
+    )
+    return [_job(row) for row in rows]
+
+
 def purge(connection: Connection, older_than: timedelta, limit: int = 1000) -> int:
-    """Forget ended jobs that nothing refers to any more; returns how many."""
+    """Forget ended jobs that nothing refers to any more; returns how many.
+
+    A document refers to its newest job, which shows its error, and a version that is live or on
+    its way to the job that ingested it.
+    """
+    versions = VERSIONS.c
+    shown = select(DOCUMENTS.c.id).where(DOCUMENTS.c.job_id == jobs.id)
+    needed = select(versions.id).where(
+        versions.id == jobs.version_id, versions.state.in_(("pending", "live"))
+    )
     old = (
         select(jobs.id)
-        .where(jobs.finished_at < now() - older_than, jobs.document_id.is_(None))
+        .where(jobs.finished_at < now() - older_than, ~shown.exists(), ~needed.exists())
         .limit(limit)
     )
     return connection.execute(delete(JOBS).where(jobs.id.in_(old))).rowcount

@@ -7,7 +7,8 @@ twice, so every function must be able to run twice.
 
 import functools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -16,9 +17,17 @@ import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 from celery.canvas import Signature
 from celery.exceptions import Ignore, Reject, Retry
+from sqlalchemy import Connection
 
 from flotilla.broker import app, queue_of
-from flotilla.errors import Cancelled, FlotillaError, LeaseLost, TimeLimit
+from flotilla.errors import (
+    Cancelled,
+    DependencyUnavailable,
+    FlotillaError,
+    LeaseLost,
+    TimeLimit,
+    WorkerLost,
+)
 from flotilla.ledger import documents, jobs, steps
 from flotilla.ledger.announce import announce
 from flotilla.ledger.database import Database, get_database
@@ -27,6 +36,12 @@ from flotilla.schemas import Task, TaskError
 from flotilla.settings import JobSettings, get_settings
 
 logger = get_logger(__name__)
+
+# Seconds. A message that waits longer than the broker's visibility timeout (300 at least) is
+# handed to a second worker; what has to wait longer than this fails, and may be sent again.
+LONGEST_DELAY = 240.0
+# Seconds until the next look at a ledger that is out of reach.
+LEDGER_PAUSE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +81,7 @@ class StageRun:
     def finish_part(self, units: int, total: int | None, unit: str) -> None:
         """Mark this part done and move the job's progress by what it carried."""
         with self.database.writing() as connection:
+            jobs.lock(connection, self.job.id)
             done = steps.finish(connection, self.job.id, self.stage, self.part, units)
             jobs.progress(connection, self.job.id, done, total, unit)
 
@@ -85,15 +101,21 @@ def stage(name: str, **options: Any) -> Callable[[StageFunction], CeleryTask]:
         @functools.wraps(function)
         def task(self: CeleryTask, job_id: str, part: int = 0, *args: Any) -> None:
             with structlog.contextvars.bound_contextvars(task_id=job_id, stage=name):
-                run = _begin(self, name, job_id, part)
+                with _waiting_for_ledger(self):
+                    run = _begin(self, name, job_id, part)
                 if run is None:
                     return
                 try:
                     replacement = function(run, *args)
                 except Exception as error:
-                    _failed(self, run, error)
+                    with _waiting_for_ledger(self):
+                        _failed(self, run, error)
                     raise
-                _finish_step(run)
+                # A step that hands on to others is over when they are: should this process die
+                # before it has sent them, the next delivery does it.
+                if replacement is None:
+                    with _waiting_for_ledger(self):
+                        _finish_step(run)
             if replacement is not None:
                 self.replace(replacement)
 
@@ -113,18 +135,20 @@ def reply(name: str, **options: Any) -> Callable[[Callable[[jobs.Job], Any]], Ce
         @functools.wraps(function)
         def task(self: CeleryTask, job_id: str) -> None:
             with structlog.contextvars.bound_contextvars(task_id=job_id, stage=name):
-                database = get_database()
-                with database.writing() as connection:
-                    attempt = self.request.retries + 1
-                    job = jobs.claim(connection, job_id, name, queue_of(name), attempt)
+                attempt = self.request.retries + 1
+                with _waiting_for_ledger(self):
+                    database = get_database()
+                    with database.writing() as connection:
+                        job = jobs.claim(connection, job_id, name, queue_of(name), attempt)
                 if job is None:
                     return
                 try:
                     result = function(job)
                 except Exception as error:
-                    _failed(self, StageRun(job, name, 0, attempt, database), error)
+                    with _waiting_for_ledger(self):
+                        _failed(self, StageRun(job, name, 0, attempt, database), error)
                     raise
-                with database.writing() as connection:
+                with _waiting_for_ledger(self), database.writing() as connection:
                     ended = jobs.complete(connection, job_id, result)
                 if ended is not None:
                     announce(ended)
@@ -132,6 +156,20 @@ def reply(name: str, **options: Any) -> Callable[[Callable[[jobs.Job], Any]], Ce
         return task  # type: ignore[no-any-return]
 
     return decorate
+
+
+@contextmanager
+def _waiting_for_ledger(task: CeleryTask) -> Iterator[None]:
+    """Put the message back for a while when the ledger itself is out of reach.
+
+    The job cannot be ended without it, and what it does not know of is not an attempt.
+    """
+    try:
+        yield
+    except DependencyUnavailable as error:
+        delay = backoff(get_settings().job, task.request.retries + 1, LEDGER_PAUSE)
+        logger.warning("stage.ledger_unavailable", delay=delay)
+        raise task.retry(exc=error, countdown=delay, max_retries=None) from error
 
 
 def _begin(task: CeleryTask, name: str, job_id: str, part: int) -> StageRun | None:
@@ -155,18 +193,12 @@ def _begin(task: CeleryTask, name: str, job_id: str, part: int) -> StageRun | No
     run = StageRun(job, name, part, step.attempts, database)
     if step.attempts > get_settings().job.max_attempts:
         error = WorkerLost(
-            f"The worker died {step.attempts - 1} times at this document: it is set aside. "
-            "The worker's log says how."
+            f"After {step.attempts - 1} attempts, of which the last killed its worker, this is "
+            "set aside: the worker's log says how it died."
         )
         fail(database, job_id, as_task_error(name, error))
         raise error
     return run
-
-
-class WorkerLost(FlotillaError):
-    """The worker died while it had this task."""
-
-    code = "worker_lost"
 
 
 def _finish_step(run: StageRun) -> None:
@@ -179,10 +211,8 @@ def _failed(task: CeleryTask, run: StageRun, error: Exception) -> None:
     if isinstance(error, Ignore | Reject | Retry):
         raise error
     if isinstance(error, LeaseLost | Cancelled):
-        with run.database.writing() as connection:
-            ended = jobs.cancel(connection, run.job.id) if isinstance(error, Cancelled) else None
-        if ended is not None:
-            announce(ended)
+        if isinstance(error, Cancelled):
+            cancel(run.database, run.job.id)
         raise Ignore from error
     if isinstance(error, SoftTimeLimitExceeded):
         error = TimeLimit("The work took longer than this fleet's time limit allows.")
@@ -194,8 +224,8 @@ def _failed(task: CeleryTask, run: StageRun, error: Exception) -> None:
         steps.record_failure(
             connection, run.job.id, run.part, run.attempt, str(task.request.hostname), task_error
         )
-    if task_error.retryable and run.attempt < settings.max_attempts:
-        delay = backoff(settings, run.attempt, getattr(error, "retry_after", None))
+    delay = backoff(settings, run.attempt, getattr(error, "retry_after", None))
+    if task_error.retryable and run.attempt < settings.max_attempts and delay <= LONGEST_DELAY:
         logger.info("stage.retrying", code=task_error.code, attempt=run.attempt, delay=delay)
         raise task.retry(exc=error, countdown=delay, max_retries=None)
     logger.info("stage.failed", code=task_error.code, attempt=run.attempt)
@@ -204,8 +234,19 @@ def _failed(task: CeleryTask, run: StageRun, error: Exception) -> None:
 
 def fail(database: Database, job_id: str, error: TaskError) -> Task | None:
     """End a job with its error, and its version with it; None when it was over already."""
+    return _give_up(database, job_id, lambda connection: jobs.fail(connection, job_id, error))
+
+
+def cancel(database: Database, job_id: str) -> Task | None:
+    """End a job as cancelled, and its version with it; None when it was over already."""
+    return _give_up(database, job_id, lambda connection: jobs.cancel(connection, job_id))
+
+
+def _give_up(
+    database: Database, job_id: str, end: Callable[[Connection], Task | None]
+) -> Task | None:
     with database.writing() as connection:
-        ended = jobs.fail(connection, job_id, error)
+        ended = end(connection)
         job = jobs.get(connection, job_id) if ended is not None else None
         if job is not None and job.kind == "ingest" and job.version_id and job.document_id:
             documents.fail_version(connection, job.document_id, job.version_id)

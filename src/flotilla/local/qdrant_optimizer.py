@@ -1,13 +1,7 @@
-"""The node's upkeep in the background: flushing what was written, optimising what has grown.
+"""The node's upkeep in the background: flushing what was written, optimising what has grown."""
 
-`python -m flotilla.local.qdrant_optimizer FOLDER` optimises one copy of a shard and ends: the
-engine keeps Python's global lock while it does so, for which a process of its own is the cure.
-"""
-
-import ctypes
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -15,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 
+from flotilla.local.qdrant_optimize_copy import NOTHING_TO_DO
 from flotilla.local.qdrant_shard import Shard
 from flotilla.local.qdrant_store import Store
 from flotilla.logging import get_logger
@@ -26,8 +21,6 @@ DUE_POINTS = 5_000  # below this an optimisation is dearer than what it saves
 DUE_SHARE = 0.1  # of a collection's points: what a reader would notice
 QUIET_SECONDS = 3.0  # without a write, after which things have calmed down
 RESTLESS_POINTS = 50_000  # written without a pause, after which calm is not waited for
-NOTHING_TO_DO = 3  # exit code of the child
-PR_SET_PDEATHSIG = 1  # of Linux's prctl(2)
 
 
 class Optimizer:
@@ -42,7 +35,6 @@ class Optimizer:
         self._store = store
         self._due_points = due_points
         self._stopping = Event()
-        self._child: subprocess.Popen[bytes] | None = None
         self._thread = Thread(target=self._run, name="qdrant-optimizer", daemon=True)
 
     def start(self) -> None:
@@ -91,34 +83,11 @@ class Optimizer:
                 shutil.rmtree(copy, ignore_errors=True)
 
     def _run_child(self, folder: Path) -> int:
-        command = [sys.executable, "-m", __name__, str(folder)]
+        module = "flotilla.local.qdrant_optimize_copy"
+        command = [sys.executable, "-m", module, str(folder), str(os.getpid())]
         with subprocess.Popen(command, stdin=subprocess.DEVNULL) as child:
             while True:
                 with suppress(subprocess.TimeoutExpired):
                     return child.wait(timeout=0.1)
                 if self._stopping.is_set():
                     child.kill()
-
-
-def _die_with_parent() -> None:
-    """A killed node must not leave a child behind that computes for nobody (Linux only)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def main() -> int:
-    """Optimise the shard in the folder that the command line names."""
-    import qdrant_edge as edge
-
-    _die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(10)
-    shard = edge.EdgeShard.load(sys.argv[1])
-    optimized = shard.optimize()
-    shard.flush()
-    shard.close()
-    return 0 if optimized else NOTHING_TO_DO
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -67,7 +67,7 @@ class Store:
         listed = {shard.folder for shard in self._shards.values()}
         for folder in self._shards_dir.iterdir():
             if folder not in listed:
-                shutil.rmtree(folder)
+                shutil.rmtree(folder, ignore_errors=True)
 
     def save(self) -> None:
         """Write the catalogue: whole or not at all, and on the disk when this returns."""

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -25,8 +26,9 @@ from flotilla.local.stack import (
 )
 from flotilla.settings import Settings
 
-READY_TIMEOUT = 60.0
-"""Seconds in which a stack has to be ready."""
+READY_TIMEOUT = 120.0
+"""Seconds in which a stack has to be ready: long enough for a busy machine, since a program that
+fails is noticed without it."""
 
 EXITS_TOLERATED = 3
 """Ends of one program during the start after which it counts as failing."""
@@ -73,6 +75,8 @@ def up(
             return _scale(record, wanted, report, timeout)
         if ended := end_processes(options.data):
             report(f"Ended {ended} processes that an earlier stack left behind.")
+        if record:
+            record.remove_socket()
         taken = choose_ports(options.ports, options.host, record.taken if record else None)
         record = new_record(settings, options, taken, table)
         record.save()
@@ -135,13 +139,13 @@ def interruptible() -> Iterator[None]:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    try:
-        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-        for number in before:
-            signal.signal(number, interrupt)
-    except ValueError:
-        # Only the main thread may; elsewhere signals are the caller's business.
-        before = {}
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    if threading.current_thread() is not threading.main_thread():
+        before = {}  # Only the main thread may; elsewhere signals are the caller's business.
+    # Under nohup, SIGHUP stays ignored.
+    before = {number: handler for number, handler in before.items() if handler != signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:

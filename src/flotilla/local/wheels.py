@@ -45,11 +45,14 @@ def fetch_wheel(requirement: str, sha256: str, work: Path, watch: Callable[[int]
     command = [sys.executable, "-c", _RUN_PIP, str(unfinished)]
     command += ["download", *options, *quiet, "--dest", str(downloads), "-r", str(pinned)]
     complaints = work / "pip.log"
+    arrived = 0
     with complaints.open("w") as log:
         pip = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             while pip.poll() is None:
-                watch(folder_bytes(unfinished) + folder_bytes(downloads))
+                # pip copies the wheel over in the end: for a moment it is in both folders.
+                arrived = max(arrived, folder_bytes(unfinished), folder_bytes(downloads))
+                watch(arrived)
                 try:
                     pip.wait(POLL_SECONDS)
                 except subprocess.TimeoutExpired:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flotilla.models import Passage
 from flotilla.rag.sentences import Kind, Sentence, split
@@ -72,19 +72,24 @@ class Candidate:
 
 def candidates(passages: Sequence[Passage]) -> list[Candidate]:
     """Every whole sentence, list and row once, though neighbouring chunks share some."""
+    parts = [split(passage.text, passage.heading_path) for passage in passages]
+    headers = _headers(passages, parts)
     seen: dict[tuple[str, str], Candidate] = {}
-    for rank, passage in enumerate(passages):
+    for rank, (passage, sentences) in enumerate(zip(passages, parts, strict=True)):
         previous: Sentence | None = None
-        for sentence in split(passage.text, passage.heading_path):
+        for found in sentences:
+            sentence = found
             prose = sentence.kind is Kind.SENTENCE
             antecedent = None
             if prose and previous is not None and _REFERS_BACK.match(sentence.text):
                 antecedent = previous
             previous = sentence if prose and sentence.whole else None
-            if sentence.kind is Kind.HEADING or not sentence.whole:
-                continue
+            if sentence.kind is Kind.ROW and not sentence.header:
+                sentence = replace(sentence, header=headers.get(_section(passage), ""))
             shown = sentence.shown
             words = terms(shown)
+            if sentence.kind is Kind.HEADING or not sentence.whole:
+                continue
             if not words or len(shown) > LONGEST:
                 continue
             around = [sentence.heading, *passage.heading_path]
@@ -93,5 +98,23 @@ def candidates(passages: Sequence[Passage]) -> list[Candidate]:
             candidate = Candidate(
                 passage, rank, sentence, antecedent, words, context=terms(" ".join(around))
             )
-            seen.setdefault((passage.document_id, shown.casefold()), candidate)
+            seen.setdefault((passage.document_id, sentence.text.casefold()), candidate)
     return list(seen.values())
+
+
+def _section(passage: Passage) -> tuple[str, tuple[str, ...]]:
+    return passage.version_id, passage.heading_path
+
+
+def _headers(
+    passages: Sequence[Passage], parts: Sequence[Sequence[Sentence]]
+) -> dict[tuple[str, tuple[str, ...]], str]:
+    """The header of each section's table, for rows that stand in a later chunk than it.
+
+    A section with more than one table is left out, since nothing says whose the rows are.
+    """
+    found: dict[tuple[str, tuple[str, ...]], set[str]] = {}
+    for passage, sentences in zip(passages, parts, strict=True):
+        rows = [s for s in sentences if s.kind is Kind.ROW and s.header]
+        found.setdefault(_section(passage), set()).update(row.header for row in rows)
+    return {section: headers.pop() for section, headers in found.items() if len(headers) == 1}

@@ -12,14 +12,15 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?")
 
-# Words that ask or join and name nothing. Of other languages the inverse frequency takes care.
+# Words that ask or join and name nothing, those of `how long` and `how far` among them.
+# Of other languages the inverse frequency takes care.
 _FUNCTION_WORDS = """
-a about after all also an and any are as at be been before but by can could did do does
-doing for from get give had has have having he her here him his how i if in into is it its
-just like many may me might mine more most much must my no not of off on one only or our out
-over own please shall she should so some such tell than that the their them then there these
-they this those to under up us was we were what when where whether which while who whom whose
-why will with would you your
+a about after all also an and any are as at be been before big but by can could did do does doing
+far for from get give had happen happens has have having he her here him his how i if in into is
+it its just like long many may me might mine more most much must my no not of off on one only or
+our out over own please quickly shall she should so some soon such tell than that the their them
+then there these they this those to under up us was we were what when where whether which while
+who whom whose why will with would you your
 """
 FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from flotilla import pipelines
 from flotilla.broker import app, queue_of
-from flotilla.errors import InvalidRequest
+from flotilla.errors import DependencyUnavailable, InvalidRequest
 from flotilla.ledger import jobs
 from flotilla.ledger.announce import announce
 from flotilla.ledger.database import get_database
@@ -53,7 +53,12 @@ def total(values: list[float], *, job_id: str) -> float:
     return sum(values)
 
 
-@app.task(name=pipelines.DELIVER)
+@app.task(
+    name=pipelines.DELIVER,
+    autoretry_for=(DependencyUnavailable,),
+    retry_backoff=True,
+    max_retries=8,
+)
 def deliver(result: Any, *, job_id: str) -> None:
     """Write a canvas's result into the ledger, where the API reads it."""
     with get_database().writing() as connection:

@@ -1,14 +1,17 @@
 """The tasks of the fleet `default`."""
 
 from datetime import timedelta
+from functools import lru_cache
+from typing import Any
 
 from flotilla import pipelines
 from flotilla.blobs import BlobStore, version_prefix
-from flotilla.broker import app
+from flotilla.broker import app, queue_of
+from flotilla.errors import DependencyUnavailable, WorkerLost
 from flotilla.ledger import documents, jobs
 from flotilla.ledger.announce import announce
 from flotilla.ledger.database import get_database
-from flotilla.ledger.stages import StageRun, WorkerLost, as_task_error, fail, stage
+from flotilla.ledger.stages import StageRun, as_task_error, fail, stage
 from flotilla.logging import get_logger
 from flotilla.schemas import TaskStatus
 from flotilla.settings import get_settings
@@ -21,8 +24,21 @@ UNSENT_AFTER = timedelta(seconds=15)
 # A question that nobody has begun to answer by then has nobody waiting for it either.
 QUESTION_EXPIRES = timedelta(minutes=10)
 
+# These end jobs: while the ledger or the blobs are out of reach they come back, for ever.
+PERSISTENT: dict[str, Any] = {
+    "autoretry_for": (DependencyUnavailable,),
+    "retry_backoff": True,
+    "retry_backoff_max": 60,
+    "max_retries": None,
+}
 
-@app.task(name=pipelines.FINISH, throws=())
+
+@lru_cache(maxsize=1)
+def _blobs() -> BlobStore:
+    return BlobStore(get_settings().blobs_url)
+
+
+@app.task(name=pipelines.FINISH, throws=(), **PERSISTENT)
 def finish(job_id: str) -> None:
     """End an ingestion well: its version is live."""
     database = get_database()
@@ -38,13 +54,15 @@ def finish(job_id: str) -> None:
             "chunks": version.chunks,
             "content_type": version.content_type,
         }
-        jobs.forget_password(connection, job_id)
         ended = jobs.complete(connection, job_id, result)
+        replaced = documents.given_up(connection, version.document_id)
     if ended is not None:
         announce(ended)
+    for version_id in replaced:
+        _blobs().delete(version_prefix(job.tenant_id, version_id))
 
 
-@app.task(name=pipelines.FAIL)
+@app.task(name=pipelines.FAIL, **PERSISTENT)
 def fail_job(job_id: str) -> None:
     """Clean up after a job that failed; end it where the failing worker could not.
 
@@ -61,10 +79,13 @@ def fail_job(job_id: str) -> None:
             "the worker's log says which."
         )
         fail(database, job_id, as_task_error(job.stage, error))
-    with database.writing() as connection:
-        jobs.forget_password(connection, job_id)
-    if job.kind == "ingest" and job.version_id and job.document_id:
+    if job.kind != "ingest" or job.version_id is None or job.document_id is None:
+        return
+    with database.reading() as connection:
+        abandoned = job.version_id in documents.given_up(connection, job.document_id)
+    if abandoned:
         pipelines.discard(job.tenant_id, job.document_id, job.version_id)
+        _blobs().delete(version_prefix(job.tenant_id, job.version_id))
 
 
 @stage(pipelines.GATHER)
@@ -76,11 +97,10 @@ def gather(run: StageRun) -> None:
 def purge(run: StageRun) -> None:
     """Remove deleted documents' blobs and rows; their points are gone already."""
     document_ids = run.job.payload["document_ids"]
-    blobs = BlobStore(get_settings().blobs_url)
     with run.database.reading() as connection:
         version_ids = documents.version_ids(connection, document_ids)
     for version_id in version_ids:
-        blobs.delete(version_prefix(run.job.tenant_id, version_id))
+        _blobs().delete(version_prefix(run.job.tenant_id, version_id))
     with run.database.writing() as connection:
         documents.purge(connection, document_ids)
         ended = jobs.complete(
@@ -97,15 +117,14 @@ def reap() -> int:
     """Send what was written and never sent, since its gateway died between the two."""
     database = get_database()
     with database.reading() as connection:
-        waiting = jobs.unsent(connection, UNSENT_AFTER)
+        waiting = jobs.unsent(connection, ("ingest", "delete"), UNSENT_AFTER)
     sent = []
     for job in waiting:
         if job.kind == "ingest":
             pipelines.ingest(job.id, job.stage)
-            sent.append(job.id)
-        elif job.kind == "delete":
+        else:
             pipelines.remove(job.id)
-            sent.append(job.id)
+        sent.append(job.id)
     if sent:
         logger.info("reap.sent_again", jobs=len(sent))
         with database.writing() as connection:
@@ -115,14 +134,17 @@ def reap() -> int:
 
 
 def expire_questions() -> None:
-    """End questions that were never begun."""
+    """End questions and smoke tests that nobody began, or whose worker vanished."""
     database = get_database()
     with database.reading() as connection:
-        old = jobs.unsent(connection, QUESTION_EXPIRES)
+        old = jobs.overdue(connection, ("query", "search", "demo"), QUESTION_EXPIRES)
     for job in old:
-        if job.kind in ("query", "search", "demo") and job.status is TaskStatus.PENDING:
-            error = WorkerLost("Nobody began this task in time: check the fleet, then ask again.")
-            fail(database, job.id, as_task_error(job.stage, error))
+        pending = job.status is TaskStatus.PENDING
+        error = WorkerLost(
+            f"Nobody {'began' if pending else 'ended'} this task in time: check that workers of "
+            f"the fleet {queue_of(job.stage)!r} are up, then send it again."
+        )
+        fail(database, job.id, as_task_error(job.stage, error))
 
 
 @app.task(name="upkeep.retain")

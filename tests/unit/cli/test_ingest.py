@@ -1,13 +1,26 @@
 """`flotilla ingest` against a gateway on a real socket."""
 
+import contextlib
+import fcntl
 import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
 from pathlib import Path
 
 import pytest
 import typer
 
 from flotilla.cli.ingest import collect, parse_pairs
-from tests.doubles.gateway import GatewayDouble, a_problem, failed
+from flotilla.schemas import Progress
+from tests.doubles.gateway import GatewayDouble, a_problem, a_task, failed
 from tests.unit.cli.conftest import Run
 
 
@@ -138,3 +151,48 @@ def test_usage_errors_have_their_own_exit_code(run: Run, arguments: tuple[str, .
     result = run(*arguments)
     assert result.exit_code == 2
     assert "Traceback" not in result.stderr
+
+
+def test_ctrl_c_ends_the_waiting_and_not_the_work(gateway: GatewayDouble, folder: Path) -> None:
+    gateway.add_task("task-a.pdf", a_task("task-a.pdf", "processing"))
+    gateway.held["task-a.pdf"] = threading.Event()
+    command = [sys.executable, "-m", "flotilla", "ingest", "a.pdf", "--url", gateway.url]
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while not gateway.seen("GET", "/tasks/task-a.pdf"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "What was sent goes on" in errors
+    assert "Traceback" not in errors
+
+
+def test_bars_fit_in_80_columns(gateway: GatewayDouble, folder: Path) -> None:
+    name = f"{'long-name-' * 8}.txt"
+    (folder / name).write_text("x" * 200_000)
+    progress = Progress(done=4, total=12, unit="chunks")
+    running = a_task("t", "processing", stage="vectorstore.index", progress=progress)
+    gateway.add_task(f"task-{name}", running, a_task("t"))
+    finish = gateway.held[f"task-{name}"] = threading.Event()
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
+    command = [sys.executable, "-m", "flotilla", "ingest", name, "--url", gateway.url]
+    process = subprocess.Popen(command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    output = ""
+    with contextlib.suppress(OSError):  # Linux says EIO where the other end is closed
+        while piece := os.read(ours, 65536).decode(errors="replace"):
+            output += re.sub(r"\x1b\[[0-9;]*m", "", piece)
+            if re.search(r"index .*4/12 chunks", output):
+                gateway.states[f"task-{name}"].pop(0)
+                finish.set()
+                break
+        while piece := os.read(ours, 65536).decode(errors="replace"):
+            output += re.sub(r"\x1b\[[0-9;]*m", "", piece)
+    os.close(ours)
+    assert process.wait(10) == 0, output
+    lines = re.split(r"[\r\n]+|\x1b\[[0-9;?]*[A-Za-z]", output)
+    assert max(len(line) for line in lines) <= 80
+    assert "completed" in output

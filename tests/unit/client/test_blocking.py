@@ -94,6 +94,7 @@ class TestRequests:
         ("name", "arguments", "path"),
         [
             ("smoke_process", ("x",), "/tasks/process"),
+            ("smoke_process", (None,), "/tasks/process"),
             ("smoke_add", (1, 2), "/tasks/calculate/add"),
             ("smoke_divide", (1, 2), "/tasks/calculate/divide"),
             ("smoke_chain", (1, 2, 3), "/tasks/workflow/chain"),

@@ -2,6 +2,7 @@ import importlib.util
 import io
 import json
 import zipfile
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -32,12 +33,14 @@ def script() -> ModuleType:
     return module
 
 
+@cache
 def pages(name: str) -> list[Page]:
     path = SAMPLES / name
     converter = converter_for(detect(path, name), max_unpacked_bytes=10_000_000)
     return list(converter.pages(path))
 
 
+@cache
 def chunks(name: str) -> list[Chunk]:
     splitter = Splitter(lambda text: len(text.split()), chunk_tokens=120, overlap=20)
     return list(splitter.split(pages(name), document_id="d", version_id="v"))

@@ -1,4 +1,5 @@
 import random
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,7 @@ def test_sentences_stay_whole() -> None:
 def test_neighbours_in_a_section_share_a_whole_sentence() -> None:
     chunks = split([Page(number=1, text=prose(30))])
     assert len(chunks) > 3
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in pairwise(chunks):
         shared = before.end - after.start
         assert shared > 0
         assert words(before.text[-shared:]) <= 8
@@ -108,7 +109,7 @@ def test_no_chunk_is_a_bare_heading() -> None:
         (1, "Last", ""),
     )
     chunks = split([page])
-    assert chunks[0].text.startswith("Book\n\nPart\n\nLong\n\n")
+    assert chunks[0].text.startswith("Book\n\n\n\nPart\n\n\n\nLong\n\n")
     assert chunks[0].heading_path == ("Book", "Part", "Long")
     for chunk in chunks:
         assert words(chunk.text) > 4
@@ -187,7 +188,7 @@ def test_a_long_stretch_without_headings_overlaps_throughout() -> None:
         [Page(number=n, text=prose(40, seed=n)) for n in range(1, 60)], size=200, overlap=20
     )
     assert chunks[-1].end > 80_000
-    assert all(a.end > b.start for a, b in zip(chunks, chunks[1:], strict=False))
+    assert all(a.end > b.start for a, b in pairwise(chunks))
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,5 +1,5 @@
 from flotilla.rag.citations import verify
-from flotilla.rag.extractive import CANDIDATES, ExtractiveGenerator
+from flotilla.rag.extractive import EMBEDDED, ExtractiveGenerator
 from flotilla.rag.generate import NOT_FOUND
 from tests.unit.rag.conftest import MakePassage, WordEmbedder
 
@@ -7,7 +7,11 @@ WARRANTY = (
     "Warranty\nThe warranty lasts twelve months from delivery. Tyres and brake pads are wear "
     "parts and are not covered."
 )
-HOURS = "| Day | Opens | Closes |\n|---|---|---|\n| Saturday | 10:00 | 14:00 |\n| Sunday | - | - |"
+HOURS = """\
+| Day | Opens | Closes |
+|---|---|---|
+| Saturday | 10:00 | 14:00 |
+| Monday | 9:00 | 18:00 |"""
 TRADE_IN = "Trade-in papers to bring:\n- the registration certificate\n- both keys"
 
 
@@ -90,7 +94,7 @@ def test_a_few_sentences_are_embedded_however_long_the_passages(
 ) -> None:
     long = " ".join(f"Sentence number {n} is about the warranty." for n in range(100))
     ExtractiveGenerator(embedder).generate("Which warranty?", [passage(long, n) for n in range(5)])
-    assert len(embedder.embedded) <= CANDIDATES
+    assert len(embedder.embedded) <= EMBEDDED
 
 
 def test_brackets_of_the_source_are_not_taken_for_citations(
@@ -102,3 +106,14 @@ def test_brackets_of_the_source_are_not_taken_for_citations(
     )
     assert draft.text == "The warranty lasts twelve months, as agreed. [1]"
     assert "[7]" in draft.citations[0].quote
+
+
+def test_a_row_in_a_later_chunk_has_the_header_of_its_table(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    section = {"heading_path": ("Hours", "Showroom")}
+    later = passage("| Sunday | 11:00 | 12:00 |", 1, **section)
+    for first in (later, passage(HOURS, 0, **section)):
+        second = passage(HOURS, 0, **section) if first is later else later
+        draft = ExtractiveGenerator(embedder).generate("Open on Sunday?", [first, second])
+        assert "Day: Sunday; Opens: 11:00; Closes: 12:00" in draft.text

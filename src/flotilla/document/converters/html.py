@@ -79,11 +79,15 @@ def _parse(data: bytes) -> "HtmlElement":
     if encoding is None and _is_utf8(data):
         # Many pages are UTF-8 and say nothing, or something else.
         encoding = "utf-8"
-    # Without an encoding the parser follows the page's meta element.
+    # Without an encoding the parser follows the page's meta element. Its usual bounds would cut
+    # deep and long pages off in silence; the file's size is bounded already.
     text = data.decode(encoding, errors="replace").encode() if encoding else data
     try:
         tree = html.document_fromstring(
-            text, parser=html.HTMLParser(encoding="utf-8" if encoding else None, remove_pis=True)
+            text,
+            parser=html.HTMLParser(
+                encoding="utf-8" if encoding else None, remove_pis=True, huge_tree=True
+            ),
         )
     except (etree.ParserError, ValueError):
         raise NoText("The HTML page holds no element with text.") from None

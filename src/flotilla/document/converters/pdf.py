@@ -10,7 +10,6 @@ from flotilla.document.converters import SourceInfo
 from flotilla.document.converters.pdf_text import clean_lines, locate
 from flotilla.document.converters.typography import (
     MAX_HEADING_CHARS,
-    NO_HEADING_END,
     Line,
     Typography,
 )
@@ -223,6 +222,7 @@ def _measured_lines(text_page: "PdfTextPage") -> list[Line]:
 
     lines = []
     position = 0
+    before = (0.0, 0)
     matrix = raw.FS_MATRIX()
     for text in text_page.get_text_range().split("\n"):
         stripped = text.strip()
@@ -230,11 +230,12 @@ def _measured_lines(text_page: "PdfTextPage") -> list[Line]:
         if stripped:
             start = position + text.index(stripped[0])
             size, weight = _measure(text_page, start, matrix)
-            # Only what may be a heading is worth a second look.
-            if 1 < len(stripped) <= MAX_HEADING_CHARS and not stripped.endswith(NO_HEADING_END):
+            # A second look takes as long as the first: where the type changes, it is worth it.
+            if (size, weight) != before and 1 < len(stripped) <= MAX_HEADING_CHARS:
                 end = start + len(stripped) - 1
                 end_size, end_weight = _measure(text_page, end, matrix)
                 size, weight = min(size, end_size or size), min(weight, end_weight or weight)
+            before = (size, weight)
         lines.append(Line(text, size, weight))
         position += len(text) + 1
         if not text.isascii():

@@ -30,7 +30,7 @@ def clean_lines(lines: Iterable[Line], compounds: frozenset[str] = frozenset()) 
         text = line.text
         if not text.isprintable():
             text = UNSHOWN.sub("", SPLIT_WORD.sub(mend, text))
-        text = re.sub(r"[^\S\n]+", " ", text).strip()
+        text = " ".join(text.split())
         if text or (cleaned and cleaned[-1].text):
             cleaned.append(line._replace(text=text))
     if cleaned and not cleaned[-1].text:

@@ -107,15 +107,13 @@ class Typography:
         return found
 
     def _level(self, line: Line) -> int | None:
-        if not self._fits(line):
-            return None
         if self._is_larger(line):
-            return 1 + sum(size > line.size for size in self._ladder)
+            return 1 + sum(size > line.size for size in self._ladder) if self._fits(line) else None
         bold = line.weight >= max(BOLD_WEIGHT, self.body_weight + BOLDER_BY)
         # Bold alone may be a table's head or an emphasis.
-        if bold and line.size >= self.body_size and NUMBERED.match(line.text.strip()):
-            return 1 + len(self._ladder)
-        return None
+        if not bold or line.size < self.body_size or not NUMBERED.match(line.text.strip()):
+            return None
+        return 1 + len(self._ladder) if self._fits(line) else None
 
     def _is_larger(self, line: Line) -> bool:
         return self.body_size > 0 and line.size >= SIZE_STEP * self.body_size

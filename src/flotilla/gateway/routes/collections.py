@@ -15,8 +15,8 @@ router = APIRouter(prefix="/collections", tags=["collections"])
 async def list_collections(
     services: ServicesDep, tenant: TenantDep, part: PartDep
 ) -> Listing[Collection]:
-    items = await services.read(collections.listing, tenant, after=part.after, limit=part.limit)
-    return Listing(items=items, next_cursor=part.cursor(items, lambda item: item.name))
+    items = await services.read(collections.listing, tenant, after=part.after, limit=part.wanted)
+    return part.listing(items, lambda item: item.name)
 
 
 @router.post("", status_code=201, summary="Make a collection")

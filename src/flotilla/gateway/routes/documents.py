@@ -1,30 +1,20 @@
-"""Documents: submit, list, look at, delete."""
+"""Documents: upload, list, look at, delete."""
 
-import hashlib
-import shutil
-from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import unquote, urlsplit
 
 from fastapi import APIRouter, Query, Request
 from sqlalchemy import Connection
 
 from flotilla import pipelines
-from flotilla.blobs import chunks_ref, source_ref
+from flotilla.blobs import chunks_ref
 from flotilla.errors import (
     DependencyUnavailable,
-    EmptyFile,
-    FileTooLarge,
     InvalidRequest,
-    NotFound,
-    PathNotAllowed,
-    SourceRefused,
 )
 from flotilla.gateway.dependencies import PartDep, Services, ServicesDep, TenantDep
-from flotilla.gateway.uploads import discard, receive_upload, safe_name
+from flotilla.gateway.uploads import discard, receive_upload
 from flotilla.ledger import collections, documents, jobs
 from flotilla.ledger.announce import announce
-from flotilla.ledger.database import new_id
 from flotilla.ledger.documents import NewSource
 from flotilla.logging import get_logger
 from flotilla.models import Chunk
@@ -37,7 +27,6 @@ from flotilla.schemas import (
     DocumentState,
     DocumentStatus,
     Listing,
-    PipelineRequest,
     Task,
     TaskAccepted,
 )
@@ -116,126 +105,11 @@ async def upload_documents(
     for file, entry in zip(upload.files, accepted, strict=True):
         if entry.duplicate_of is not None:
             await services.in_thread(services.blobs.delete, file.ref.rpartition("/")[0])
-    await _send(services, [entry for entry in accepted if entry.duplicate_of is None])
+    await send_ingestions(services, [entry for entry in accepted if entry.duplicate_of is None])
     return DocumentsAccepted(documents=accepted)
 
 
-@router.post("/rag/pipeline", status_code=202, summary="Submit a URL, a text or a server's file")
-async def submit_source(
-    body: PipelineRequest, services: ServicesDep, tenant: TenantDep
-) -> DocumentAccepted:
-    """Ingest what is not uploaded: exactly one of `url`, `text` and `path`."""
-    given = [name for name in ("url", "text", "path") if getattr(body, name) is not None]
-    if len(given) != 1:
-        raise InvalidRequest(
-            "Send exactly one of url, text and path.", field=given[1] if given else "url"
-        )
-    if body.url is not None:
-        source = _url_source(body)
-    elif body.text is not None:
-        source = await services.in_thread(_text_source, services, tenant, body)
-    else:
-        source = await services.in_thread(_path_source, services, tenant, body)
-    try:
-        [accepted] = await services.write(documents.submit, tenant, body.collection, [source])
-    except BaseException:
-        if source.blob is not None:
-            await services.in_thread(services.blobs.delete, source.blob.rpartition("/")[0])
-        raise
-    if accepted.duplicate_of is None:
-        await _send(services, [accepted], pipelines.FETCH if body.url else pipelines.CONVERT)
-    elif source.blob is not None:
-        await services.in_thread(services.blobs.delete, source.blob.rpartition("/")[0])
-    return accepted
-
-
-def _url_source(body: PipelineRequest) -> NewSource:
-    url = body.url or ""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SourceRefused(
-            "Only http and https addresses can be fetched: send a whole address such as "
-            "https://example.com/terms.html.",
-            field="url",
-        )
-    last = unquote(parts.path.rstrip("/").rpartition("/")[2])
-    name = safe_name(body.name or last or parts.hostname)
-    return NewSource(
-        version_id=new_id(),
-        source=url,
-        name=name,
-        metadata=body.metadata,
-        first_stage=pipelines.FETCH,
-        source_url=url,
-        password=body.password,
-    )
-
-
-def _text_source(services: Services, tenant: str, body: PipelineRequest) -> NewSource:
-    data = (body.text or "").encode(errors="replace")
-    if not data.strip():
-        raise EmptyFile("The text is empty: send what is to be ingested.", field="text")
-    digest = hashlib.sha256(data).hexdigest()
-    name = safe_name(body.name or f"text-{digest[:8]}.txt")
-    version_id = new_id()
-    ref = source_ref(tenant, version_id)
-    services.blobs.put(ref, data)
-    return NewSource(
-        version_id=version_id,
-        source=name,
-        name=name,
-        metadata=body.metadata,
-        first_stage=pipelines.CONVERT,
-        blob=ref,
-        sha256=digest,
-        size=len(data),
-        content_type="text/plain",
-    )
-
-
-def _path_source(services: Services, tenant: str, body: PipelineRequest) -> NewSource:
-    root = services.settings.document.ingest_root
-    if root is None:
-        raise PathNotAllowed(
-            "No folder is open to ingestion by path: set FLOTILLA_DOCUMENT_INGEST_ROOT, or upload "
-            "the file.",
-            field="path",
-        )
-    root = root.expanduser().resolve()
-    path = (root / (body.path or "")).resolve()
-    if not path.is_relative_to(root):
-        raise PathNotAllowed(
-            "The path leads outside the folder that is open to ingestion: send one below it.",
-            field="path",
-        )
-    if not path.is_file():
-        raise NotFound(f"There is no file {body.path!r} in the ingestion folder.", field="path")
-    limit = services.settings.gateway.max_upload_bytes
-    if path.stat().st_size > limit:
-        raise FileTooLarge(
-            f"{body.path} is larger than the {limit:,} bytes that are allowed.", field="path"
-        )
-    version_id = new_id()
-    ref = source_ref(tenant, version_id)
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        file.seek(0)
-        with services.blobs.writer(ref) as sink:
-            shutil.copyfileobj(file, sink, 1024 * 1024)
-    return NewSource(
-        version_id=version_id,
-        source=str(path.relative_to(root)),
-        name=safe_name(body.name or Path(path).name),
-        metadata=body.metadata,
-        first_stage=pipelines.CONVERT,
-        blob=ref,
-        sha256=digest,
-        size=path.stat().st_size,
-        password=body.password,
-    )
-
-
-async def _send(
+async def send_ingestions(
     services: Services, accepted: list[DocumentAccepted], stage: str = pipelines.CONVERT
 ) -> None:
     """Send the first messages. What cannot be sent now is sent by `upkeep.reap`: it is written."""
@@ -276,11 +150,11 @@ async def list_documents(
             collection_id=collection_id,
             status=status,
             before=part.after,
-            limit=part.limit,
+            limit=part.wanted,
         )
 
     items = await services.read(read)
-    return Listing(items=items, next_cursor=part.cursor(items, lambda item: item.document_id))
+    return part.listing(items, lambda item: item.document_id)
 
 
 @router.get("/documents/{document_id}", summary="Look at a document")
@@ -317,19 +191,19 @@ async def list_chunks(
         found: list[DocumentChunk] = []
         batch = 0
         seen = 0
-        while len(found) < part.limit:
+        while len(found) < part.wanted:
             ref = chunks_ref(tenant, version_id, batch)
             if not services.blobs.exists(ref):
                 break
             for chunk in services.blobs.values(ref, Chunk):
-                if seen >= first and len(found) < part.limit:
+                if seen >= first and len(found) < part.wanted:
                     found.append(_chunk(chunk))
                 seen += 1
             batch += 1
         return found
 
     items = await services.in_thread(read)
-    return Listing(items=items, next_cursor=part.cursor(items, lambda item: str(item.position + 1)))
+    return part.listing(items, lambda item: str(item.position + 1))
 
 
 def _position(cursor: str) -> int:

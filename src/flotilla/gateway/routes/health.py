@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable
 
+import httpx
 from fastapi import APIRouter, Response
 
 from flotilla import __version__
@@ -48,9 +49,14 @@ async def _probe(awaitable: Awaitable[object]) -> DependencyHealth:
     try:
         await asyncio.wait_for(awaitable, PROBE_TIMEOUT)
     except Exception as error:  # noqa: BLE001 - whatever it is, the dependency is not there
-        detail = error.args[0] if error.args else type(error).__name__
-        return DependencyHealth(ok=False, detail=str(detail)[:300])
+        return DependencyHealth(ok=False, detail=_reason(error))
     return DependencyHealth(ok=True, latency_ms=round(1000 * (time.perf_counter() - began), 2))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
+        return "no answer in time"
+    return str(error)[:300] or type(error).__name__
 
 
 async def _qdrant(services: Services) -> None:
@@ -66,7 +72,7 @@ async def _fleets(services: Services) -> dict[str, DependencyHealth]:
     try:
         info = await asyncio.wait_for(read_fleets(services), PROBE_TIMEOUT)
     except Exception as error:  # noqa: BLE001
-        lost = DependencyHealth(ok=False, detail=str(error)[:300] or type(error).__name__)
+        lost = DependencyHealth(ok=False, detail=_reason(error))
         return {f"fleet:{fleet}": lost for fleet in FLEETS}
     latency = round(1000 * (time.perf_counter() - began), 2)
     counts = {fleet: sum(w.fleet == fleet for w in info.workers) for fleet in FLEETS}

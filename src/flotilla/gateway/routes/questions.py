@@ -6,13 +6,16 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
+from sqlalchemy import Connection
 
 from flotilla import pipelines
 from flotilla.errors import AnswerTimeout, QuestionEmpty, QuestionTooLong
 from flotilla.filters import parse_filter
 from flotilla.gateway.dependencies import Services, ServicesDep, TenantDep
 from flotilla.gateway.problems import from_task
+from flotilla.gateway.submissions import Prepare
 from flotilla.ledger import collections, jobs
+from flotilla.ledger.database import new_id
 from flotilla.ledger.jobs import NewJob
 from flotilla.schemas import (
     DEFAULT_COLLECTION,
@@ -34,9 +37,10 @@ Timeout = Annotated[
 @router.post("/query", status_code=202, summary="Ask, and poll the answer")
 async def ask(body: QuestionRequest, services: ServicesDep, tenant: TenantDep) -> TaskAccepted:
     """The answer is the `result` of the task."""
-    job = await _job(body, services, tenant, "query", pipelines.ANSWER)
-    await services.submissions.submit(job, pipelines.answer)
-    return TaskAccepted(task_id=job.id)
+    job_id = new_id()
+    prepare = _preparation(body, services, tenant, job_id, "query", pipelines.ANSWER)
+    await services.submissions.submit(prepare, pipelines.answer)
+    return TaskAccepted(task_id=job_id)
 
 
 @router.post("/query/sync", response_model=AnswerResponse, summary="Ask, and wait for the answer")
@@ -44,8 +48,9 @@ async def ask_and_wait(
     body: QuestionRequest, services: ServicesDep, tenant: TenantDep, timeout: Timeout = None
 ) -> Response:
     """The answer with its citations; 504 with the task id when it takes too long."""
-    job = await _job(body, services, tenant, "query", pipelines.ANSWER)
-    return await _answered(services, tenant, job, pipelines.answer, timeout)
+    job_id = new_id()
+    prepare = _preparation(body, services, tenant, job_id, "query", pipelines.ANSWER)
+    return await _answered(services, tenant, job_id, prepare, pipelines.answer, timeout)
 
 
 @router.post("/search", response_model=SearchResponse, summary="Search, without an answer")
@@ -53,13 +58,15 @@ async def search(
     body: QuestionRequest, services: ServicesDep, tenant: TenantDep, timeout: Timeout = None
 ) -> Response:
     """The passages that retrieval finds, best first."""
-    job = await _job(body, services, tenant, "search", pipelines.SEARCH)
-    return await _answered(services, tenant, job, pipelines.search, timeout)
+    job_id = new_id()
+    prepare = _preparation(body, services, tenant, job_id, "search", pipelines.SEARCH)
+    return await _answered(services, tenant, job_id, prepare, pipelines.search, timeout)
 
 
-async def _job(
-    body: QuestionRequest, services: Services, tenant: str, kind: str, stage: str
-) -> NewJob:
+def _preparation(
+    body: QuestionRequest, services: Services, tenant: str, job_id: str, kind: str, stage: str
+) -> Prepare:
+    """Check the question; returns what makes its job where the ledger is at hand."""
     limit = services.settings.gateway.max_question_chars
     question = body.question.replace("\x00", " ").strip()
     if not question:
@@ -73,26 +80,32 @@ async def _job(
         )
     parse_filter(body.filter)
     names = body.collections or [body.collection or DEFAULT_COLLECTION]
-    ids = await services.read(collections.resolve, tenant, names)
-    return NewJob(
-        tenant_id=tenant,
-        kind=kind,
-        queue="rag",
-        stage=stage,
-        payload={
-            "question": question,
-            "collection_ids": list(ids.values()),
-            "top_k": body.top_k or services.settings.rag.top_k,
-            "filter": body.filter,
-        },
-        collection=names[0] if len(names) == 1 else None,
-    )
+
+    def prepare(connection: Connection) -> NewJob:
+        ids = collections.resolve(connection, tenant, names)
+        return NewJob(
+            id=job_id,
+            tenant_id=tenant,
+            kind=kind,
+            queue="rag",
+            stage=stage,
+            payload={
+                "question": question,
+                "collection_ids": list(ids.values()),
+                "top_k": body.top_k or services.settings.rag.top_k,
+                "filter": body.filter,
+            },
+            collection=names[0] if len(names) == 1 else None,
+        )
+
+    return prepare
 
 
 async def _answered(
     services: Services,
     tenant: str,
-    job: NewJob,
+    job_id: str,
+    prepare: Prepare,
     send: Callable[[str], None],
     timeout: float | None,
 ) -> Response:
@@ -102,15 +115,15 @@ async def _answered(
         AnswerTimeout: with the id of the task, which goes on.
     """
     limit = services.settings.gateway.sync_timeout
-    async with services.replies.expect(job.id) as reply:
-        await services.submissions.submit(job, send)
+    async with services.replies.expect(job_id) as reply:
+        await services.submissions.submit(prepare, send)
         ended = await reply.wait(
-            min(timeout or limit, limit), partial(services.read, jobs.view, tenant, job.id)
+            min(timeout or limit, limit), partial(services.read, jobs.view, tenant, job_id)
         )
     if ended is None:
         raise AnswerTimeout(
-            f"The answer was not ready in time: its task goes on, poll it at /tasks/{job.id}.",
-            task_id=job.id,
+            f"The answer was not ready in time: its task goes on, poll it at /tasks/{job_id}.",
+            task_id=job_id,
         )
     return Response(_body(ended), media_type="application/json")
 

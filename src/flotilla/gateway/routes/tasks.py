@@ -68,9 +68,9 @@ async def list_tasks(
     kind: Annotated[str | None, Query(max_length=32, description="Of this kind alone.")] = None,
 ) -> Listing[Task]:
     items = await services.read(
-        jobs.listing, tenant, status=status, kind=kind, before=part.after, limit=part.limit
+        jobs.listing, tenant, status=status, kind=kind, before=part.after, limit=part.wanted
     )
-    return Listing(items=items, next_cursor=part.cursor(items, lambda item: item.task_id))
+    return part.listing(items, lambda item: item.task_id)
 
 
 @router.get("/{task_id}", summary="Poll a task")

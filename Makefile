@@ -1,0 +1,111 @@
+# Flotilla's commands; `make` alone lists them.
+
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= .flotilla
+# The newest Python of 3.11 to 3.13 that is on the PATH, unless PYTHON names one.
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; do \
+	"$$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& echo "$$name" && break; done)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | \
+		awk -F ':.*## ' '{printf "  \033[1m%-20s\033[0m %s\n", $$1, $$2}'
+
+# --- set up ---------------------------------------------------------------------------------
+
+.PHONY: python
+python:
+	@test -n "$(PYTHON)" || { echo "Flotilla needs Python 3.11, 3.12 or 3.13: install one, or \
+	name it with 'make … PYTHON=/path/to/python3'." >&2; exit 1; }
+
+$(BIN)/python: | python
+	@echo "Making the environment $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing: on Debian and Ubuntu, \
+	install python3-venv." >&2; rm -rf $(VENV); exit 1; }
+
+$(VENV)/.installed: requirements/local.txt pyproject.toml | $(BIN)/python
+	@echo "Installing Flotilla and what one machine needs"
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar=on \
+		--require-hashes -r requirements/local.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps -e .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements/dev.txt $(VENV)/.installed
+	@echo "Installing the tools of development"
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar=on \
+		--require-hashes -r requirements/dev.txt
+	@touch $@
+
+.PHONY: install
+install: $(VENV)/.installed ## Make the environment and install Flotilla into it
+
+.PHONY: install-dev
+install-dev: $(VENV)/.installed-dev ## The same, with the tools of development
+
+# --- run ------------------------------------------------------------------------------------
+
+.PHONY: quickstart
+quickstart: $(VENV)/.installed ## From nothing to a cited answer: set up, start, ingest, ask
+	@$(BIN)/flotilla quickstart docs/samples --data $(DATA)
+
+.PHONY: up
+up: $(VENV)/.installed ## Start the local stack in the foreground; Ctrl-C ends it
+	@$(BIN)/flotilla models pull
+	@$(BIN)/flotilla up --data $(DATA)
+
+.PHONY: down
+down: ## Stop the local stack
+	@test ! -x $(BIN)/flotilla || $(BIN)/flotilla down --data $(DATA)
+
+.PHONY: status
+status: ## Show the processes of the local stack
+	@$(BIN)/flotilla status --data $(DATA)
+
+.PHONY: doctor
+doctor: $(VENV)/.installed ## Check this machine and say how to mend what is wrong
+	@$(BIN)/flotilla doctor --data $(DATA)
+
+.PHONY: env
+env: .env ## Make .env from .env.example, unless there is one
+.env:
+	@cp .env.example .env && echo "Made .env: every setting is in it, commented out."
+
+# --- develop --------------------------------------------------------------------------------
+
+.PHONY: check
+check: $(VENV)/.installed-dev ## Lint, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: test
+test: $(VENV)/.installed-dev ## The whole test suite
+	$(BIN)/flotilla models pull
+	$(BIN)/python -m pytest
+
+.PHONY: bench
+bench: $(VENV)/.installed-dev ## The benchmarks, as ratios measured side by side
+	$(BIN)/flotilla models pull
+	$(BIN)/python -m tests.benchmarks
+
+.PHONY: format
+format: $(VENV)/.installed-dev ## Format the code and mend what can be mended by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: lock
+lock: $(VENV)/.installed-dev ## Compile requirements/*.txt from pyproject.toml
+	BIN=$(BIN) scripts/lock.sh
+
+.PHONY: samples
+samples: $(VENV)/.installed-dev ## Generate docs/samples from their sources
+	$(BIN)/python scripts/make_samples.py
+
+.PHONY: clean
+clean: down ## Stop the stack, then remove its data and the environment
+	rm -rf $(VENV) $(DATA)

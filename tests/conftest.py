@@ -1,0 +1,102 @@
+"""Real servers that several kinds of tests share, each started when a test first asks for it."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+PATIENCE = 30.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Return as soon as the condition holds; fail when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"it did not happen within {seconds} s"
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def running(command: list[str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an empty Redis that belongs to this session of tests."""
+    from flotilla.local.redis_server import find_redis_server
+
+    folder = tmp_path_factory.mktemp("redis")
+    port = free_port()
+    command = [str(find_redis_server().path), "--port", str(port), "--bind", "127.0.0.1"]
+    command += ["--dir", str(folder), "--save", "", "--maxmemory-policy", "noeviction"]
+    url = f"redis://127.0.0.1:{port}/0"
+
+    def answers() -> bool:
+        with contextlib.suppress(redis.ConnectionError), redis.Redis.from_url(url) as client:
+            return bool(client.ping())
+        return False
+
+    with running(command, folder / "log"):
+        wait_until(answers)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """The address of a PostgreSQL server of this session; its user may make databases."""
+    programs = {name: shutil.which(name) for name in ("initdb", "postgres")}
+    missing = [name for name, path in programs.items() if path is None]
+    if missing:
+        pytest.skip(f"PostgreSQL is not installed here: no {' and no '.join(missing)} on the PATH")
+    folder = Path(tempfile.mkdtemp(prefix="flotilla-postgresql-"))
+    as_user: list[str] = []
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        if shutil.which("setpriv") is None:
+            pytest.skip("PostgreSQL does not run as root, and there is no setpriv on the PATH")
+        as_user = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"]
+        shutil.chown(folder, "nobody", "nogroup")
+    data, port = folder / "data", free_port()
+    try:
+        initdb = [*as_user, str(programs["initdb"]), "--pgdata", str(data), "--no-sync"]
+        initdb += ["--username", "flotilla", "--auth", "trust", "--encoding", "UTF8"]
+        subprocess.run(initdb, check=True, capture_output=True, timeout=60, cwd=folder)
+        server = [*as_user, str(programs["postgres"]), "-D", str(data), "-k", str(folder)]
+        server += ["-h", "127.0.0.1", "-p", str(port), "-c", "fsync=off"]
+        url = f"postgresql://flotilla@127.0.0.1:{port}/postgres"
+
+        def answers() -> bool:
+            with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url):
+                return True
+            return False
+
+        with running(server, folder / "log"):
+            wait_until(answers)
+            yield url
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,120 @@
+"""Migrations, transactions and what a user is told when the database is not there."""
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import func, select, text
+
+from flotilla.errors import ConfigurationError, DependencyUnavailable
+from flotilla.ledger import collections
+from flotilla.ledger.collections import DEFAULT_TENANT
+from flotilla.ledger.database import Database, is_current, new_id, upgrade
+from flotilla.ledger.tables import TENANTS, Table
+from flotilla.settings import Settings
+
+
+def settings_for(url: str) -> Settings:
+    return Settings(database_url=url)
+
+
+def check_one_good_schema(url: str) -> None:
+    database = Database(settings_for(url).ledger_url)
+    with database.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Table.metadata) == []
+        assert connection.scalar(select(func.count()).select_from(TENANTS)) == 1
+        assert collections.resolve(connection, DEFAULT_TENANT, ["default"])
+    assert is_current(database)
+    database.close()
+
+
+def test_upgrade_twice_is_upgrade_once(empty_url: str) -> None:
+    upgrade(settings_for(empty_url))
+    upgrade(settings_for(empty_url))
+
+    check_one_good_schema(empty_url)
+
+
+def test_four_processes_that_upgrade_at_once_leave_one_good_schema(empty_url: str) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    processes = [spawn.Process(target=upgrade, args=(settings_for(empty_url),)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+
+    assert [process.exitcode for process in processes] == [0, 0, 0, 0]
+    check_one_good_schema(empty_url)
+
+
+def test_a_ledger_without_tables_is_not_current_and_says_what_to_do(empty_url: str) -> None:
+    database = Database(settings_for(empty_url).ledger_url)
+
+    assert not is_current(database)
+    with (
+        pytest.raises(DependencyUnavailable, match="flotilla db upgrade"),
+        database.reading() as connection,
+    ):
+        connection.execute(select(TENANTS.c.id))
+    database.close()
+
+
+def test_an_exception_takes_the_whole_transaction_back(ledger: Database) -> None:
+    with pytest.raises(ZeroDivisionError), ledger.writing() as connection:
+        collections.create(connection, DEFAULT_TENANT, "contracts", None)
+        raise ZeroDivisionError
+
+    with ledger.reading() as connection:
+        assert [
+            c.name for c in collections.listing(connection, DEFAULT_TENANT, after=None, limit=9)
+        ] == ["default"]
+
+
+def test_a_server_that_is_not_there_is_a_dependency_that_is_unavailable(
+    unused_tcp_port: int,
+) -> None:
+    url = f"postgresql+psycopg://nobody@127.0.0.1:{unused_tcp_port}/ledger"
+
+    with pytest.raises(DependencyUnavailable, match="DATABASE_URL"):
+        Database(url).ping()
+
+
+def test_a_folder_that_cannot_be_made_names_the_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(ConfigurationError, match="FLOTILLA_DATA"):
+        Database(f"sqlite:///{tmp_path / 'file' / 'ledger.sqlite'}")
+
+
+def test_an_address_that_is_none_names_the_setting() -> None:
+    with pytest.raises(ConfigurationError, match="DATABASE_URL"):
+        Database("no such thing")
+
+
+def test_every_connection_in_use_is_told_as_such(ledger_url: str) -> None:
+    database = Database(settings_for(ledger_url).ledger_url, pool_size=1)
+    database.engine.pool._timeout = 0.05  # type: ignore[attr-defined]
+    held = [database.engine.connect() for _ in range(2)]
+
+    with pytest.raises(DependencyUnavailable, match="in use"):
+        database.ping()
+    for connection in held:
+        connection.close()
+    database.close()
+
+
+def test_readers_do_not_wait_for_a_writer(ledger: Database) -> None:
+    with ledger.writing() as writer:
+        collections.create(writer, DEFAULT_TENANT, "contracts", None)
+        with ledger.reading() as reader:
+            assert reader.scalar(text("SELECT count(*) FROM collections")) == 1
+
+
+def test_ids_grow_with_time() -> None:
+    ids = [new_id() for _ in range(1000)]
+
+    assert ids == sorted(ids)
+    assert len(set(ids)) == 1000
