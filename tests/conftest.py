@@ -32,9 +32,14 @@ def wait_until(condition: Callable[[], object], seconds: float = PATIENCE) -> No
 
 
 @contextlib.contextmanager
-def running(command: list[str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def running(
+    command: list[str], log: Path, environment: dict[str, str] | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A child process that is told to end, and killed should it not, when the block is left."""
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, env=environment
+        )
     try:
         yield process
     finally:

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
 
@@ -26,6 +26,18 @@ class Sink(Protocol):
     """Takes a blob's bytes, piece by piece."""
 
     def write(self, data: bytes, /) -> int: ...
+
+
+class _Written:
+    """A file whose write errors (a full disk, a lost connection) are the store's."""
+
+    def __init__(self, file: IO[bytes], ref: str) -> None:
+        self._file = file
+        self._ref = ref
+
+    def write(self, data: bytes, /) -> int:
+        with _translated(self._ref):
+            return self._file.write(data)
 
 
 class BlobStore:
@@ -55,14 +67,15 @@ class BlobStore:
                 self.fs.makedirs(self.fs._parent(path), exist_ok=True)
             file: IO[bytes] = self.fs.open(target, "wb")
         try:
-            yield file
+            yield _Written(file, ref)
             with _translated(ref):
                 file.close()
                 if self.local:
                     os.replace(target, path)  # noqa: PTH105 - the store's paths are strings
         except BaseException:
             if self.local:
-                file.close()
+                with suppress(OSError):  # a full disk refuses what is left in the buffer
+                    file.close()
                 Path(target).unlink(missing_ok=True)
             elif hasattr(file, "discard"):
                 file.discard()

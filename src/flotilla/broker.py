@@ -16,6 +16,7 @@ from typing import Any
 
 import redis
 from celery import Celery
+from celery.backends.redis import RedisBackend
 from celery.signals import (
     heartbeat_sent,
     setup_logging,
@@ -25,6 +26,7 @@ from celery.signals import (
 )
 from kombu import Queue
 
+from flotilla.events import FleetEvents
 from flotilla.logging import configure_logging, get_logger
 from flotilla.settings import FLEETS, Settings, get_settings
 
@@ -51,9 +53,22 @@ def queue_of(task: str) -> str:
     return prefix if prefix in FLEETS else "default"
 
 
+class ChordResults(RedisBackend):
+    """Results in Redis for chords to count, and for nobody to wait on.
+
+    Celery's own subscribes to the result of each task that a process sends. A gateway sends for
+    ever: it would gather subscriptions, and after Redis was gone for twenty seconds it could send
+    nothing until it was started anew.
+    """
+
+    def on_task_call(self, producer: Any, task_id: str) -> None:
+        """Subscribe to nothing: the end of a job is announced by the ledger."""
+
+
 def create_app(settings: Settings) -> Celery:
     """A Celery app over the settings' Redis; safe wherever tasks are only sent."""
-    app = Celery("flotilla", broker=settings.redis_url, backend=settings.redis_url)
+    backend = f"{__name__}:ChordResults+{settings.redis_url}"
+    app = Celery("flotilla", events=FleetEvents, broker=settings.redis_url, backend=backend)
     app.conf.update(
         task_queues=[Queue(fleet) for fleet in FLEETS],
         task_default_queue="default",

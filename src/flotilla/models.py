@@ -132,3 +132,11 @@ class Answer(Value):
     passages: tuple[Passage, ...]
     model: str
     timings: dict[str, float] = Field(default_factory=dict)
+
+
+class Found(Value):
+    """What retrieval alone finds for a question, best first; `timings` are milliseconds."""
+
+    question: str
+    passages: tuple[Passage, ...]
+    timings: dict[str, float] = Field(default_factory=dict)

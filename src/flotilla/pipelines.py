@@ -6,11 +6,14 @@ Every canvas ends, when a task of it fails beyond the ledger's own handling (its
 killed at the hard time limit), in `upkeep.fail`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from celery import chain, chord, group
 from celery.canvas import Signature
+from kombu import Producer
 
 from flotilla.broker import app
 
@@ -40,9 +43,23 @@ def _task(name: str, *args: Any) -> Signature:
     return signature
 
 
-def _send_one(name: str, *args: str) -> None:
+_producer: ContextVar[Producer | None] = ContextVar("producer", default=None)
+
+
+@contextmanager
+def one_producer() -> Iterator[None]:
+    """Send what is sent inside through one producer, in place of one from the pool each."""
+    with app.producer_pool.acquire(block=True) as producer:
+        token = _producer.set(producer)
+        try:
+            yield
+        finally:
+            _producer.reset(token)
+
+
+def _send_one(name: str, *args: str | None) -> None:
     # Without ignore_result the sender would subscribe to a result that nobody reads.
-    app.send_task(name, args, ignore_result=True)
+    app.send_task(name, args, ignore_result=True, producer=_producer.get())
 
 
 def _send(canvas: Signature, job_id: str) -> None:
@@ -82,14 +99,14 @@ def remove(job_id: str) -> None:
     _send(chain(_task(REMOVE, job_id), _task(PURGE, job_id)), job_id)
 
 
-def answer(job_id: str) -> None:
-    """Answer a question."""
-    _send_one(ANSWER, job_id)
+def answer(job_id: str, reply_to: str | None = None) -> None:
+    """Answer a question; its end is told on the channel `reply_to` too."""
+    _send_one(ANSWER, job_id, reply_to)
 
 
-def search(job_id: str) -> None:
-    """Search for a question's passages."""
-    _send_one(SEARCH, job_id)
+def search(job_id: str, reply_to: str | None = None) -> None:
+    """Search for a question's passages; its end is told on the channel `reply_to` too."""
+    _send_one(SEARCH, job_id, reply_to)
 
 
 def fail(job_id: str) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from flotilla.models import Answer, Metadata, Passage
+from flotilla.models import Answer, Found, Metadata
 
 COLLECTION_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 DEFAULT_COLLECTION = "default"
@@ -353,13 +353,12 @@ class AnswerResponse(Answer, Response):
     task_id: str
 
 
-class SearchResponse(Response):
+class SearchResponse(Found, Response):
     """What retrieval alone finds, best first."""
 
-    question: str
-    passages: list[Passage]
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
     task_id: str
-    timings: dict[str, float] = Field(default_factory=dict, description="Milliseconds.")
 
 
 # --- lists and health ----------------------------------------------------------------------

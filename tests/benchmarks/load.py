@@ -3,70 +3,96 @@
 import asyncio
 import json
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+PATIENCE = 90.0
+"""Seconds that one reply may take: more than the gateway itself holds a request."""
 
-@dataclass(frozen=True)
+
+@dataclass
 class Load:
-    """What was measured: latencies in milliseconds in the order of completion."""
+    """What was measured: latencies in milliseconds in the order of completion.
 
-    latencies: list[float]
-    errors: int
-    seconds: float
+    A request counts as an error, and has no latency, when its reply is not a 200 or 202 or does
+    not come at all; `first_error` tells what the first of them was.
+    """
+
+    latencies: list[float] = field(default_factory=list)
+    errors: int = 0
+    first_error: str | None = None
+    seconds: float = 0.0
 
     @property
     def rate(self) -> float:
-        """Completed requests a second."""
+        """Requests a second that were answered well."""
         return len(self.latencies) / self.seconds
 
-    def percentile(self, share: float) -> float:
-        """The latency in milliseconds that `share` (0 to 1) of the requests stayed below."""
-        ordered = sorted(self.latencies)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    def note(self, error: str) -> None:
+        """Count one error."""
+        self.errors += 1
+        self.first_error = self.first_error or error
 
 
-def run_load(url: str, bodies: list[Mapping[str, Any]], clients: int, requests: int) -> Load:
-    """POST `requests` JSON bodies from `clients` connections, each one request at a time."""
-    return asyncio.run(_run(url, bodies, clients, requests))
+def run_load(url: str, bodies: Sequence[Mapping[str, Any]], clients: int) -> Load:
+    """POST each of the JSON bodies once from `clients` connections, each one at a time."""
+    return asyncio.run(_run(url, bodies, clients))
 
 
-async def _run(url: str, bodies: list[Mapping[str, Any]], clients: int, requests: int) -> Load:
-    parts = urlsplit(url)
-    encoded = [json.dumps(body).encode() for body in bodies]
-    path = parts.path + (f"?{parts.query}" if parts.query else "")
-    messages = [
-        (
-            f"POST {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
-        ).encode()
-        + body
-        for body in encoded
-    ]
-    latencies: list[float] = []
-    errors = 0
-    remaining = iter(range(requests))
-
-    async def client() -> None:
-        nonlocal errors
-        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-        for number in remaining:
-            began = time.perf_counter()
-            writer.write(messages[number % len(messages)])
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = next(
-                int(line[15:])
-                for line in head.lower().split(b"\r\n")
-                if line.startswith(b"content-length:")
-            )
-            await reader.readexactly(length)
-            if not head.startswith((b"HTTP/1.1 200", b"HTTP/1.1 202")):
-                errors += 1
-            latencies.append(1000 * (time.perf_counter() - began))
-        writer.close()
-
+async def _run(url: str, bodies: Sequence[Mapping[str, Any]], clients: int) -> Load:
+    messages = iter([_message(url, body) for body in bodies])
+    load = Load()
     began = time.perf_counter()
-    await asyncio.gather(*(client() for _ in range(clients)))
-    return Load(latencies, errors, time.perf_counter() - began)
+    await asyncio.gather(*(_client(url, messages, load) for _ in range(clients)))
+    load.seconds = time.perf_counter() - began
+    return load
+
+
+def _message(url: str, body: Mapping[str, Any]) -> bytes:
+    parts = urlsplit(url)
+    path = parts.path + (f"?{parts.query}" if parts.query else "")
+    encoded = json.dumps(body).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(encoded)}\r\n\r\n"
+    )
+    return head.encode() + encoded
+
+
+async def _client(url: str, messages: Iterator[bytes], load: Load) -> None:
+    """Send what is left of the messages; a broken connection is an error and is made anew."""
+    parts = urlsplit(url)
+    connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+    for message in messages:
+        try:
+            if connection is None:
+                connection = await asyncio.open_connection(parts.hostname, parts.port)
+            reader, writer = connection
+            began = time.perf_counter()
+            writer.write(message)
+            status, body = await asyncio.wait_for(_reply(reader), PATIENCE)
+            elapsed = time.perf_counter() - began
+        except (OSError, EOFError, TimeoutError) as error:
+            load.note(repr(error))
+            if connection is not None:
+                connection[1].close()
+            connection = None
+            continue
+        if status in (200, 202):
+            load.latencies.append(1000 * elapsed)
+        else:
+            load.note(f"{status} {body[:300].decode('utf-8', 'replace')}")
+    if connection is not None:
+        connection[1].close()
+
+
+async def _reply(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next(
+        int(line[15:])
+        for line in head.lower().split(b"\r\n")
+        if line.startswith(b"content-length:")
+    )
+    return int(head[9:12]), await reader.readexactly(length)

@@ -49,7 +49,7 @@ def gateway_url(settings: "Settings", url: str | None = None) -> str:
 
 def stack_url(settings: "Settings") -> str | None:
     """The address of the gateway of the stack in the data folder, if there is one."""
-    from flotilla.local.stack import read_addresses
+    from flotilla.local.stack.record import read_addresses
 
     addresses = read_addresses(settings.data_dir)
     return addresses.gateway if addresses else None
@@ -57,7 +57,7 @@ def stack_url(settings: "Settings") -> str | None:
 
 def settings_url(settings: "Settings") -> str:
     """The address that a gateway with these settings has on this machine."""
-    from flotilla.local.programs import http_address
+    from flotilla.local.stack.programs import http_address
 
     return http_address(settings.gateway.host, settings.gateway.port)
 

@@ -12,12 +12,12 @@ app = typer.Typer(help="Bring the embedding model to this machine.", no_args_is_
 def pull() -> None:
     """Bring the embedding model to this machine; at once when it is here."""
     from flotilla.cli.terminal import print_note
-    from flotilla.local import models
+    from flotilla.local.model.pull import pull as pull_model
     from flotilla.settings import get_settings
 
     settings = get_settings()
     with download_bar() as report:
-        folder = models.pull(settings, report)
+        folder = pull_model(settings, report)
     print_note(f"The model {settings.embedding_model_name} is in {folder}.")
 
 

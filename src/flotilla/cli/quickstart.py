@@ -34,14 +34,14 @@ def quickstart(
     from flotilla.cli.stack import print_addresses, start
     from flotilla.cli.terminal import out, print_note
     from flotilla.client import Flotilla
-    from flotilla.local import models
+    from flotilla.local.model.pull import pull as pull_model
 
     submissions = documents(samples)
     questions = chosen_questions(samples)
     settings = settings_for(data)
     console = out()
     with _step(1, "The embedding model"), download_bar() as progress:
-        models.pull(settings, progress)
+        pull_model(settings, progress)
     with _step(2, "The stack"):
         addresses = start(settings, report=print_note)
     with Flotilla(addresses.gateway) as flotilla:

@@ -9,7 +9,7 @@ from flotilla.cli.connection import DataOption, JsonOption, settings_for
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flotilla.local.stack import StackAddresses
+    from flotilla.local.stack.record import StackAddresses
     from flotilla.settings import Settings
 
 
@@ -39,7 +39,7 @@ def up(
 ) -> None:
     """Start the whole stack on this machine and wait until it is ready."""
     from flotilla.cli.terminal import print_note
-    from flotilla.local.supervisor import follow
+    from flotilla.local.stack.supervisor import follow
 
     settings = settings_for(data)
     ports = {"gateway": port, "redis": redis_port, "qdrant": qdrant_port, "flower": flower_port}
@@ -75,8 +75,8 @@ def start(
         ConfigurationError: `workers` cannot be read.
     """
     from flotilla.ledger.database import upgrade
-    from flotilla.local.options import Ports, StackOptions, parse_workers
-    from flotilla.local.supervisor import up as start_stack
+    from flotilla.local.stack.options import Ports, StackOptions, parse_workers
+    from flotilla.local.stack.supervisor import up as start_stack
 
     given = {name: number for name, number in (ports or {}).items() if number is not None}
     options = StackOptions(
@@ -93,7 +93,7 @@ def start(
 def down(data: DataOption = None) -> None:
     """End the stack of the data folder, and whatever is left of it."""
     from flotilla.cli.terminal import print_note
-    from flotilla.local.supervisor import down as end_stack
+    from flotilla.local.stack.supervisor import down as end_stack
 
     folder = settings_for(data).data_dir
     was_there = end_stack(folder, report=print_note)
@@ -103,7 +103,7 @@ def down(data: DataOption = None) -> None:
 def status(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Show the processes of the stack; exit code 1 unless all of them run."""
     from flotilla.cli.terminal import print_json, print_note, print_table
-    from flotilla.local.status import status as stack_status
+    from flotilla.local.stack.status import status as stack_status
 
     folder = settings_for(data).data_dir
     processes = stack_status(folder)

@@ -11,12 +11,12 @@ from celery.canvas import Signature
 from celery.signals import worker_process_init
 
 from flotilla import pipelines
-from flotilla.blobs import BlobStore, chunks_ref, pages_ref, source_ref
+from flotilla.blobs import BlobStore, chunks_ref, pages_ref, source_ref, version_prefix
 from flotilla.document.converters import Converter, converter_for
 from flotilla.document.detect import MediaType, detect
 from flotilla.document.fetch import fetch as fetch_url
 from flotilla.document.splitter import Splitter
-from flotilla.errors import NoText, TooManyPages
+from flotilla.errors import Cancelled, DocumentNotFound, NoText, TooManyPages
 from flotilla.ledger.documents import Version
 from flotilla.ledger.stages import StageRun, stage
 from flotilla.models import Page
@@ -73,6 +73,7 @@ def fetch(run: StageRun) -> None:
         )
         ref = source_ref(version.tenant_id, version.id)
         _blobs().put_file(ref, path)
+    _check_wanted(run, version)
     run.describe(blob=ref, sha256=found.sha256, size=found.size, content_type=found.content_type)
 
 
@@ -101,6 +102,7 @@ def convert(run: StageRun) -> Signature | None:
             return pipelines.convert_ranges(run.job.id, ranges)
         pages = converter.pages(path, password=password)
         _blobs().put_values(pages_ref(version.tenant_id, version.id, 0), pages)
+    _check_wanted(run, version)
     run.finish_part(total, total, "pages")
     return None
 
@@ -114,6 +116,7 @@ def convert_range(run: StageRun, first: int, last: int) -> None:
             path, first=first, last=last, password=run.job.payload.get("password")
         )
         _blobs().put_values(pages_ref(version.tenant_id, version.id, run.part), pages)
+    _check_wanted(run, version)
     run.finish_part(last - first + 1, version.pages, "pages")
 
 
@@ -132,9 +135,24 @@ def split(run: StageRun) -> Signature:
         parts += 1
     if total == 0:
         raise NoText(_why_no_text(version))
+    _check_wanted(run, version)
     run.describe(chunks=total)
     run.progress(0, total, "chunks")
     return pipelines.index_batches(run.job.id, parts)
+
+
+def _check_wanted(run: StageRun, version: Version) -> None:
+    """Take back what was written for a document that was deleted meanwhile: its blobs may have
+    been removed before.
+
+    Raises:
+        Cancelled, DocumentNotFound: it was deleted.
+    """
+    try:
+        run.version()
+    except (Cancelled, DocumentNotFound):
+        _blobs().delete(version_prefix(version.tenant_id, version.id))
+        raise
 
 
 def _source(version: Version) -> Any:

@@ -1,14 +1,20 @@
 """Waiting for jobs to end, on one Redis subscription a process.
 
 Celery's `AsyncResult.get()` loses wake-ups when many threads wait at once, and it holds a thread
-each. Here a waiter subscribes first, then its job is enqueued, then it awaits; whatever Redis
-loses (a dropped connection), the ledger is looked at again within LOOK_AGAIN seconds.
+each. Here a waiter listens first, then its job is enqueued, then it awaits; whatever Redis loses
+(a dropped connection), the ledger is looked at again within LOOK_AGAIN seconds.
+
+The jobs that this process submits and awaits are told on a channel of its own (`address`), which
+costs no subscription a request; any other job on the job's own channel.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+import json
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import redis.asyncio as redis
 from redis.exceptions import RedisError
@@ -24,16 +30,29 @@ LOOK_AGAIN = 2.0  # seconds between two looks at the ledger while nothing is hea
 SUBSCRIBE_TIMEOUT = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A job that has ended, its result still as JSON."""
+
+    task: Task
+    result: str
+
+    def whole(self) -> Task:
+        """The job with its result."""
+        return self.task.model_copy(update={"result": json.loads(self.result)})
+
+
 class Replies:
     """The ends of jobs as they are announced."""
 
     def __init__(self, url: str) -> None:
+        self.address = f"flotilla:gateway:{uuid.uuid4().hex}"
         self._redis = redis.Redis.from_url(
             url, decode_responses=True, socket_connect_timeout=5, health_check_interval=15
         )
         self._pubsub = self._redis.pubsub()
         self._waiting: dict[str, set[Reply]] = {}
-        self._subscribed: dict[str, asyncio.Event] = {}
+        self._subscribed: dict[str, asyncio.Event] = {self.address: asyncio.Event()}
         self._reader: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -49,36 +68,61 @@ class Replies:
 
     @asynccontextmanager
     async def expect(self, job_id: str) -> "AsyncIterator[Reply]":
-        """Listen for a job's end from here on; enqueue it inside.
+        """Listen for the end of a job that is enqueued inside, its reply sent to `address`.
+
+        Raises:
+            DependencyUnavailable: Redis does not answer.
+        """
+        await self._listening(self.address)
+        with self._waiter(job_id) as reply:
+            yield reply
+
+    @asynccontextmanager
+    async def follow(self, job_id: str) -> "AsyncIterator[Reply]":
+        """Listen for the end of a job that anybody has enqueued.
 
         Raises:
             DependencyUnavailable: Redis does not answer.
         """
         name = channel(job_id)
-        reply = Reply()
-        waiting = self._waiting.setdefault(name, set())
-        waiting.add(reply)
+        with self._waiter(job_id) as reply:
+            try:
+                if name not in self._subscribed:
+                    self._subscribed[name] = asyncio.Event()
+                    await self._pubsub.subscribe(name)
+                await self._listening(name)
+                yield reply
+            except (RedisError, OSError) as error:
+                raise DependencyUnavailable("Redis does not answer: try again.") from error
+            finally:
+                if self._waiting.get(job_id) == {reply}:
+                    self._subscribed.pop(name, None)
+                    with contextlib.suppress(RedisError, OSError):
+                        await self._pubsub.unsubscribe(name)
+
+    async def _listening(self, name: str) -> None:
         try:
-            if name not in self._subscribed:
-                self._subscribed[name] = asyncio.Event()
-                await self._pubsub.subscribe(name)
             await asyncio.wait_for(self._subscribed[name].wait(), SUBSCRIBE_TIMEOUT)
+        except TimeoutError:
+            raise DependencyUnavailable("Redis does not answer: try again.") from None
+
+    @contextlib.contextmanager
+    def _waiter(self, job_id: str) -> "Iterator[Reply]":
+        reply = Reply()
+        self._waiting.setdefault(job_id, set()).add(reply)
+        try:
             yield reply
-        except (RedisError, OSError) as error:
-            raise DependencyUnavailable("Redis does not answer: try again.") from error
         finally:
+            waiting = self._waiting[job_id]
             waiting.discard(reply)
             if not waiting:
-                self._waiting.pop(name, None)
-                self._subscribed.pop(name, None)
-                with contextlib.suppress(RedisError, OSError):
-                    await self._pubsub.unsubscribe(name)
+                del self._waiting[job_id]
 
     async def _read(self) -> None:
         while True:
             try:
-                # A subscription of its own keeps the connection open while nobody waits.
-                await self._pubsub.subscribe("flotilla:gateways")
+                # Its own channel keeps the connection open while nobody waits.
+                await self._pubsub.subscribe(self.address)
                 async for message in self._pubsub.listen():
                     self._handle(message)
             except (RedisError, OSError) as error:
@@ -86,27 +130,29 @@ class Replies:
                 await asyncio.sleep(0.5)
 
     def _handle(self, message: dict[str, str]) -> None:
-        name = message["channel"]
         if message["type"] == "subscribe":
-            if name in self._subscribed:
-                self._subscribed[name].set()
-        elif message["type"] == "message" and name in self._waiting:
-            task = Task.model_validate_json(message["data"])
-            for reply in self._waiting[name]:
-                reply.deliver(task)
+            if message["channel"] in self._subscribed:
+                self._subscribed[message["channel"]].set()
+        elif message["type"] == "message":
+            head, _, result = message["data"].partition("\n")
+            ended = Ended(Task.model_validate_json(head), result)
+            for reply in self._waiting.get(ended.task.task_id, ()):
+                reply.deliver(ended)
 
 
 class Reply:
     """One waiter's view of one job."""
 
     def __init__(self) -> None:
-        self._future: asyncio.Future[Task] = asyncio.get_running_loop().create_future()
+        self._future: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
 
-    def deliver(self, task: Task) -> None:
+    def deliver(self, ended: Ended) -> None:
         if not self._future.done():
-            self._future.set_result(task)
+            self._future.set_result(ended)
 
-    async def wait(self, timeout: float, look: Callable[[], Awaitable[Task | None]]) -> Task | None:
+    async def wait(
+        self, timeout: float, look: Callable[[], Awaitable[Task | None]]
+    ) -> Ended | None:
         """The job once it has ended, or None after `timeout` seconds.
 
         Args:
@@ -116,9 +162,10 @@ class Reply:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         while (left := deadline - loop.time()) > 0:
-            with contextlib.suppress(TimeoutError):
-                return await asyncio.wait_for(asyncio.shield(self._future), min(left, LOOK_AGAIN))
+            await asyncio.wait((self._future,), timeout=min(left, LOOK_AGAIN))
+            if self._future.done():
+                return self._future.result()
             task = await look()
             if task is not None and task.status.final:
-                return task
+                return Ended(task, json.dumps(task.result, ensure_ascii=False))
         return None

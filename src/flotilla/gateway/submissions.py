@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from flotilla import pipelines
 from flotilla.errors import DependencyUnavailable, FlotillaError
-from flotilla.ledger import jobs
+from flotilla.ledger import collections, jobs
 from flotilla.ledger.database import Database
 from flotilla.ledger.jobs import NewJob
 from flotilla.ledger.stages import as_task_error, fail
@@ -23,8 +24,24 @@ logger = get_logger(__name__)
 LARGEST_BATCH = 256
 
 
-Prepare = Callable[[Connection], NewJob]
-"""Makes the job inside the transaction that writes it; may read, may raise a FlotillaError."""
+class Batch:
+    """The transaction that many jobs are written in; what they look up alike is read once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._collections: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
+
+    def collection_ids(self, tenant_id: str, names: Sequence[str]) -> tuple[str, ...]:
+        """Raises CollectionNotFound, naming the first that does not exist."""
+        key = (tenant_id, tuple(names))
+        if key not in self._collections:
+            found = collections.resolve(self._connection, tenant_id, names)
+            self._collections[key] = tuple(found.values())
+        return self._collections[key]
+
+
+Prepare = Callable[[Batch], NewJob]
+"""Makes a job inside the transaction that writes it; may raise a FlotillaError."""
 
 
 @dataclass(slots=True)
@@ -80,30 +97,44 @@ class Submissions:
         prepared: list[NewJob | FlotillaError] = []
         try:
             with self._database.writing() as connection:
-                prepared = [_prepare(submission, connection) for submission in batch]
+                shared = Batch(connection)
+                prepared = [_prepare(submission, shared) for submission in batch]
                 jobs.add(connection, [job for job in prepared if isinstance(job, NewJob)])
         except Exception as error:  # noqa: BLE001 - each of the batch gets to know it
             logger.warning("submissions.ledger_failed", error=str(error))
             return [_as_unavailable(error, "The ledger")] * len(batch)
-        return [
-            self._send(job, submission) if isinstance(job, NewJob) else job
-            for job, submission in zip(prepared, batch, strict=True)
-        ]
+        return self._send_all(prepared, batch)
 
-    def _send(self, job: NewJob, submission: _Submission) -> FlotillaError | None:
+    def _send_all(
+        self, prepared: Sequence[NewJob | FlotillaError], batch: Sequence[_Submission]
+    ) -> list[FlotillaError | None]:
+        outcomes = [job if isinstance(job, FlotillaError) else None for job in prepared]
+        pending = [at for at, job in enumerate(prepared) if isinstance(job, NewJob)]
+        sent = 0
         try:
-            submission.send(job.id)
-        except Exception as error:  # noqa: BLE001 - the request gets to know it
+            with pipelines.one_producer():
+                for at in pending:
+                    job = prepared[at]
+                    assert isinstance(job, NewJob)  # noqa: S101 - chosen above
+                    batch[at].send(job.id)
+                    sent += 1
+        except Exception as error:  # noqa: BLE001 - each of the batch gets to know it
             logger.warning("submissions.send_failed", error=str(error))
             unavailable = _as_unavailable(error, "The broker")
-            fail(self._database, job.id, as_task_error(job.stage, unavailable))
-            return unavailable
-        return None
+            # Whoever waits behind the one that failed would only wait for the same time-out.
+            for at in pending[sent:]:
+                outcomes[at] = unavailable
+                self._give_up(prepared[at], unavailable)
+        return outcomes
+
+    def _give_up(self, job: NewJob | FlotillaError, error: FlotillaError) -> None:
+        if isinstance(job, NewJob):
+            fail(self._database, job.id, as_task_error(job.stage, error))
 
 
-def _prepare(submission: _Submission, connection: Connection) -> NewJob | FlotillaError:
+def _prepare(submission: _Submission, batch: Batch) -> NewJob | FlotillaError:
     try:
-        return submission.prepare(connection)
+        return submission.prepare(batch)
     except FlotillaError as error:
         return error
 

@@ -1,5 +1,6 @@
 """The ledger's database: connections, transactions and migrations."""
 
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -31,6 +32,16 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+class RawJSON(str):
+    """A JSON value that is text already, and goes into a JSON column as it is."""
+
+    __slots__ = ()
+
+
+def _dump_json(value: Any) -> str:
+    return value if isinstance(value, RawJSON) else json.dumps(value, ensure_ascii=False)
+
+
 class Database:
     """Connections to the ledger; safe to share between threads, not between processes.
 
@@ -54,6 +65,7 @@ class Database:
                 max_overflow=pool_size,
                 pool_pre_ping=not self.sqlite,
                 connect_args=arguments,
+                json_serializer=_dump_json,
             )
         except Exception as error:
             raise ConfigurationError(f"DATABASE_URL: not a database's address ({error})") from error

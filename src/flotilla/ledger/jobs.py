@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, case, delete, func, insert, select, update
 
-from flotilla.ledger.database import new_id, now
-from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
+from flotilla.ledger.database import RawJSON, new_id, now
+from flotilla.ledger.tables import DOCUMENTS, JOBS, STEPS, VERSIONS
 from flotilla.schemas import Progress, Task, TaskError, TaskStatus
 
 OPEN = (TaskStatus.PENDING.value, TaskStatus.PROCESSING.value)
@@ -69,6 +69,10 @@ _JOB = (
     jobs.parent_id,
     jobs.started_at,
 )
+
+
+# What has just been written does not need to be read and parsed again.
+_WITHOUT_RESULT = tuple(column for column in JOBS.c if column.name != "result")
 
 
 def _job(row: Row[Any]) -> Job:
@@ -168,8 +172,14 @@ def set_attempt(connection: Connection, job_id: str, attempt: int) -> None:
 
 
 def complete(connection: Connection, job_id: str, result: Any) -> Task | None:
-    """End the job well. None when it was over already."""
-    return _end(connection, job_id, status=TaskStatus.COMPLETED.value, result=result)
+    """End the job well. None when it was over already.
+
+    A result that is RawJSON is stored as it is, and is not in the returned task.
+    """
+    ended = _end(connection, job_id, status=TaskStatus.COMPLETED.value, result=result)
+    if ended is None or isinstance(result, RawJSON):
+        return ended
+    return ended.model_copy(update={"result": result})
 
 
 def fail(connection: Connection, job_id: str, error: TaskError) -> Task | None:
@@ -195,7 +205,7 @@ def _end(connection: Connection, job_id: str, **values: Any) -> Task | None:
         update(JOBS)
         .where(jobs.id == job_id, jobs.status.in_(OPEN))
         .values(finished_at=now(), lease_owner=None, lease_until=None, **values)
-        .returning(*JOBS.c)
+        .returning(*_WITHOUT_RESULT)
     ).one_or_none()
     if row is None:
         return None
@@ -229,6 +239,30 @@ def unsent(
             jobs.kind.in_(kinds),
             jobs.sent_at.is_(None),
             jobs.created_at < now() - older_than,
+        )
+        .order_by(jobs.id)
+        .limit(limit)
+    )
+    return [_job(row) for row in rows]
+
+
+def stalled(
+    connection: Connection, kinds: Sequence[str], older_than: timedelta, limit: int = 500
+) -> list[Job]:
+    """Open jobs of these kinds that were sent, and of which no step began or ended in this time."""
+    moment = now() - older_than
+    steps = STEPS.c
+    moving = select(steps.job_id).where(
+        steps.job_id == jobs.id, (steps.started_at >= moment) | (steps.finished_at >= moment)
+    )
+    rows = connection.execute(
+        select(*_JOB)
+        .where(
+            jobs.status.in_(OPEN),
+            jobs.finished_at.is_(None),
+            jobs.kind.in_(kinds),
+            func.coalesce(jobs.started_at, jobs.sent_at) < moment,
+            ~moving.exists(),
         )
         .order_by(jobs.id)
         .limit(limit)
@@ -356,6 +390,6 @@ def _task(row: Row[Any], position: int | None) -> Task:
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
-        result=row.result,
+        result=row._mapping.get("result"),
         error=error,
     )

@@ -30,7 +30,7 @@ from flotilla.errors import (
 )
 from flotilla.ledger import documents, jobs, steps
 from flotilla.ledger.announce import announce
-from flotilla.ledger.database import Database, get_database
+from flotilla.ledger.database import Database, RawJSON, get_database
 from flotilla.logging import get_logger
 from flotilla.schemas import Task, TaskError
 from flotilla.settings import JobSettings, get_settings
@@ -124,16 +124,17 @@ def stage(name: str, **options: Any) -> Callable[[StageFunction], CeleryTask]:
     return decorate
 
 
-def reply(name: str, **options: Any) -> Callable[[Callable[[jobs.Job], Any]], CeleryTask]:
-    """Make a function the Celery task `name(job_id)` whose value is the job's result.
+def reply(name: str, **options: Any) -> Callable[[Callable[[jobs.Job], str]], CeleryTask]:
+    """Make a function the Celery task `name(job_id)`; the JSON it returns is the job's result.
 
-    For jobs of one short task, such as questions: two statements in the ledger and no steps.
+    For jobs of one short task, such as questions: two statements in the ledger and no steps. A
+    gateway that awaits the result gives the channel on which it listens.
     """
 
-    def decorate(function: Callable[[jobs.Job], Any]) -> CeleryTask:
+    def decorate(function: Callable[[jobs.Job], str]) -> CeleryTask:
         @app.task(name=name, bind=True, throws=(FlotillaError,), **options)
         @functools.wraps(function)
-        def task(self: CeleryTask, job_id: str) -> None:
+        def task(self: CeleryTask, job_id: str, reply_to: str | None = None) -> None:
             with structlog.contextvars.bound_contextvars(task_id=job_id, stage=name):
                 attempt = self.request.retries + 1
                 with _waiting_for_ledger(self):
@@ -143,7 +144,7 @@ def reply(name: str, **options: Any) -> Callable[[Callable[[jobs.Job], Any]], Ce
                 if job is None:
                     return
                 try:
-                    result = function(job)
+                    result = RawJSON(function(job))
                 except Exception as error:
                     with _waiting_for_ledger(self):
                         _failed(self, StageRun(job, name, 0, attempt, database), error)
@@ -151,7 +152,7 @@ def reply(name: str, **options: Any) -> Callable[[Callable[[jobs.Job], Any]], Ce
                 with _waiting_for_ledger(self), database.writing() as connection:
                     ended = jobs.complete(connection, job_id, result)
                 if ended is not None:
-                    announce(ended)
+                    announce(ended, result, reply_to)
 
         return task  # type: ignore[no-any-return]
 

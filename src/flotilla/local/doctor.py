@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 import psutil
 
 from flotilla.errors import FlotillaError
-from flotilla.local.options import LOOPBACK, Ports
-from flotilla.local.ports import is_free
-from flotilla.local.programs import runs_qdrant, runs_redis
-from flotilla.local.readiness import http_get
 from flotilla.local.redis_server import find_redis_server
-from flotilla.local.stack import StackRecord, read_record
-from flotilla.local.status import ProcessStatus, status
+from flotilla.local.stack.options import LOOPBACK, Ports
+from flotilla.local.stack.ports import is_free
+from flotilla.local.stack.programs import runs_qdrant, runs_redis
+from flotilla.local.stack.readiness import http_get
+from flotilla.local.stack.record import StackRecord, read_record
+from flotilla.local.stack.status import ProcessStatus, status
 from flotilla.settings import Settings, unknown_variables
 
 OLDEST_PYTHON = (3, 11)
@@ -229,7 +229,7 @@ def check_qdrant(settings: Settings) -> Finding:
 
 def check_model(settings: Settings) -> Finding:
     """The embedding model lies on this machine."""
-    from flotilla.local.models import is_present, model_folder
+    from flotilla.local.model.pull import is_present, model_folder
 
     try:
         folder = model_folder(settings)

@@ -233,7 +233,7 @@ def _judged(text: str, block: _Block) -> _Block:
 def _sentences(text: str, block: _Block, heading: str, *, last: bool) -> list[Sentence]:
     """The sentences of one paragraph or list item."""
     # Imported here: a gateway that lists answers must not load the splitter.
-    from sentencex import segment  # type: ignore[import-untyped]
+    from sentencex import segment
 
     raw = text[block.start : block.end]
     # Same length, so that offsets hold; a line break would end a sentence.

@@ -12,7 +12,7 @@ from flotilla.ledger import documents
 from flotilla.ledger.database import get_database
 from flotilla.ledger.jobs import Job
 from flotilla.ledger.stages import reply
-from flotilla.models import Passage, Query
+from flotilla.models import Found, Passage, Query
 from flotilla.rag.answering import Answerer, build_generator
 from flotilla.settings import get_settings
 from flotilla.vectorstore.bm25 import Bm25Encoder
@@ -28,7 +28,7 @@ SPARE = 5
 @lru_cache(maxsize=1)
 def _embedder() -> FastembedEmbedder:
     settings = get_settings()
-    return load_embedder(settings, threads=settings.rag.embedding_threads)
+    return load_embedder(settings, threads=settings.rag.embedding_threads, batch_size=2)
 
 
 @lru_cache(maxsize=1)
@@ -83,18 +83,18 @@ def _query(job: Job) -> Query:
 
 
 @reply(pipelines.ANSWER)
-def answer(job: Job) -> dict[str, Any]:
+def answer(job: Job) -> str:
     """Answer the job's question."""
-    return _answerer().answer(_query(job)).model_dump(mode="json")
+    return _answerer().answer(_query(job)).model_dump_json()
 
 
 @reply(pipelines.SEARCH)
-def search(job: Job) -> dict[str, Any]:
+def search(job: Job) -> str:
     """Find the passages that are nearest to the job's question."""
     began = time.perf_counter()
     passages = retrieve(_query(job))
-    return {
-        "question": job.payload["question"],
-        "passages": [passage.model_dump(mode="json") for passage in passages],
-        "timings": {"retrieve": round(1000 * (time.perf_counter() - began), 2)},
-    }
+    took = round(1000 * (time.perf_counter() - began), 2)
+    found = Found(
+        question=job.payload["question"], passages=tuple(passages), timings={"retrieve": took}
+    )
+    return found.model_dump_json()

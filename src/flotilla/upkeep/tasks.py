@@ -6,7 +6,7 @@ from typing import Any
 
 from flotilla import pipelines
 from flotilla.blobs import BlobStore, version_prefix
-from flotilla.broker import app, queue_of
+from flotilla.broker import app, get_redis, queue_of
 from flotilla.errors import DependencyUnavailable, WorkerLost
 from flotilla.ledger import documents, jobs
 from flotilla.ledger.announce import announce
@@ -21,6 +21,10 @@ logger = get_logger(__name__)
 
 # A message is sent right after its row is written; this much later it was not.
 UNSENT_AFTER = timedelta(seconds=15)
+# Longer than the moment in which a worker has taken a message and not yet noted that it has.
+STALLED_AFTER = timedelta(seconds=60)
+DOCUMENT_JOBS = ("ingest", "delete")
+DOCUMENT_FLEETS = ("document", "vectorstore", "default")
 # A question that nobody has begun to answer by then has nobody waiting for it either.
 QUESTION_EXPIRES = timedelta(minutes=10)
 
@@ -114,23 +118,42 @@ def purge(run: StageRun) -> None:
 
 @app.task(name="upkeep.reap")
 def reap() -> int:
-    """Send what was written and never sent, since its gateway died between the two."""
+    """Send what was written and never sent, since its gateway died between the two, and what
+    was sent and got lost with the broker's memory."""
     database = get_database()
     with database.reading() as connection:
-        waiting = jobs.unsent(connection, ("ingest", "delete"), UNSENT_AFTER)
-    sent = []
+        waiting = jobs.unsent(connection, DOCUMENT_JOBS, UNSENT_AFTER)
+        if not waiting and _nothing_on_its_way():
+            waiting = jobs.stalled(connection, DOCUMENT_JOBS, STALLED_AFTER)
     for job in waiting:
-        if job.kind == "ingest":
-            pipelines.ingest(job.id, job.stage)
-        else:
-            pipelines.remove(job.id)
-        sent.append(job.id)
-    if sent:
-        logger.info("reap.sent_again", jobs=len(sent))
+        _send_again(job)
         with database.writing() as connection:
-            jobs.mark_sent(connection, sent)
+            jobs.mark_sent(connection, [job.id])
+    if waiting:
+        logger.info("reap.sent_again", jobs=len(waiting))
     expire_questions()
-    return len(sent)
+    return len(waiting)
+
+
+def _send_again(job: jobs.Job) -> None:
+    """From the beginning: steps that are done are passed over, whatever is missing is done."""
+    if job.kind == "delete":
+        pipelines.remove(job.id)
+    else:
+        pipelines.ingest(job.id, pipelines.FETCH if "url" in job.payload else pipelines.CONVERT)
+
+
+def _nothing_on_its_way() -> bool:
+    """Whether no message of a document is in the broker, neither waiting nor with a worker.
+
+    A message is acknowledged after the next one is sent, so a job that is open has at least one.
+    """
+    with get_redis().pipeline() as pipe:
+        for fleet in DOCUMENT_FLEETS:
+            pipe.llen(fleet)
+            pipe.hlen(f"unacked:{fleet}")
+        # The one that may be left is the message of this very task.
+        return sum(map(int, pipe.execute())) <= 1
 
 
 def expire_questions() -> None:

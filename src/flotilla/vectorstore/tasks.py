@@ -5,12 +5,14 @@ from functools import lru_cache
 from typing import Any
 
 from celery.signals import worker_init
+from sqlalchemy import Connection
 
 from flotilla import pipelines
 from flotilla.blobs import BlobStore, chunks_ref
 from flotilla.broker import app
-from flotilla.errors import Cancelled
+from flotilla.errors import Cancelled, DocumentNotFound
 from flotilla.ledger import documents
+from flotilla.ledger.documents import Version
 from flotilla.ledger.stages import StageRun, stage
 from flotilla.models import Chunk
 from flotilla.settings import get_settings
@@ -71,6 +73,12 @@ def index(run: StageRun) -> None:
         dense,
         sparse,
     )
+    try:
+        run.version()
+    except (Cancelled, DocumentNotFound):
+        # Deleted meanwhile: its points were removed before these were written.
+        _points().remove_version(version.tenant_id, version.document_id, version.id)
+        raise
     run.finish_part(len(chunks), version.chunks, "chunks")
 
 
@@ -82,16 +90,25 @@ def publish(run: StageRun) -> None:
         Cancelled: the document was deleted, or a newer version of it is live already.
     """
     version = run.version()
-    with run.database.writing() as connection:
-        documents.describe_version(
-            connection, version.id, embedding_model=get_settings().embedding.model
-        )
-        published = documents.publish(connection, version.document_id, version.id)
+    with run.database.reading() as connection:
+        wanted = not _newer_is_live(connection, version)
         older = documents.older_versions(connection, version.document_id, version.number)
-    if not published:
+    if wanted:
+        # The points first: a document that the ledger calls ready has to answer.
+        _points().publish(version.tenant_id, version.document_id, version.id, superseded=older)
+        with run.database.writing() as connection:
+            documents.describe_version(
+                connection, version.id, embedding_model=get_settings().embedding.model
+            )
+            wanted = documents.publish(connection, version.document_id, version.id)
+    if not wanted:
         _points().remove_version(version.tenant_id, version.document_id, version.id)
-        raise Cancelled("A newer version of the document is live already.")
-    _points().publish(version.tenant_id, version.document_id, version.id, superseded=older)
+        raise Cancelled("The document was deleted, or a newer version of it is live already.")
+
+
+def _newer_is_live(connection: Connection, version: Version) -> bool:
+    live = documents.live_versions(connection, [version.document_id]).get(version.document_id)
+    return live is not None and documents.version(connection, live).number > version.number
 
 
 @stage(pipelines.REMOVE)

@@ -5,6 +5,7 @@ import time
 
 import httpx
 import pytest
+import redis
 
 from tests.integration.gateway.processes import Gateway
 
@@ -104,3 +105,14 @@ def test_the_fleets_are_shown_with_what_waits_for_them(
     assert set(depths) == {"document", "vectorstore", "rag", "default"}
     assert depths["rag"] > 0
     assert info["workers"] == []
+
+
+def test_a_gateway_gathers_no_subscriptions(http: httpx.Client, gateway_redis: str) -> None:
+    http.post("/rag/query", json={"question": "Who?"}).raise_for_status()
+    http.post("/rag/pipeline", json={"text": "Subscribed?"}).raise_for_status()
+    http.post("/tasks/workflow/chain", json={"x": 1, "y": 2, "divisor": 3}).raise_for_status()
+    http.post("/rag/query/sync", params={"timeout": 0.1}, json={"question": "Who?"})
+    with redis.Redis.from_url(gateway_redis, decode_responses=True) as client:
+        channels = client.pubsub_channels()
+    # One for each gateway, which keeps its connection open.
+    assert channels == ["flotilla:gateways"]

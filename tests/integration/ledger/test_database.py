@@ -63,9 +63,13 @@ def test_a_ledger_without_tables_is_not_current_and_says_what_to_do(empty_url: s
 
 
 def test_an_exception_takes_the_whole_transaction_back(ledger: Database) -> None:
-    with pytest.raises(ZeroDivisionError), ledger.writing() as connection:
-        collections.create(connection, DEFAULT_TENANT, "contracts", None)
-        raise ZeroDivisionError
+    def write() -> None:
+        with ledger.writing() as connection:
+            collections.create(connection, DEFAULT_TENANT, "contracts", None)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write()
 
     with ledger.reading() as connection:
         assert [

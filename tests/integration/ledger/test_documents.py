@@ -52,7 +52,7 @@ def counts(ledger: Database) -> tuple[int, int, int]:
 
 @pytest.fixture(autouse=True)
 def _nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "announce", lambda task: None)
+    monkeypatch.setattr(stages, "announce", lambda _task: None)
 
 
 def test_the_same_bytes_again_name_the_first_document(ledger: Database, source: Source) -> None:

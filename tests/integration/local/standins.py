@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from flotilla.local.options import Ports, StackOptions
-from flotilla.local.programs import Probe, Program, ProgramTable, Stage
+from flotilla.local.stack.options import Ports, StackOptions
+from flotilla.local.stack.programs import Probe, Program, ProgramTable, Stage
 from flotilla.settings import Settings
 
 # Writes its name when it is told to end; `ignore` makes it deaf; `fork` gives it a child.

@@ -10,14 +10,14 @@ import psutil
 import pytest
 
 from flotilla.errors import StackFailed
-from flotilla.local.control import Supervisord
-from flotilla.local.options import Ports, StackOptions
-from flotilla.local.orphans import end_processes, program_name, stack_processes
-from flotilla.local.programs import programs
-from flotilla.local.readiness import redis_answers
-from flotilla.local.stack import read_addresses, read_record
-from flotilla.local.status import ProcessStatus, status
-from flotilla.local.supervisor import down, up
+from flotilla.local.stack.control import Supervisord
+from flotilla.local.stack.options import Ports, StackOptions
+from flotilla.local.stack.orphans import end_processes, program_name, stack_processes
+from flotilla.local.stack.programs import programs
+from flotilla.local.stack.readiness import redis_answers
+from flotilla.local.stack.record import read_addresses, read_record
+from flotilla.local.stack.status import ProcessStatus, status
+from flotilla.local.stack.supervisor import down, up
 from flotilla.settings import Settings
 from tests.integration.local.standins import StandIns, only_redis
 
@@ -198,7 +198,7 @@ def foreground(data: Path) -> subprocess.Popen[str]:
     """`flotilla up` in the foreground over stand-ins, as a process of its own."""
     code = f"""
 from pathlib import Path
-from flotilla.local.supervisor import follow, up
+from flotilla.local.stack.supervisor import follow, up
 from flotilla.settings import Settings
 from tests.integration.local.standins import StandIns
 from tests.integration.local.test_supervisor import ignore, options

@@ -17,7 +17,7 @@ import pytest
 from flotilla.document.converters import converter_for
 from flotilla.document.detect import MediaType
 from flotilla.document.splitter import Splitter
-from flotilla.local.models import pull
+from flotilla.local.model.pull import pull
 from flotilla.models import Answer, Passage, Query
 from flotilla.rag.answering import Answerer
 from flotilla.rag.citations import verify

@@ -11,9 +11,9 @@ import typer
 from flotilla import broker
 from flotilla.cli.connection import gateway_url
 from flotilla.cli.quickstart import chosen_questions, documents
-from flotilla.local import supervisor
-from flotilla.local.options import Ports, StackOptions
-from flotilla.local.stack import StackAddresses, new_record
+from flotilla.local.stack import supervisor
+from flotilla.local.stack.options import Ports, StackOptions
+from flotilla.local.stack.record import StackAddresses, new_record
 from flotilla.settings import Settings, get_settings
 from tests.unit.cli.conftest import Run
 

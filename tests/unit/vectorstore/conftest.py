@@ -2,7 +2,7 @@
 
 import pytest
 
-from flotilla.local.models import pull
+from flotilla.local.model.pull import pull
 from flotilla.settings import Settings
 from flotilla.vectorstore.embedder import FastembedEmbedder, load_embedder
 

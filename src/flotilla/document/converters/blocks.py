@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from flotilla.models import Heading, Page
 
 if TYPE_CHECKING:
-    from lxml.etree import _Element  # type: ignore[import-untyped]
+    from lxml.etree import _Element
 
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 HIDDEN = frozenset(("script", "style", "noscript", "template", "head", "title", "svg", "iframe"))
@@ -86,7 +86,7 @@ class _Text:
 
 def structured_page(root: "_Element") -> Page:
     """One Page without number, of all that `root` shows."""
-    from lxml import etree  # type: ignore[import-untyped]
+    from lxml import etree
 
     out = _Text()
     counters: list[int | None] = []

@@ -14,7 +14,7 @@ from flotilla.errors import ArchiveTooLarge, FileCorrupt, FileEncrypted, NoText
 from flotilla.models import Page
 
 if TYPE_CHECKING:
-    from lxml.etree import _Element  # type: ignore[import-untyped]
+    from lxml.etree import _Element
 
 # XML of real documents packs 5 to 30 times; beyond this only a bomb does, or a tiny file.
 MAX_RATIO = 200
@@ -41,7 +41,7 @@ class DocxConverter:
 
     def inspect(self, path: Path, *, password: str | None = None) -> SourceInfo:
         """The title is that of the document's properties."""
-        from lxml import etree  # type: ignore[import-untyped]
+        from lxml import etree
 
         with zipfile.ZipFile(self._unpack(path)) as parts:
             if "docProps/core.xml" not in parts.namelist():
@@ -71,7 +71,7 @@ class DocxConverter:
             FileEncrypted: a member of the archive is encrypted.
             NoText: it holds nothing but pictures.
         """
-        import mammoth  # type: ignore[import-untyped]
+        import mammoth
         from lxml import html
 
         parts = self._unpack(path)

@@ -12,7 +12,7 @@ from flotilla.errors import FileCorrupt, NoText
 from flotilla.models import Page
 
 if TYPE_CHECKING:
-    from lxml.html import HtmlElement  # type: ignore[import-untyped]
+    from lxml.html import HtmlElement
 
 # What surrounds the content of a page, by element, by role and by the words in class and id.
 FURNITURE = ("nav", "header", "footer", "aside", "form", "dialog", "menu")
@@ -73,7 +73,7 @@ class HtmlConverter:
 
 
 def _parse(data: bytes) -> "HtmlElement":
-    from lxml import etree, html  # type: ignore[import-untyped]
+    from lxml import etree, html
 
     encoding = find_byte_order_mark(data)
     if encoding is None and _is_utf8(data):

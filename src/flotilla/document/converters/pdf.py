@@ -18,7 +18,7 @@ from flotilla.models import Heading, Page
 
 if TYPE_CHECKING:
     from pypdf import PdfReader
-    from pypdfium2 import PdfDocument, PdfTextPage  # type: ignore[import-untyped]
+    from pypdfium2 import PdfDocument, PdfTextPage
 
 # PDFium is not thread-safe, whatever the document.
 PDFIUM = threading.Lock()

@@ -1,20 +1,19 @@
 """Questions: answered now, answered later, or searched for alone."""
 
-import json
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from sqlalchemy import Connection
 
 from flotilla import pipelines
-from flotilla.errors import AnswerTimeout, QuestionEmpty, QuestionTooLong
+from flotilla.errors import AnswerTimeout, Cancelled, QuestionEmpty, QuestionTooLong
 from flotilla.filters import parse_filter
 from flotilla.gateway.dependencies import Services, ServicesDep, TenantDep
 from flotilla.gateway.problems import from_task
-from flotilla.gateway.submissions import Prepare
-from flotilla.ledger import collections, jobs
+from flotilla.gateway.replies import Ended
+from flotilla.gateway.submissions import Batch, Prepare
+from flotilla.ledger import jobs
 from flotilla.ledger.database import new_id
 from flotilla.ledger.jobs import NewJob
 from flotilla.schemas import (
@@ -22,8 +21,8 @@ from flotilla.schemas import (
     AnswerResponse,
     QuestionRequest,
     SearchResponse,
-    Task,
     TaskAccepted,
+    TaskStatus,
 )
 
 router = APIRouter(prefix="/rag", tags=["questions"])
@@ -81,8 +80,7 @@ def _preparation(
     parse_filter(body.filter)
     names = body.collections or [body.collection or DEFAULT_COLLECTION]
 
-    def prepare(connection: Connection) -> NewJob:
-        ids = collections.resolve(connection, tenant, names)
+    def prepare(batch: Batch) -> NewJob:
         return NewJob(
             id=job_id,
             tenant_id=tenant,
@@ -91,7 +89,7 @@ def _preparation(
             stage=stage,
             payload={
                 "question": question,
-                "collection_ids": list(ids.values()),
+                "collection_ids": batch.collection_ids(tenant, names),
                 "top_k": body.top_k or services.settings.rag.top_k,
                 "filter": body.filter,
             },
@@ -106,7 +104,7 @@ async def _answered(
     tenant: str,
     job_id: str,
     prepare: Prepare,
-    send: Callable[[str], None],
+    send: Callable[[str, str], None],
     timeout: float | None,
 ) -> Response:
     """Submit a job and await its result, which is sent on as it is.
@@ -116,7 +114,9 @@ async def _answered(
     """
     limit = services.settings.gateway.sync_timeout
     async with services.replies.expect(job_id) as reply:
-        await services.submissions.submit(prepare, send)
+        await services.submissions.submit(
+            prepare, lambda sent_id: send(sent_id, services.replies.address)
+        )
         ended = await reply.wait(
             min(timeout or limit, limit), partial(services.read, jobs.view, tenant, job_id)
         )
@@ -128,14 +128,11 @@ async def _answered(
     return Response(_body(ended), media_type="application/json")
 
 
-def _body(ended: Task) -> bytes:
-    if ended.error is not None:
-        raise from_task(ended.error, ended.task_id)
-    if ended.result is None:  # cancelled
-        raise AnswerTimeout("The task was cancelled.", task_id=ended.task_id)
-    result: dict[str, Any] = ended.result
-    return _encode(result | {"task_id": ended.task_id})
-
-
-def _encode(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+def _body(ended: Ended) -> bytes:
+    """The result with the task's id in it, without parsing what may be long."""
+    task = ended.task
+    if task.error is not None:
+        raise from_task(task.error, task.task_id)
+    if task.status is TaskStatus.CANCELLED:
+        raise Cancelled("The task was cancelled before it had an answer.", task_id=task.task_id)
+    return f'{{"task_id":"{task.task_id}",{ended.result.lstrip()[1:]}'.encode()

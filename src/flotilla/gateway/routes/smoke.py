@@ -26,7 +26,7 @@ async def _start(
     job = NewJob(
         tenant_id=tenant, kind="demo", queue="default", stage=stage, payload=body.model_dump()
     )
-    await services.submissions.submit(lambda _connection: job, send)
+    await services.submissions.submit(lambda _batch: job, send)
     return TaskAccepted(task_id=job.id)
 
 

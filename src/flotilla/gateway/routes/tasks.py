@@ -87,10 +87,10 @@ async def get_task(
     if task is None:
         raise TaskNotFound(f"There is no task {task_id[:80]!r}: GET /tasks lists what there is.")
     if wait > 0 and not task.status.final:
-        async with services.replies.expect(task_id) as reply:
+        async with services.replies.follow(task_id) as reply:
             task = await look()
             if task is not None and not task.status.final:
-                limit = min(wait, services.settings.gateway.max_wait)
-                task = await reply.wait(limit, look) or await look()
+                ended = await reply.wait(min(wait, services.settings.gateway.max_wait), look)
+                task = ended.whole() if ended is not None else await look()
     assert task is not None  # noqa: S101 - a task that was there does not vanish within a request
     return task

@@ -1,0 +1,36 @@
+import socket
+
+from flotilla.local.stack.options import Ports
+from flotilla.local.stack.ports import choose_ports, is_free
+
+
+def listening() -> socket.socket:
+    server = socket.create_server(("127.0.0.1", 0))
+    server.listen()
+    return server
+
+
+def test_free_ports_are_given_as_asked() -> None:
+    asked = choose_ports(Ports(gateway=0, redis=0, qdrant=0, flower=0), "127.0.0.1")
+    assert choose_ports(asked, "127.0.0.1") == asked
+
+
+def test_a_taken_port_gives_way_to_another() -> None:
+    with listening() as server:
+        taken = server.getsockname()[1]
+        assert not is_free("127.0.0.1", taken)
+        chosen = choose_ports(Ports(gateway=taken, redis=0, qdrant=0, flower=0), "127.0.0.1")
+    assert chosen.gateway > taken
+
+
+def test_a_port_of_last_time_is_kept_while_the_one_asked_for_is_taken() -> None:
+    before = choose_ports(Ports(gateway=0, redis=0, qdrant=0, flower=0), "127.0.0.1")
+    with listening() as server:
+        asked = Ports(gateway=server.getsockname()[1], redis=0, qdrant=0, flower=0)
+        assert choose_ports(asked, "127.0.0.1", before) == before
+
+
+def test_no_port_is_given_twice() -> None:
+    free = choose_ports(Ports(gateway=0, redis=0, qdrant=0, flower=0), "127.0.0.1").gateway
+    chosen = choose_ports(Ports(gateway=free, redis=free, qdrant=free, flower=0), "127.0.0.1")
+    assert len(set(chosen.model_dump().values())) == 4
