@@ -29,15 +29,13 @@ $(BIN)/python: | python
 
 $(VENV)/.installed: requirements/local.txt pyproject.toml | $(BIN)/python
 	@echo "Installing Flotilla and what one machine needs"
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar=on \
-		--require-hashes -r requirements/local.txt
+	@$(BIN)/python scripts/install.py requirements/local.txt
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps -e .
 	@touch $@
 
 $(VENV)/.installed-dev: requirements/dev.txt $(VENV)/.installed
 	@echo "Installing the tools of development"
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar=on \
-		--require-hashes -r requirements/dev.txt
+	@$(BIN)/python scripts/install.py requirements/dev.txt
 	@touch $@
 
 .PHONY: install

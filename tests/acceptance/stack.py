@@ -108,9 +108,11 @@ def flotilla(*arguments: str) -> tuple[str, ...]:
 @contextmanager
 def running_stack(data: Path, ingest_root: Path, **settings: str) -> Iterator[Stack]:
     """A stack on free ports, so that it runs beside any other; nothing of it is left behind."""
-    environment = {
+    # Nothing of the developer's own environment or .env may change what is tested; a variable
+    # that is empty counts as not set.
+    foreign = ("REDIS_URL", "QDRANT_URL", "DATABASE_URL", "LLM_MODEL", "FLOTILLA_BLOB_URL")
+    environment = dict.fromkeys(foreign, "") | {
         "FLOTILLA_DATA": str(data),
-        # No variable of the developer's own .env may change what is tested.
         "FLOTILLA_ENV_FILE": str(data / "no-such.env"),
         "FLOTILLA_DOCUMENT_INGEST_ROOT": str(ingest_root),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

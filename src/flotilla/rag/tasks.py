@@ -14,11 +14,12 @@ from flotilla.ledger.jobs import Job
 from flotilla.ledger.stages import reply
 from flotilla.models import Found, Passage, Query
 from flotilla.rag.answering import Answerer, build_generator
-from flotilla.settings import get_settings
+from flotilla.settings import cores, get_settings
 from flotilla.vectorstore.bm25 import Bm25Encoder
-from flotilla.vectorstore.embedder import FastembedEmbedder, load_embedder
+from flotilla.vectorstore.embedder import load_embedder
 from flotilla.vectorstore.points import PointStore, collection_name
 from flotilla.vectorstore.qdrant import connect
+from flotilla.vectorstore.query_vectors import QueryVectors
 from flotilla.vectorstore.search import Retriever
 
 # Passages asked for beyond top_k, in place of those whose document was deleted a moment ago.
@@ -26,9 +27,11 @@ SPARE = 5
 
 
 @lru_cache(maxsize=1)
-def _embedder() -> FastembedEmbedder:
+def _embedder() -> QueryVectors:
     settings = get_settings()
-    return load_embedder(settings, threads=settings.rag.embedding_threads, batch_size=2)
+    # A few sentences of unlike lengths: padding costs more than a larger batch saves.
+    embedder = load_embedder(settings, threads=settings.rag.embedding_threads, batch_size=2)
+    return QueryVectors(embedder, turns=max(1, cores() // settings.rag.embedding_threads))
 
 
 @lru_cache(maxsize=1)

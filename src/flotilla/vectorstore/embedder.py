@@ -31,6 +31,10 @@ class Embedder(Protocol):
         """The texts' vectors, row by row in the order given: shape (len(texts), dimensions)."""
         ...
 
+    def embed_queries(self, texts: Sequence[str]) -> Matrix:
+        """Questions' vectors: shape (len(texts), dimensions), in the order given."""
+        ...
+
     def embed_query(self, text: str) -> Vector:
         """A question's vector: shape (dimensions,)."""
         ...
@@ -102,10 +106,14 @@ class FastembedEmbedder:
             vectors[index] = vector
         return vectors
 
+    def embed_queries(self, texts: Sequence[str]) -> Matrix:
+        """Questions' vectors: shape (len(texts), dimensions), in the order given."""
+        return np.array(list(self._model.query_embed(texts)), np.float32)
+
     def embed_query(self, text: str) -> Vector:
         """A question's vector: shape (dimensions,)."""
-        vector = next(iter(self._model.query_embed(text)))
-        return np.asarray(vector, np.float32)
+        vector: Vector = self.embed_queries([text])[0]
+        return vector
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Each text's tokens, special tokens excluded and nothing cut off."""

@@ -144,36 +144,29 @@ class PointStore:
             call(lambda: self._client.upsert(self.collection, points, wait=True))
 
     def publish(
-        self,
-        tenant_id: str,
-        document_id: str,
-        version_id: str,
-        superseded: Sequence[str] = (),
+        self, tenant_id: str, document_id: str, version_id: str, superseded: Sequence[str]
     ) -> None:
-        """Make this version the document's live one and delete the points of the version that
-        was live before, in one batched call: a reader sees the old version or this one.
+        """Make this version's points live and delete those of the `superseded` versions, in one
+        batched call: a reader sees the version before or this one.
 
-        Points of versions that were never live stay, since a newer one may be in the midst of
-        being indexed; those of the `superseded` versions go too.
+        Only the versions that are named lose their points: a late call for an old version can
+        never take those of a newer one away.
         """
         document = _equal("document_id", document_id)
-        version = _equal("version_id", version_id)
-        gone: list[Any] = [_equal("live", True)]
-        if superseded:
-            older = models.MatchAny(any=list(superseded))
-            gone.append(models.FieldCondition(key="version_id", match=older))
         operations: list[Any] = [
             models.SetPayloadOperation(
                 set_payload=models.SetPayload(
-                    payload={"live": True}, filter=_of(tenant_id, document, version)
+                    payload={"live": True},
+                    filter=_of(tenant_id, document, _equal("version_id", version_id)),
                 )
-            ),
-            models.DeleteOperation(
-                delete=models.FilterSelector(
-                    filter=_of(tenant_id, document, models.Filter(should=gone), must_not=[version])
-                )
-            ),
+            )
         ]
+        if superseded:
+            older = models.FieldCondition(
+                key="version_id", match=models.MatchAny(any=list(superseded))
+            )
+            selector = models.FilterSelector(filter=_of(tenant_id, document, older))
+            operations.append(models.DeleteOperation(delete=selector))
         try:
             call(lambda: self._client.batch_update_points(self.collection, operations, wait=True))
         except CollectionAbsent as error:

@@ -74,11 +74,14 @@ def index(run: StageRun) -> None:
         sparse,
     )
     try:
-        run.version()
+        now = run.version()
     except (Cancelled, DocumentNotFound):
         # Deleted meanwhile: its points were removed before these were written.
         _points().remove_version(version.tenant_id, version.document_id, version.id)
         raise
+    if now.state == documents.LIVE:
+        # A second delivery that was slower than all the rest has hidden what was published.
+        _points().publish(version.tenant_id, version.document_id, version.id, superseded=[])
     run.finish_part(len(chunks), version.chunks, "chunks")
 
 

@@ -2,8 +2,7 @@
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,40 +13,27 @@ import redis
 from flotilla.ledger.database import upgrade
 from flotilla.local.redis_server import find_redis_server
 from flotilla.settings import Settings, child_environment
-from tests.integration.conftest import free_port
+from tests.conftest import free_port, running, wait_until
 
 PATIENCE = 60.0
 """Seconds that a busy machine may take for what an idle one does in two."""
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
-    """Look again and again until the condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.02)
+def environment_of(data: Path, redis_url: str) -> dict[str, str]:
+    """The variables of a process that works on this data folder.
 
-
-@contextmanager
-def running(
-    command: list[str], log: Path, **environment: str
-) -> Iterator["subprocess.Popen[bytes]"]:
-    """A child process until the end of the block."""
-    # No variable of the developer's own .env may change what is tested.
-    environment.setdefault("FLOTILLA_ENV_FILE", str(log.parent / "no-such.env"))
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            command, env=child_environment(environment), stdout=output, stderr=output
-        )
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(timeout=15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    Nothing of the developer's own environment or .env may change what is tested; a variable that
+    is empty counts as not set.
+    """
+    foreign = ("DATABASE_URL", "QDRANT_URL", "LLM_MODEL", "LLM_BASE_URL", "FLOTILLA_BLOB_URL")
+    return child_environment(
+        dict.fromkeys(foreign, "")
+        | {
+            "FLOTILLA_ENV_FILE": str(data / "no-such.env"),
+            "FLOTILLA_DATA": str(data),
+            "REDIS_URL": redis_url,
+        }
+    )
 
 
 @contextmanager
@@ -66,7 +52,7 @@ def running_redis(folder: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"
                 except redis.ConnectionError:
                     return False
 
-            wait_until(answers, "Redis answers")
+            wait_until(answers, PATIENCE)
         yield url, process
 
 
@@ -84,7 +70,7 @@ class Gateway:
 
 
 @contextmanager
-def running_gateway(data: Path, redis_url: str, **environment: str) -> Iterator[Gateway]:
+def running_gateway(data: Path, redis_url: str, **settings: str) -> Iterator[Gateway]:
     """A gateway with an empty ledger in the data folder, and with no fleet behind it."""
     data.mkdir(parents=True, exist_ok=True)
     upgrade(Settings(data=data))
@@ -92,13 +78,9 @@ def running_gateway(data: Path, redis_url: str, **environment: str) -> Iterator[
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "flotilla", "gateway", "--port", str(port)]
     log = data / "gateway.log"
-    environment = {
-        "FLOTILLA_DATA": str(data),
-        "REDIS_URL": redis_url,
-        "QDRANT_URL": f"http://127.0.0.1:{free_port()}",
-        **environment,
-    }
-    with running(command, log, **environment) as process:
+    settings = {"QDRANT_URL": f"http://127.0.0.1:{free_port()}", **settings}
+    everything = environment_of(data, redis_url) | settings
+    with running(command, log, everything) as process:
 
         def alive() -> bool:
             assert process.poll() is None, f"the gateway ended: {log.read_text()}"
@@ -107,5 +89,5 @@ def running_gateway(data: Path, redis_url: str, **environment: str) -> Iterator[
             except httpx.TransportError:
                 return False
 
-        wait_until(alive, "the gateway answers")
+        wait_until(alive, PATIENCE)
         yield Gateway(url, data, process.pid)

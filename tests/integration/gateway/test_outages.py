@@ -4,7 +4,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.integration.gateway.processes import running_gateway, running_redis, wait_until
+from tests.conftest import wait_until
+from tests.integration.gateway.processes import running_gateway, running_redis
 
 
 def test_readiness_names_what_is_missing(http: httpx.Client) -> None:
@@ -31,7 +32,7 @@ def test_without_redis_nothing_is_lost_and_nothing_hangs(tmp_path: Path) -> None
             parts = http.get("/health/ready").json()["dependencies"]
             return {name: each["ok"] for name, each in parts.items()}
 
-        wait_until(lambda: not state()["redis"], "the loss is noticed")
+        wait_until(lambda: not state()["redis"])
         assert state()["ledger"]
         assert http.get("/health/live").status_code == 200
         # What is written is sent later, by the fleet `default`.

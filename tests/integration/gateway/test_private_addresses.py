@@ -9,9 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.conftest import running
 from tests.integration.gateway.processes import (
     PATIENCE,
-    running,
+    environment_of,
     running_gateway,
     running_redis,
 )
@@ -47,10 +48,9 @@ def test_they_are_refused_with_the_settings_that_a_user_gets(
     worker = [sys.executable, "-m", "flotilla", "worker", "document", "--concurrency", "1"]
     with running_redis(tmp_path / "redis") as (redis_url, _):
         data = tmp_path / "data"
-        settings = {"FLOTILLA_DATA": str(data), "REDIS_URL": redis_url}
         with (
             running_gateway(data, redis_url) as gateway,
-            running(worker, data / "worker.log", **settings),
+            running(worker, data / "worker.log", environment_of(data, redis_url)),
             httpx.Client(base_url=gateway.url, timeout=PATIENCE) as http,
         ):
             hosts = [f"127.0.0.1:{port}", f"localhost:{port}", f"[::ffff:127.0.0.1]:{port}"]

@@ -13,7 +13,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.integration.gateway.processes import Gateway, wait_until
+from tests.conftest import wait_until
+from tests.integration.gateway.processes import Gateway
 
 BOUNDARY = "fleet"
 MULTIPART = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
@@ -160,8 +161,8 @@ def test_an_upload_that_breaks_off_leaves_no_blob(small_gateway: Gateway) -> Non
     head += f"Content-Type: {MULTIPART['content-type']}\r\n\r\n"
     with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
         connection.sendall(head.encode() + part("files", b"", "half.txt")[:-2] + bytes(600_000))
-        wait_until(small_gateway.blobs, "the file is being written")
-    wait_until(lambda: not small_gateway.blobs(), "what was written is removed")
+        wait_until(small_gateway.blobs)
+    wait_until(lambda: not small_gateway.blobs())
 
 
 def test_a_body_without_its_end_is_refused_and_leaves_no_blob(

@@ -99,7 +99,7 @@ def test_a_passage_comes_back_with_all_that_was_written(points: PointStore) -> N
 def test_points_stay_hidden_until_their_version_is_published(points: PointStore) -> None:
     write(points, "d1", "v1")
     assert find(points) == []
-    points.publish("t1", "d1", "v1")
+    points.publish("t1", "d1", "v1", superseded=[])
     assert versions(find(points)) == {"v1"}
 
 
@@ -108,19 +108,20 @@ def test_publish_replaces_the_live_version_and_may_be_repeated(points: PointStor
     write(points, "d2", "v1", live=True)
     write(points, "d1", "v2")
     for _ in range(2):
-        points.publish("t1", "d1", "v2")
+        points.publish("t1", "d1", "v2", superseded=["v1"])
     assert points.count("t1", document_id="d1", version_id="v1") == 0
     assert points.count("t1", document_id="d1", version_id="v2", live=True) == 3
     assert points.count("t1", document_id="d2", live=True) == 3
 
 
-def test_publish_spares_a_newer_version_that_is_being_indexed(points: PointStore) -> None:
+@pytest.mark.parametrize("live", [False, True], ids=["being indexed", "published"])
+def test_a_late_publish_spares_a_newer_version(points: PointStore, live: bool) -> None:
     write(points, "d1", "v1", live=True)
     write(points, "d1", "v2")
-    write(points, "d1", "v3")
-    points.publish("t1", "d1", "v2")
+    write(points, "d1", "v3", live=live)
+    points.publish("t1", "d1", "v2", superseded=["v1"])
     assert points.count("t1", version_id="v1") == 0
-    assert points.count("t1", version_id="v3", live=False) == 3
+    assert points.count("t1", version_id="v3", live=live) == 3
 
 
 def test_publish_removes_superseded_versions_that_were_never_live(points: PointStore) -> None:
@@ -138,7 +139,7 @@ def test_a_reader_always_finds_the_document_while_it_is_replaced(points: PointSt
         def replace() -> None:
             for number in range(1, 21):
                 write(points, "d1", f"v{number}")
-                points.publish("t1", "d1", f"v{number}")
+                points.publish("t1", "d1", f"v{number}", superseded=[f"v{number - 1}"])
 
         replacing = pool.submit(replace)
         while not replacing.done():
