@@ -18,8 +18,9 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-SAMPLES = Path(__file__).resolve().parent.parent / "docs" / "samples"
-SOURCE = SAMPLES / "source"
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLES = ROOT / "docs" / "samples"
+SOURCE = ROOT / "scripts" / "samples"
 COMPANY = "Saltmarsh Lane Motors"
 MOMENT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 PAGE_BREAK = "<!-- page -->"

@@ -171,17 +171,23 @@ def run_worker(fleet: str, name: str | None = None, concurrency: int | None = No
         concurrency: in place of the fleet's setting.
     """
     worker_app = fleet_app(fleet)
-    arguments = ["worker", "--hostname", f"{name or fleet}@%h", "--without-gossip"]
-    arguments += ["--without-mingle", "--queues", fleet, "--loglevel", get_settings().log_level]
-    if concurrency is not None:
-        arguments += ["--concurrency", str(concurrency)]
-    worker_app.worker_main(arguments)
+    # Celery's own command line would import that of Flower and of every other extension.
+    worker = worker_app.Worker(
+        hostname=f"{name or fleet}@{platform.node()}",
+        without_gossip=True,
+        without_mingle=True,
+        queues=fleet,
+        loglevel=get_settings().log_level,
+        concurrency=concurrency,
+    )
+    worker.start()
+    raise SystemExit(worker.exitcode)
 
 
 def run_beat(settings: Settings) -> None:
     """Run Celery beat in this process, its schedule in the data folder."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    app.start(["beat", "--loglevel", settings.log_level, "--pidfile", ""])
+    app.Beat(loglevel=settings.log_level).run()
 
 
 # --- who is alive --------------------------------------------------------------------------

@@ -82,7 +82,10 @@ class Query(Value):
 
 
 class Passage(Value):
-    """A chunk that retrieval found, with where it stands and its score (higher is better)."""
+    """A chunk that retrieval found, with where it stands and its score (higher is better).
+
+    `collection` is the collection's id as the vector store has it, and its name from there on.
+    """
 
     chunk_id: str
     document_id: str

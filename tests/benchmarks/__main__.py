@@ -6,7 +6,6 @@ docs/benchmarks.md.
 
 import argparse
 import json
-import os
 import signal
 import sys
 import traceback
@@ -23,7 +22,7 @@ from tests.benchmarks import (
     queries,
     queueing,
 )
-from tests.benchmarks.report import Outcome, render
+from tests.benchmarks.report import Outcome, render, spread
 from tests.benchmarks.stack import Stack, isolate_environment, progress, running_stack
 
 Benchmark = Callable[[Stack, bool], Outcome]
@@ -55,15 +54,18 @@ def main() -> int:
     head = machine.describe()
     outcomes: dict[str, Outcome] = {}
     broken: list[str] = []
+    others: list[float] = []
     try:
         for group in (SHARED, *({name: run} for name, run in FRESH.items())):
             chosen = {name: run for name, run in group.items() if name in wanted}
             if chosen:
                 with running_stack() as stack:
                     broken += _measure(stack, chosen, options.quick, outcomes)
+                    others += stack.others
     except KeyboardInterrupt:
         broken.append("interrupted")
-    head["load after"] = "{:.2f} (1 min), {:.2f} (5 min)".format(*os.getloadavg())
+    if others:
+        head["meanwhile"] = f"others used {spread(others, 2)} of the cores"
     print(render(head, outcomes))
     if options.json:
         values = {name: outcome.values for name, outcome in outcomes.items()}

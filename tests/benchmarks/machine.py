@@ -28,7 +28,7 @@ def describe() -> dict[str, str]:
     """The machine, the moment, the load that was there before, and the versions."""
     one, five, _ = os.getloadavg()
     memory = psutil.virtual_memory()
-    tuned = sorted(name for name in os.environ if name.startswith("FLOTILLA_"))
+    names = {name for name in os.environ if name.startswith("FLOTILLA_")} - {"FLOTILLA_ENV_FILE"}
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "processor": f"{_processor()}, {cores()} cores",
@@ -36,7 +36,8 @@ def describe() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         "load before": f"{one:.2f} (1 min), {five:.2f} (5 min)",
         "versions": ", ".join(filter(None, map(_versioned, PACKAGES))),
-        "settings": ", ".join(f"{name}={os.environ[name]}" for name in tuned) or "the defaults",
+        "settings": ", ".join(f"{name}={os.environ[name]}" for name in sorted(names))
+        or "the defaults",
     }
 
 

@@ -14,6 +14,7 @@ LONG, SHORT, SHORT_COUNT = 1000, 100, 10  # pages of the long PDF, of a short on
 QUICK = 5  # parts of the pages in a quick run
 LINES = 32  # a page; about 400 words
 SAMPLE_SECONDS = 0.5
+ALL = "all at once, what is shared counted once"
 MEBIBYTE = 1024 * 1024
 
 
@@ -26,7 +27,6 @@ class Watch:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._names: dict[int, str] = {}
         self.peaks: dict[str, int] = {}
-        self.peak_total = 0
 
     def __enter__(self) -> "Watch":
         self._thread.start()
@@ -37,12 +37,19 @@ class Watch:
         self._thread.join()
 
     def look(self) -> dict[str, int]:
-        """Resident bytes by process now; a program's children are numbered in their order."""
+        """Resident bytes by process now, and under ALL what the machine gives for all of them.
+
+        A program's children are numbered in the order of their making. Where the system does not
+        tell proportional sizes, ALL is the plain sum.
+        """
         resident: dict[str, int] = {}
+        total = 0
         for pid, (program, process) in sorted(self._stack.processes().items()):
             with suppress(psutil.Error):
-                resident[self._name(pid, program)] = process.memory_info().rss
-        return resident
+                sizes = process.memory_full_info()
+                resident[self._name(pid, program)] = sizes.rss
+                total += getattr(sizes, "pss", sizes.rss)
+        return resident | {ALL: total}
 
     def _name(self, pid: int, program: str) -> str:
         if pid not in self._names:
@@ -52,9 +59,7 @@ class Watch:
 
     def _run(self) -> None:
         while not self._stopping.wait(SAMPLE_SECONDS):
-            now = self.look()
-            self.peak_total = max(self.peak_total, sum(now.values()))
-            for name, size in now.items():
+            for name, size in self.look().items():
                 self.peaks[name] = max(self.peaks.get(name, 0), size)
 
 
@@ -77,26 +82,25 @@ def run(stack: Stack, quick: bool) -> Outcome:
         stack.settle()
     after = watch.look()
     chunks = sum(stack.client.document(id_).chunks or 0 for id_ in ids)
-    total = sum(before.values()), watch.peak_total, sum(after.values())
+    least, most = before[ALL], watch.peaks[ALL]
     rows = [
         Row(
             f"memory of all processes, {sum(pages):,} pages, {chunks:,} chunks, {seconds:.0f} s",
-            f"{_mib(total[1])} MiB at most",
-            f"{_mib(total[0])} MiB before",
-            f"{(total[1] - total[0]) / MEBIBYTE:+,.0f} MiB",
+            f"{_mib(most)} MiB at most",
+            f"{_mib(least)} MiB before",
+            f"{(most - least) / MEBIBYTE:+,.0f} MiB",
         )
     ]
-    names = sorted({*before, *watch.peaks, *after})
+    names = [*sorted({*before, *watch.peaks, *after} - {ALL}), ALL]
     lines = [
         (name, *(_mib(where.get(name)) for where in (before, watch.peaks, after))) for name in names
     ]
-    lines.append(("**all at once**", *(_mib(size) for size in total)))
     table = Table(
         f"Resident memory in MiB, {sum(pages):,} pages",
         ("process", "before", "at most", "after"),
         lines,
     )
-    values = {"before": before, "peak": watch.peaks, "after": after, "peak_total": total[1]}
+    values = {"before": before, "peak": watch.peaks, "after": after}
     return Outcome(rows, tables=[table], values=values | {"seconds": seconds, "chunks": chunks})
 
 

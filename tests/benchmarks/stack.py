@@ -14,7 +14,8 @@ from pathlib import Path
 import psutil
 
 from flotilla.client import Flotilla
-from flotilla.local.stack.orphans import program_name, stack_processes
+from flotilla.local.stack.control import Supervisord
+from flotilla.local.stack.orphans import stack_processes
 from flotilla.local.stack.record import StackRecord, read_record
 from flotilla.schemas import DocumentAccepted, TaskStatus
 from flotilla.settings import Settings, load_settings
@@ -53,22 +54,32 @@ def progress(text: str) -> None:
 class Stack:
     """A running stack, a client of its gateway, and an eye on its processes.
 
+    `others` are the cores that the rest of the machine used in the seconds in which the stack
+    was waited for to become idle: what else may have disturbed the measurements.
+
     Args:
         record: as `flotilla up` left it in the data folder.
     """
 
     def __init__(self, record: StackRecord) -> None:
+        self._supervisord = Supervisord(record)
         self.data = record.data
         self.gateway = record.addresses.gateway
         self.settings: Settings = record.settings(load_settings())
         self.client = Flotilla(self.gateway, timeout=120.0)
+        self.others: list[float] = []
 
     def processes(self) -> dict[int, tuple[str, psutil.Process]]:
-        """Every living process by its id, with the program that it belongs to."""
-        return {
-            process.pid: (program_name(process) or "supervisor", process)
-            for process in stack_processes(self.data)
-        }
+        """Every living process by its id, with the program that it or its parent belongs to."""
+        known = self._supervisord.processes().values()
+        programs = {info.pid: info.name for info in known if info.pid is not None}
+        found: dict[int, tuple[str, psutil.Process]] = {}
+        for process in stack_processes(self.data):
+            with suppress(psutil.Error):
+                line = (process.pid, *(parent.pid for parent in process.parents()))
+                named = (programs[pid] for pid in line if pid in programs)
+                found[process.pid] = next(named, "supervisor"), process
+        return found
 
     def cpu_seconds(self) -> dict[str, float]:
         """Seconds of CPU, user and system, that each program's living processes have used."""
@@ -82,10 +93,13 @@ class Stack:
     def settle(self) -> None:
         """Wait until the stack is idle: nothing left of indexing, and Qdrant optimised."""
         calm, deadline = 0, time.monotonic() + LONGEST_UNREST
-        before = sum(self.cpu_seconds().values())
+        before, all_cores = sum(self.cpu_seconds().values()), psutil.cpu_count() or 1
+        psutil.cpu_percent()
         while calm < CALM_SECONDS and time.monotonic() < deadline:
             time.sleep(1.0)
             now = sum(self.cpu_seconds().values())
+            busy = all_cores * psutil.cpu_percent() / 100
+            self.others.append(max(0.0, busy - (now - before)))
             calm = calm + 1 if now - before < CALM_SHARE else 0
             before = now
 

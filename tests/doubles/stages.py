@@ -26,7 +26,7 @@ from flotilla.errors import (
     ModelUnavailable,
     SourceUnavailable,
 )
-from flotilla.ledger import documents
+from flotilla.ledger import versions
 from flotilla.ledger.jobs import Job
 from flotilla.ledger.stages import StageRun, reply, stage
 from flotilla.ledger.tables import STEPS
@@ -111,7 +111,7 @@ def publish(run: StageRun) -> None:
     perform(run)
     version = run.version()
     with run.database.writing() as connection:
-        documents.publish(connection, version.document_id, version.id)
+        versions.publish(connection, version.document_id, version.id)
 
 
 @reply(pipelines.ANSWER)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import traceback
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,87 @@ def test_a_wrong_value_is_one_line_that_names_its_variable(
     assert "\n" not in raised.value.message
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("REDIS_URL", "redis://user:hidden@127.0.0.1:99999/1"),
+        ("REDIS_URL", "redis://user:hidden@127.0.0.1:0/1"),
+        ("REDIS_URL", "redis://:hidden#word@127.0.0.1:6379/1"),
+        ("REDIS_URL", "redis://:hidden/word@127.0.0.1:6379/1"),
+        ("REDIS_URL", "redis://[hidden@127.0.0.1:6379/1"),
+        ("REDIS_URL", "redis://:hidden@127.0.0.1:6379/first"),
+        ("REDIS_URL", "amqp://:hidden@127.0.0.1"),
+        ("REDIS_URL", "redis:hidden"),
+        ("REDIS_URL", "hidden@127.0.0.1:6379"),
+        ("REDIS_URL", "unix://"),
+        ("QDRANT_URL", "127.0.0.1:6333"),
+        ("QDRANT_URL", "grpc://:hidden@qdrant:6334"),
+        ("QDRANT_URL", "http://:hidden@"),
+        ("QDRANT_URL", "https://:hidden@qdrant:65536"),
+        ("DATABASE_URL", "hidden"),
+        ("DATABASE_URL", "sqlite:/ledger.sqlite"),
+        ("DATABASE_URL", "mysql://root:hidden@host/ledger"),
+        ("DATABASE_URL", "postgresql://user:word@host:hidden/ledger"),
+        ("DATABASE_URL", "postgresql://user:hidden@host:99999/ledger"),
+    ],
+)
+def test_a_wrong_address_is_one_line_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings()
+    assert raised.value.message.startswith(f"{variable}: ")
+    assert "hidden" not in raised.value.message
+    assert "\n" not in raised.value.message
+    assert "Value error" not in raised.value.message
+    assert "hidden" not in "".join(traceback.format_exception(raised.value))
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("REDIS_URL", "redis://"),
+        ("REDIS_URL", "redis://:p%23ss@redis:6379"),
+        ("REDIS_URL", "rediss://user:word@[::1]:6380/3?ssl_cert_reqs=none"),
+        ("REDIS_URL", "unix:///run/redis.sock?db=1"),
+        ("QDRANT_URL", "http://127.0.0.1:6333"),
+        ("QDRANT_URL", "https://cluster.example/qdrant"),
+        ("DATABASE_URL", "sqlite:////srv/ledger.sqlite"),
+        ("DATABASE_URL", "postgres://user:word@host/ledger"),
+        ("DATABASE_URL", "postgresql+psycopg://user:p%40ss@host:5432/ledger?sslmode=require"),
+        ("DATABASE_URL", "postgresql:///ledger?host=/run/postgresql"),
+    ],
+)
+def test_an_address_that_can_be_used_is_taken_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    settings = load_settings()
+
+    assert value in (settings.redis_url, settings.qdrant.url, settings.database_url)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("FLOTILLA_QDRANT", '{"url": "http://:hidden@qdrant:99999"}'),
+        ("FLOTILLA_QDRANT", '{"api_key": ["hidden"]}'),
+        ("FLOTILLA_LLM", '["hidden"]'),
+        ("FLOTILLA_LLM", "hidden"),
+    ],
+)
+def test_a_whole_group_that_is_wrong_shows_no_secret(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings()
+    assert "hidden" not in "".join(traceback.format_exception(raised.value))
+
+
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
 def test_a_plain_postgresql_address_gets_the_driver_that_is_installed(scheme: str) -> None:
     settings = Settings(database_url=f"{scheme}://user:word@host:5432/ledger")
@@ -127,11 +209,11 @@ def test_a_variable_that_means_nothing_is_told_with_the_nearest_that_does(
 
 
 def test_nothing_but_the_settings_reads_the_environment() -> None:
-    package = Path(module.__file__).parent
+    settings = Path(module.__file__).parent
     readers = [
-        path.name
-        for path in package.rglob("*.py")
-        if re.search(r"environ(\.get|\.copy|\[| *\||,|\))|getenv\(", path.read_text("utf-8"))
+        path
+        for path in settings.parent.rglob("*.py")
+        if re.search(r"environ(\.get|\.copy|\[| *\||,|\}|\))|getenv\(", path.read_text("utf-8"))
     ]
 
-    assert readers == ["settings.py"]
+    assert {path.parent for path in readers} == {settings}

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from flotilla.local.stack.record import StackAddresses
     from flotilla.settings import Settings
 
+HEALTHY = ("running", "starting")
+"""States of a program that are no reason to worry."""
+
 
 def _port(flag: str, what: str) -> Any:
     return typer.Option(
@@ -101,7 +104,7 @@ def down(data: DataOption = None) -> None:
 
 
 def status(data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Show the processes of the stack; exit code 1 unless all of them run."""
+    """Show the processes of the stack; exit code 1 unless all of them run or start."""
     from flotilla.cli.terminal import print_json, print_note, print_table
     from flotilla.local.stack.status import status as stack_status
 
@@ -121,7 +124,8 @@ def status(data: DataOption = None, as_json: JsonOption = False) -> None:
         for process in processes:
             if process.last_line:
                 print_note(f"{process.name}: {process.last_line}")
-    if not processes or any(process.state != "running" for process in processes):
+    # A program starts for its first seconds, of which `up` does not wait for the end.
+    if not processes or any(process.state not in HEALTHY for process in processes):
         raise typer.Exit(1)
 
 
@@ -166,7 +170,7 @@ def print_addresses(addresses: "StackAddresses") -> None:
 def _state(state: str) -> Any:
     from rich.text import Text
 
-    return Text(state, style="green" if state == "running" else "red")
+    return Text(state, style="green" if state in HEALTHY else "red")
 
 
 def _duration(seconds: float | None) -> str | None:

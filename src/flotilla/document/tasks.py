@@ -17,8 +17,8 @@ from flotilla.document.detect import MediaType, detect
 from flotilla.document.fetch import fetch as fetch_url
 from flotilla.document.splitter import Splitter
 from flotilla.errors import Cancelled, DocumentNotFound, NoText, TooManyPages
-from flotilla.ledger.documents import Version
 from flotilla.ledger.stages import StageRun, stage
+from flotilla.ledger.versions import Version
 from flotilla.models import Page
 from flotilla.settings import get_settings
 

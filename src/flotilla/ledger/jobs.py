@@ -12,8 +12,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, case, delete, func, insert, select, update
 
 from flotilla.ledger.database import RawJSON, new_id, now
-from flotilla.ledger.tables import DOCUMENTS, JOBS, STEPS, VERSIONS
-from flotilla.schemas import Progress, Task, TaskError, TaskStatus
+from flotilla.ledger.job_views import task_of
+from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
+from flotilla.ledger.versions import LIVE, PENDING
+from flotilla.schemas import Task, TaskError, TaskStatus
 
 OPEN = (TaskStatus.PENDING.value, TaskStatus.PROCESSING.value)
 
@@ -55,7 +57,7 @@ class Job:
     started_at: datetime | None
 
 
-_JOB = (
+JOB_COLUMNS = (
     jobs.id,
     jobs.tenant_id,
     jobs.kind,
@@ -75,7 +77,8 @@ _JOB = (
 _WITHOUT_RESULT = tuple(column for column in JOBS.c if column.name != "result")
 
 
-def _job(row: Row[Any]) -> Job:
+def job_of(row: Row[Any]) -> Job:
+    """The job that a row of `JOB_COLUMNS` holds."""
     values = dict(row._mapping)
     values["status"] = TaskStatus(values["status"])
     return Job(**values)
@@ -117,8 +120,8 @@ def mark_sent(connection: Connection, job_ids: Sequence[str]) -> None:
 
 
 def get(connection: Connection, job_id: str) -> Job | None:
-    row = connection.execute(select(*_JOB).where(jobs.id == job_id)).one_or_none()
-    return _job(row) if row is not None else None
+    row = connection.execute(select(*JOB_COLUMNS).where(jobs.id == job_id)).one_or_none()
+    return job_of(row) if row is not None else None
 
 
 def lock(connection: Connection, job_id: str) -> None:
@@ -147,9 +150,9 @@ def claim(
             attempt=attempt,
             started_at=func.coalesce(jobs.started_at, now()),
         )
-        .returning(*_JOB)
+        .returning(*JOB_COLUMNS)
     ).one_or_none()
-    return _job(row) if row is not None else None
+    return job_of(row) if row is not None else None
 
 
 def progress(connection: Connection, job_id: str, done: int, total: int | None, unit: str) -> None:
@@ -212,7 +215,7 @@ def _end(connection: Connection, job_id: str, **values: Any) -> Task | None:
     if "password" in row.payload:  # a source's password goes as soon as nothing needs it
         kept = {key: value for key, value in row.payload.items() if key != "password"}
         connection.execute(update(JOBS).where(jobs.id == job_id).values(payload=kept))
-    return _task(row, None)
+    return task_of(row)
 
 
 def open_of_document(connection: Connection, document_id: str) -> list[str]:
@@ -226,69 +229,6 @@ def open_of_document(connection: Connection, document_id: str) -> list[str]:
     )
 
 
-def unsent(
-    connection: Connection, kinds: Sequence[str], older_than: timedelta, limit: int = 500
-) -> list[Job]:
-    """Jobs of these kinds that were written, but whose message was never sent: their gateway
-    died between."""
-    rows = connection.execute(
-        select(*_JOB)
-        .where(
-            jobs.status == TaskStatus.PENDING.value,
-            jobs.finished_at.is_(None),
-            jobs.kind.in_(kinds),
-            jobs.sent_at.is_(None),
-            jobs.created_at < now() - older_than,
-        )
-        .order_by(jobs.id)
-        .limit(limit)
-    )
-    return [_job(row) for row in rows]
-
-
-def stalled(
-    connection: Connection, kinds: Sequence[str], older_than: timedelta, limit: int = 500
-) -> list[Job]:
-    """Open jobs of these kinds that were sent, and of which no step began or ended in this time."""
-    moment = now() - older_than
-    steps = STEPS.c
-    moving = select(steps.job_id).where(
-        steps.job_id == jobs.id, (steps.started_at >= moment) | (steps.finished_at >= moment)
-    )
-    rows = connection.execute(
-        select(*_JOB)
-        .where(
-            jobs.status.in_(OPEN),
-            jobs.finished_at.is_(None),
-            jobs.kind.in_(kinds),
-            func.coalesce(jobs.started_at, jobs.sent_at) < moment,
-            ~moving.exists(),
-        )
-        .order_by(jobs.id)
-        .limit(limit)
-    )
-    return [_job(row) for row in rows]
-
-
-def overdue(
-    connection: Connection, kinds: Sequence[str], older_than: timedelta, limit: int = 500
-) -> list[Job]:
-    """Jobs of these kinds that nobody began in this time, or that nobody ended in this time
-    after they were begun."""
-    rows = connection.execute(
-        select(*_JOB)
-        .where(
-            jobs.status.in_(OPEN),
-            jobs.finished_at.is_(None),
-            jobs.kind.in_(kinds),
-            func.coalesce(jobs.started_at, jobs.created_at) < now() - older_than,
-        )
-        .order_by(jobs.id)
-        .limit(limit)
-    )
-    return [_job(row) for row in rows]
-
-
 def purge(connection: Connection, older_than: timedelta, limit: int = 1000) -> int:
     """Forget ended jobs that nothing refers to any more; returns how many.
 
@@ -298,7 +238,7 @@ def purge(connection: Connection, older_than: timedelta, limit: int = 1000) -> i
     versions = VERSIONS.c
     shown = select(DOCUMENTS.c.id).where(DOCUMENTS.c.job_id == jobs.id)
     needed = select(versions.id).where(
-        versions.id == jobs.version_id, versions.state.in_(("pending", "live"))
+        versions.id == jobs.version_id, versions.state.in_((PENDING, LIVE))
     )
     old = (
         select(jobs.id)
@@ -306,90 +246,3 @@ def purge(connection: Connection, older_than: timedelta, limit: int = 1000) -> i
         .limit(limit)
     )
     return connection.execute(delete(JOBS).where(jobs.id.in_(old))).rowcount
-
-
-# --- the API's view ------------------------------------------------------------------------
-
-
-def view(connection: Connection, tenant_id: str, job_id: str) -> Task | None:
-    """The job as the API shows it, or None where the tenant has none of this id."""
-    row = connection.execute(
-        select(*JOBS.c).where(jobs.id == job_id, jobs.tenant_id == tenant_id)
-    ).one_or_none()
-    if row is None:
-        return None
-    position = queue_position(connection, row) if row.status == TaskStatus.PENDING else None
-    return _task(row, position)
-
-
-def listing(
-    connection: Connection,
-    tenant_id: str,
-    *,
-    status: TaskStatus | None,
-    kind: str | None,
-    before: str | None,
-    limit: int,
-) -> list[Task]:
-    """The tenant's jobs, newest first; `before` is the last id of the part before."""
-    query = select(*JOBS.c).where(jobs.tenant_id == tenant_id)
-    if status is not None:
-        query = query.where(jobs.status == status.value)
-    if kind is not None:
-        query = query.where(jobs.kind == kind)
-    if before is not None:
-        query = query.where(jobs.id < before)
-    rows = connection.execute(query.order_by(jobs.id.desc()).limit(limit))
-    return [_task(row, None) for row in rows]
-
-
-def queue_position(connection: Connection, row: Row[Any]) -> int:
-    """How many pending jobs of the same queue were written no later than this one."""
-    return int(
-        connection.scalar(
-            select(func.count())
-            .select_from(JOBS)
-            .where(
-                jobs.status == TaskStatus.PENDING.value,
-                jobs.finished_at.is_(None),
-                jobs.queue == row.queue,
-                jobs.id <= row.id,
-            )
-        )
-        or 0
-    )
-
-
-def _task(row: Row[Any], position: int | None) -> Task:
-    progress = (
-        Progress(done=row.progress_done, total=row.progress_total, unit=row.progress_unit)
-        if row.progress_unit is not None
-        else None
-    )
-    error = (
-        TaskError(
-            stage=row.error_stage,
-            code=row.error_code,
-            message=row.error_message,
-            retryable=row.error_retryable,
-        )
-        if row.error_code is not None
-        else None
-    )
-    return Task(
-        task_id=row.id,
-        kind=row.kind,
-        status=TaskStatus(row.status),
-        stage=row.stage,
-        progress=progress,
-        attempt=row.attempt,
-        queue=row.queue,
-        queue_position=position,
-        document_id=row.document_id,
-        collection=row.collection,
-        created_at=row.created_at,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        result=row._mapping.get("result"),
-        error=error,
-    )

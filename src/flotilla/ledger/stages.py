@@ -28,7 +28,7 @@ from flotilla.errors import (
     TimeLimit,
     WorkerLost,
 )
-from flotilla.ledger import documents, jobs, steps
+from flotilla.ledger import jobs, steps, versions
 from flotilla.ledger.announce import announce
 from flotilla.ledger.database import Database, RawJSON, get_database
 from flotilla.logging import get_logger
@@ -54,7 +54,7 @@ class StageRun:
     attempt: int
     database: Database
 
-    def version(self) -> documents.Version:
+    def version(self) -> versions.Version:
         """The version that the job ingests.
 
         Raises:
@@ -62,7 +62,7 @@ class StageRun:
         """
         assert self.job.version_id is not None  # noqa: S101 - ingestions have one
         with self.database.reading() as connection:
-            version = documents.version(connection, self.job.version_id)
+            version = versions.get(connection, self.job.version_id)
         if version.deleted:
             raise Cancelled("The document was deleted while it was being ingested.")
         return version
@@ -71,7 +71,7 @@ class StageRun:
         """Note what became known of the version (pages, chunks, content_type, …)."""
         assert self.job.version_id is not None  # noqa: S101
         with self.database.writing() as connection:
-            documents.describe_version(connection, self.job.version_id, **values)
+            versions.describe(connection, self.job.version_id, **values)
 
     def progress(self, done: int, total: int | None, unit: str) -> None:
         """Set how much of the work is done."""
@@ -250,7 +250,7 @@ def _give_up(
         ended = end(connection)
         job = jobs.get(connection, job_id) if ended is not None else None
         if job is not None and job.kind == "ingest" and job.version_id and job.document_id:
-            documents.fail_version(connection, job.document_id, job.version_id)
+            versions.fail(connection, job.document_id, job.version_id)
     if ended is not None:
         announce(ended)
     return ended

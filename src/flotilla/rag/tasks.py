@@ -58,8 +58,13 @@ def retrieve(query: Query) -> list[Passage]:
     """The nearest passages that may answer: those of documents which the ledger holds."""
     found = _retriever().search(query, limit=query.top_k + SPARE)
     with get_database().reading() as connection:
-        live = documents.live_versions(connection, (passage.document_id for passage in found))
-    return _newest(passage for passage in found if passage.document_id in live)[: query.top_k]
+        live = documents.live(connection, (passage.document_id for passage in found))
+    named = (
+        passage.model_copy(update={"collection": live[passage.document_id].collection})
+        for passage in found
+        if passage.document_id in live
+    )
+    return _newest(named)[: query.top_k]
 
 
 def _newest(passages: Iterable[Passage]) -> list[Passage]:

@@ -8,7 +8,7 @@ from flotilla import pipelines
 from flotilla.blobs import BlobStore, version_prefix
 from flotilla.broker import app, get_redis, queue_of
 from flotilla.errors import DependencyUnavailable, WorkerLost
-from flotilla.ledger import documents, jobs
+from flotilla.ledger import backlog, documents, jobs, versions
 from flotilla.ledger.announce import announce
 from flotilla.ledger.database import get_database
 from flotilla.ledger.stages import StageRun, as_task_error, fail, stage
@@ -50,7 +50,7 @@ def finish(job_id: str) -> None:
         job = jobs.get(connection, job_id)
         if job is None or job.version_id is None:
             return
-        version = documents.version(connection, job.version_id)
+        version = versions.get(connection, job.version_id)
         result = {
             "document_id": version.document_id,
             "version": version.number,
@@ -59,7 +59,7 @@ def finish(job_id: str) -> None:
             "content_type": version.content_type,
         }
         ended = jobs.complete(connection, job_id, result)
-        replaced = documents.given_up(connection, version.document_id)
+        replaced = versions.given_up(connection, version.document_id)
     if ended is not None:
         announce(ended)
     for version_id in replaced:
@@ -86,7 +86,7 @@ def fail_job(job_id: str) -> None:
     if job.kind != "ingest" or job.version_id is None or job.document_id is None:
         return
     with database.reading() as connection:
-        abandoned = job.version_id in documents.given_up(connection, job.document_id)
+        abandoned = job.version_id in versions.given_up(connection, job.document_id)
     if abandoned:
         pipelines.discard(job.tenant_id, job.document_id, job.version_id)
         _blobs().delete(version_prefix(job.tenant_id, job.version_id))
@@ -102,7 +102,7 @@ def purge(run: StageRun) -> None:
     """Remove deleted documents' blobs and rows; their points are gone already."""
     document_ids = run.job.payload["document_ids"]
     with run.database.reading() as connection:
-        version_ids = documents.version_ids(connection, document_ids)
+        version_ids = versions.ids_of(connection, document_ids)
     for version_id in version_ids:
         _blobs().delete(version_prefix(run.job.tenant_id, version_id))
     with run.database.writing() as connection:
@@ -122,9 +122,9 @@ def reap() -> int:
     was sent and got lost with the broker's memory."""
     database = get_database()
     with database.reading() as connection:
-        waiting = jobs.unsent(connection, DOCUMENT_JOBS, UNSENT_AFTER)
+        waiting = backlog.unsent(connection, DOCUMENT_JOBS, UNSENT_AFTER)
         if not waiting and _nothing_on_its_way():
-            waiting = jobs.stalled(connection, DOCUMENT_JOBS, STALLED_AFTER)
+            waiting = backlog.stalled(connection, DOCUMENT_JOBS, STALLED_AFTER)
     for job in waiting:
         _send_again(job)
         with database.writing() as connection:
@@ -160,7 +160,7 @@ def expire_questions() -> None:
     """End questions and smoke tests that nobody began, or whose worker vanished."""
     database = get_database()
     with database.reading() as connection:
-        old = jobs.overdue(connection, ("query", "search", "demo"), QUESTION_EXPIRES)
+        old = backlog.overdue(connection, ("query", "search", "demo"), QUESTION_EXPIRES)
     for job in old:
         pending = job.status is TaskStatus.PENDING
         error = WorkerLost(

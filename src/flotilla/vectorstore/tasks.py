@@ -11,9 +11,9 @@ from flotilla import pipelines
 from flotilla.blobs import BlobStore, chunks_ref
 from flotilla.broker import app
 from flotilla.errors import Cancelled, DocumentNotFound
-from flotilla.ledger import documents
-from flotilla.ledger.documents import Version
+from flotilla.ledger import documents, versions
 from flotilla.ledger.stages import StageRun, stage
+from flotilla.ledger.versions import Version
 from flotilla.models import Chunk
 from flotilla.settings import get_settings
 from flotilla.vectorstore.bm25 import Bm25Encoder
@@ -79,7 +79,7 @@ def index(run: StageRun) -> None:
         # Deleted meanwhile: its points were removed before these were written.
         _points().remove_version(version.tenant_id, version.document_id, version.id)
         raise
-    if now.state == documents.LIVE:
+    if now.state == versions.LIVE:
         # A second delivery that was slower than all the rest has hidden what was published.
         _points().publish(version.tenant_id, version.document_id, version.id, superseded=[])
     run.finish_part(len(chunks), version.chunks, "chunks")
@@ -95,23 +95,23 @@ def publish(run: StageRun) -> None:
     version = run.version()
     with run.database.reading() as connection:
         wanted = not _newer_is_live(connection, version)
-        older = documents.older_versions(connection, version.document_id, version.number)
+        older = versions.older(connection, version.document_id, version.number)
     if wanted:
         # The points first: a document that the ledger calls ready has to answer.
         _points().publish(version.tenant_id, version.document_id, version.id, superseded=older)
         with run.database.writing() as connection:
-            documents.describe_version(
+            versions.describe(
                 connection, version.id, embedding_model=get_settings().embedding.model
             )
-            wanted = documents.publish(connection, version.document_id, version.id)
+            wanted = versions.publish(connection, version.document_id, version.id)
     if not wanted:
         _points().remove_version(version.tenant_id, version.document_id, version.id)
         raise Cancelled("The document was deleted, or a newer version of it is live already.")
 
 
 def _newer_is_live(connection: Connection, version: Version) -> bool:
-    live = documents.live_versions(connection, [version.document_id]).get(version.document_id)
-    return live is not None and documents.version(connection, live).number > version.number
+    live = documents.live(connection, [version.document_id]).get(version.document_id)
+    return live is not None and versions.get(connection, live.version_id).number > version.number
 
 
 @stage(pipelines.REMOVE)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run
 
-from flotilla.ledger import jobs
+from flotilla.ledger import job_views, jobs
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database
 from flotilla.ledger.jobs import NewJob
@@ -67,7 +67,7 @@ class JobStates(RuleBasedStateMachine):
     @invariant()
     def the_ledger_agrees(self) -> None:
         with self.ledger.reading() as connection:
-            task = jobs.view(connection, DEFAULT_TENANT, self.job.id)
+            task = job_views.view(connection, DEFAULT_TENANT, self.job.id)
         assert task is not None
         assert task.status is self.expected
         assert (task.finished_at is not None) == (self.expected in FINAL)
@@ -77,7 +77,7 @@ class JobStates(RuleBasedStateMachine):
     @invariant()
     def a_final_state_never_changes(self) -> None:
         with self.ledger.reading() as connection:
-            assert jobs.view(connection, DEFAULT_TENANT, self.job.id) == self.ended
+            assert job_views.view(connection, DEFAULT_TENANT, self.job.id) == self.ended
 
 
 @pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import select
 
-from flotilla.ledger import jobs, steps
+from flotilla.ledger import job_views, jobs, steps
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database
 from flotilla.ledger.jobs import NewJob
 from flotilla.ledger.stages import StageRun
 from flotilla.ledger.steps import Step
-from flotilla.ledger.tables import FAILURES, STEPS
+from flotilla.ledger.tables import FAILURES, JOBS, STEPS
 from flotilla.schemas import Progress, TaskError
 
 STAGE = "vectorstore.index"
@@ -97,7 +97,7 @@ def test_parts_that_end_at_once_add_up(ledger: Database, job_id: str) -> None:
         thread.join(30)
 
     with ledger.reading() as connection:
-        task = jobs.view(connection, DEFAULT_TENANT, job_id)
+        task = job_views.view(connection, DEFAULT_TENANT, job_id)
     assert task is not None
     assert task.progress == Progress(done=60, total=60, unit="chunks")
 
@@ -114,6 +114,6 @@ def test_a_failed_attempt_is_kept_and_the_step_goes_with_its_job(
     with ledger.writing() as connection:
         [row] = connection.execute(select(FAILURES))
         assert (row.code, row.attempt, row.worker) == ("dependency_unavailable", 1, "worker@host")
-        connection.execute(jobs.JOBS.delete().where(jobs.JOBS.c.id == job_id))
+        connection.execute(JOBS.delete().where(JOBS.c.id == job_id))
         assert connection.execute(select(STEPS)).all() == []
         assert connection.execute(select(FAILURES)).all() == []

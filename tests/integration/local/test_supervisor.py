@@ -25,7 +25,8 @@ ANY_PORTS = Ports(gateway=0, redis=0, qdrant=0, flower=0)
 
 
 def options(data: Path, **changes: object) -> StackOptions:
-    given = {"ports": ANY_PORTS, "detach": True, "workers": {"rag": 1}} | changes
+    # The stand-ins are no programs of Flotilla's, which nothing could be loaded for.
+    given = {"ports": ANY_PORTS, "detach": True, "workers": {"rag": 1}, "preload": False} | changes
     return StackOptions(data=data, **given)
 
 

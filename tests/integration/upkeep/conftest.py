@@ -13,7 +13,7 @@ import redis
 from flotilla import pipelines
 from flotilla.blobs import BlobStore, source_ref
 from flotilla.broker import app
-from flotilla.ledger import documents, jobs
+from flotilla.ledger import job_views, jobs, submissions
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database, new_id, upgrade
 from flotilla.schemas import DocumentAccepted, Task
@@ -38,7 +38,7 @@ class Fleets:
         version_id = new_id()
         data = version_id.encode()
         self.blobs.put(source_ref(DEFAULT_TENANT, version_id), data)
-        source = documents.NewSource(
+        source = submissions.NewSource(
             version_id=version_id,
             source=name or version_id,
             name=name or version_id,
@@ -48,7 +48,7 @@ class Fleets:
             password="open sesame",
         )
         with self.ledger.writing() as connection:
-            [accepted] = documents.submit(connection, DEFAULT_TENANT, "default", [source])
+            [accepted] = submissions.submit(connection, DEFAULT_TENANT, "default", [source])
         return accepted
 
     def ingest(
@@ -74,7 +74,7 @@ class Fleets:
 
     def task(self, job_id: str) -> Task:
         with self.ledger.reading() as connection:
-            task = jobs.view(connection, DEFAULT_TENANT, job_id)
+            task = job_views.view(connection, DEFAULT_TENANT, job_id)
         assert task is not None
         return task
 

@@ -11,9 +11,11 @@ import typer
 from flotilla import broker
 from flotilla.cli.connection import gateway_url
 from flotilla.cli.quickstart import chosen_questions, documents
+from flotilla.local.stack import status as stack_status
 from flotilla.local.stack import supervisor
 from flotilla.local.stack.options import Ports, StackOptions
 from flotilla.local.stack.record import StackAddresses, new_record
+from flotilla.local.stack.status import ProcessStatus
 from flotilla.settings import Settings, get_settings
 from tests.unit.cli.conftest import Run
 
@@ -82,6 +84,23 @@ def test_where_no_stack_runs(run: Run, tmp_path: Path) -> None:
     assert "No stack runs" in down.stderr
 
 
+@pytest.mark.parametrize(
+    ("state", "exit_code"),
+    [("running", 0), ("starting", 0), ("restarting", 1), ("failed", 1), ("orphaned", 1)],
+)
+def test_a_program_that_starts_is_no_failure(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, state: str, exit_code: int
+) -> None:
+    processes = [
+        ProcessStatus("gateway", None, "running", 1, 9.0, 0, "http://127.0.0.1:8123", None),
+        ProcessStatus("beat", None, state, 2, 0.5, 0, None, None),
+    ]
+    monkeypatch.setattr(stack_status, "status", lambda _: processes)
+    result = run("status", "--data", tmp_path)
+    assert result.exit_code == exit_code
+    assert state in result.stdout
+
+
 def test_doctor_tells_what_is_wrong(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,7 +147,11 @@ class TestQuickstart:
         names = {submission.name for submission in documents(SAMPLES)}
         assert {"terms-of-use.pdf", "price-list.pdf", "faq.docx"} <= names
         assert "README.md" not in names
-        assert len(set(chosen_questions(SAMPLES))) == 3
+        entries = json.loads((SAMPLES / "questions.json").read_text(encoding="utf-8"))
+        document = {entry["question"]: entry["document"] for entry in entries["answerable"]}
+        chosen = [document[question] for question in chosen_questions(SAMPLES)]
+        assert chosen[:2] == ["terms-of-use.pdf", "price-list.pdf"]
+        assert len(chosen) == len(set(chosen)) == 3
 
     def test_marked_questions_come_first(self, tmp_path: Path) -> None:
         entries = [

@@ -13,9 +13,9 @@ from flotilla.errors import (
 )
 from flotilla.gateway.dependencies import PartDep, Services, ServicesDep, TenantDep
 from flotilla.gateway.uploads import discard, receive_upload
-from flotilla.ledger import collections, documents, jobs
+from flotilla.ledger import collections, documents, job_views, jobs, submissions
 from flotilla.ledger.announce import announce
-from flotilla.ledger.documents import NewSource
+from flotilla.ledger.submissions import NewSource
 from flotilla.logging import get_logger
 from flotilla.models import Chunk
 from flotilla.schemas import (
@@ -98,7 +98,7 @@ async def upload_documents(
             for file in upload.files
         ]
         collection = upload.fields.get("collection") or DEFAULT_COLLECTION
-        accepted = await services.write(documents.submit, tenant, collection, sources)
+        accepted = await services.write(submissions.submit, tenant, collection, sources)
     except BaseException:
         await services.in_thread(discard, services.blobs, upload)
         raise
@@ -170,7 +170,7 @@ async def get_document_status(
         document = documents.view(connection, tenant, document_id)
         task: Task | None = None
         if document.task_id is not None:
-            task = jobs.view(connection, tenant, document.task_id)
+            task = job_views.view(connection, tenant, document.task_id)
         return DocumentState(document_id=document_id, status=document.status, task=task)
 
     return await services.read(read)

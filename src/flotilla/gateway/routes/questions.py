@@ -13,7 +13,7 @@ from flotilla.gateway.dependencies import Services, ServicesDep, TenantDep
 from flotilla.gateway.problems import from_task
 from flotilla.gateway.replies import Ended
 from flotilla.gateway.submissions import Batch, Prepare
-from flotilla.ledger import jobs
+from flotilla.ledger import job_views
 from flotilla.ledger.database import new_id
 from flotilla.ledger.jobs import NewJob
 from flotilla.schemas import (
@@ -118,7 +118,7 @@ async def _answered(
             prepare, lambda sent_id: send(sent_id, services.replies.address)
         )
         ended = await reply.wait(
-            min(timeout or limit, limit), partial(services.read, jobs.view, tenant, job_id)
+            min(timeout or limit, limit), partial(services.read, job_views.view, tenant, job_id)
         )
     if ended is None:
         raise AnswerTimeout(

@@ -21,9 +21,9 @@ from flotilla.errors import (
 from flotilla.gateway.dependencies import Services, ServicesDep, TenantDep
 from flotilla.gateway.routes.documents import send_ingestions
 from flotilla.gateway.uploads import safe_name
-from flotilla.ledger import documents
+from flotilla.ledger import submissions
 from flotilla.ledger.database import new_id
-from flotilla.ledger.documents import NewSource
+from flotilla.ledger.submissions import NewSource
 from flotilla.schemas import DocumentAccepted, PipelineRequest
 
 router = APIRouter(tags=["documents"])
@@ -46,7 +46,7 @@ async def submit_source(
     else:
         source = await services.in_thread(_path_source, services, tenant, body)
     try:
-        [accepted] = await services.write(documents.submit, tenant, body.collection, [source])
+        [accepted] = await services.write(submissions.submit, tenant, body.collection, [source])
     except BaseException:
         if source.blob is not None:
             await services.in_thread(services.blobs.delete, source.blob.rpartition("/")[0])

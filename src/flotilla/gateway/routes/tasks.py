@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from flotilla.broker import WORKER_KEY
 from flotilla.errors import DependencyUnavailable, TaskNotFound
 from flotilla.gateway.dependencies import PartDep, Services, ServicesDep, TenantDep
-from flotilla.ledger import jobs
+from flotilla.ledger import job_views
 from flotilla.schemas import FleetsInfo, Listing, Queue, Task, TaskStatus, Worker
 from flotilla.settings import FLEETS
 
@@ -68,7 +68,7 @@ async def list_tasks(
     kind: Annotated[str | None, Query(max_length=32, description="Of this kind alone.")] = None,
 ) -> Listing[Task]:
     items = await services.read(
-        jobs.listing, tenant, status=status, kind=kind, before=part.after, limit=part.wanted
+        job_views.listing, tenant, status=status, kind=kind, before=part.after, limit=part.wanted
     )
     return part.listing(items, lambda item: item.task_id)
 
@@ -82,7 +82,7 @@ async def get_task(
     wait: Annotated[float, Query(ge=0, le=600, description="Seconds to wait for its end.")] = 0.0,
 ) -> Task:
     """The task's state; with `wait`, as soon as it has ended or the time is over."""
-    look = partial(services.read, jobs.view, tenant, task_id)
+    look = partial(services.read, job_views.view, tenant, task_id)
     task = await look()
     if task is None:
         raise TaskNotFound(f"There is no task {task_id[:80]!r}: GET /tasks lists what there is.")

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from flotilla.errors import StackFailed
+from flotilla.local.stack.forked import NAME_ROOM, NAME_VARIABLE
+from flotilla.local.stack.preload import make_interface
 from flotilla.local.stack.programs import Program
 from flotilla.local.stack.record import StackRecord
 from flotilla.settings import STACK_MARKER, child_environment
@@ -25,6 +27,9 @@ ALIVE = {"STARTING", "RUNNING", "BACKOFF", "STOPPING"}
 
 LONGEST_STOP = 30.0
 """Seconds after which a program that ignores even SIGKILL is left to `end_processes`."""
+
+CALL_TIMEOUT = 30.0
+"""Seconds that supervisord may take to answer: it answers nobody while it loads a module."""
 
 Unreachable = (OSError, http.client.HTTPException, xmlrpc.client.Error)
 """What a call raises when no supervisord listens, or when it is already going."""
@@ -80,6 +85,16 @@ class Supervisord:
             raise StackFailed(
                 f"The supervisor did not start: {started.stderr.strip() or started.stdout.strip()}"
             )
+
+    def preload(self, modules: Iterable[str]) -> None:
+        """Have supervisord load modules, so that the programs it starts from now on have them in
+        memory; returns at once."""
+        self._call("wish", list(modules), namespace="preload")
+
+    def await_preload(self, deadline: float) -> None:
+        """Wait until they are loaded, or until the monotonic clock shows `deadline`."""
+        while self._call("pending", namespace="preload") and time.monotonic() < deadline:
+            time.sleep(0.02)
 
     def is_running(self) -> bool:
         """Whether it answers and is not on its way out."""
@@ -146,10 +161,10 @@ class Supervisord:
         with contextlib.suppress(*Unreachable):
             self._call("shutdown")
 
-    def _call(self, method: str, *arguments: Any) -> Any:
+    def _call(self, method: str, *arguments: Any, namespace: str = "supervisor") -> Any:
         proxy = xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=self._transport)
         try:
-            return getattr(proxy.supervisor, method)(*arguments)
+            return getattr(proxy, f"{namespace}.{method}")(*arguments)
         finally:
             self._transport.close()
 
@@ -165,6 +180,7 @@ class Supervisord:
             "PYTHONUNBUFFERED": "1",
             # Keeps the setproctitle package from writing over the environment and the marker.
             "SPT_NOENV": "1",
+            NAME_VARIABLE: NAME_ROOM,
         }
 
     def _write(self, programs: Iterable[Program]) -> None:
@@ -190,7 +206,9 @@ class Supervisord:
             "chmod = 0700\n\n"
             "[rpcinterface:supervisor]\n"
             "supervisor.rpcinterface_factory = "
-            "supervisor.rpcinterface:make_main_rpcinterface\n"
+            "supervisor.rpcinterface:make_main_rpcinterface\n\n"
+            "[rpcinterface:preload]\n"
+            f"supervisor.rpcinterface_factory = {make_interface.__module__}:make_interface\n"
         )
 
     def _program_section(self, program: Program) -> str:
@@ -220,7 +238,7 @@ def _quoted(command: Iterable[str]) -> str:
 
 class _UnixConnection(http.client.HTTPConnection):
     def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=10)
+        super().__init__("localhost", timeout=CALL_TIMEOUT)
         self._path = path
 
     def connect(self) -> None:

@@ -32,6 +32,8 @@ class StackOptions:
     `host` is where the gateway listens; Redis, the Qdrant node and Flower ask nobody for a
     password and therefore listen on the loopback address alone. `workers` counts the worker
     processes of each fleet. A stack that is not detached ends with the process that started it.
+    `preload` lets the supervisor load what the programs import once, for all of them, and fork
+    them (Linux); without it each is a new interpreter.
     """
 
     data: Path
@@ -42,6 +44,7 @@ class StackOptions:
     )
     detach: bool = False
     with_flower: bool = True
+    preload: bool = True
 
     def __post_init__(self) -> None:
         folder = str(self.data.expanduser().resolve())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 
+from flotilla.local.stack.forked import NAME_VARIABLE
 from flotilla.local.stack.programs import Stage
 from flotilla.settings import STACK_MARKER
 
@@ -33,7 +34,7 @@ def stack_processes(data: Path) -> list[psutil.Process]:
 
 def program_name(process: psutil.Process) -> str:
     """The program that a process belongs to; empty for the supervisor itself."""
-    return _environment(process).get("SUPERVISOR_PROCESS_NAME", "")
+    return _environment(process).get(NAME_VARIABLE, "").strip()
 
 
 def end_processes(data: Path, grace: float = GRACE) -> int:

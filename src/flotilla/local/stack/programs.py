@@ -56,6 +56,9 @@ class Program(Value):
     stop_seconds: int = 10
 
 
+VECTOR_FLEETS = ("vectorstore", "rag")
+"""The fleets that embed and search."""
+
 ProgramTable = Callable[[Settings, StackOptions, Ports], list[Program]]
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,8 +15,9 @@ from flotilla.errors import StackFailed
 from flotilla.local.stack.control import ALIVE, ProcessInfo, Supervisord
 from flotilla.local.stack.options import StackOptions
 from flotilla.local.stack.orphans import end_processes, stack_processes
-from flotilla.local.stack.ports import choose_ports
-from flotilla.local.stack.programs import Program, ProgramTable, Stage, programs
+from flotilla.local.stack.ports import reserved_ports
+from flotilla.local.stack.preload import EVERYWHERE, GATEWAY, VECTORS
+from flotilla.local.stack.programs import VECTOR_FLEETS, Program, ProgramTable, Stage, programs
 from flotilla.local.stack.readiness import not_ready
 from flotilla.local.stack.record import (
     StackAddresses,
@@ -33,7 +35,7 @@ fails is noticed without it."""
 EXITS_TOLERATED = 3
 """Ends of one program during the start after which it counts as failing."""
 
-PAUSE = 0.2
+PAUSE = 0.1
 """Seconds between two looks at a stack that starts or ends."""
 
 Report = Callable[[str], None]
@@ -77,14 +79,15 @@ def up(
             report(f"Ended {ended} processes that an earlier stack left behind.")
         if record:
             record.remove_socket()
-        taken = choose_ports(options.ports, options.host, record.taken if record else None)
-        record = new_record(settings, options, taken, table)
-        record.save()
-        try:
-            _start(record, settings, options, migrate, report, timeout)
-        except BaseException:
-            _stop(record, report)
-            raise
+        before = record.taken if record else None
+        with reserved_ports(options.ports, options.host, before) as taken:
+            record = new_record(settings, options, taken, table)
+            record.save()
+            try:
+                _start(record, settings, options, migrate, report, timeout)
+            except BaseException:
+                _stop(record, report)
+                raise
         return record.addresses
 
 
@@ -163,18 +166,28 @@ def _start(
 ) -> None:
     deadline = time.monotonic() + timeout
     daemon = Supervisord(record)
+    preload = options.preload and sys.platform == "linux"
     stores = [program for program in record.programs if program.stage < Stage.FLEET]
     report("Starting " + ", ".join(program.name for program in record.programs) + ".")
     daemon.launch(stores, companion=None if options.detach else os.getpid())
-    # The stores load their data while the ledger is looked after.
+    # The stores load their data, and the supervisor its modules, while the ledger is looked after.
+    if preload:
+        daemon.preload(EVERYWHERE)
     migrate(record.settings(settings))
-    redis = [program for program in stores if program.stage == Stage.REDIS]
-    _await_ready(record, redis, report, deadline, settled=False)
+    _await_ready(record, [p for p in stores if p.stage == Stage.REDIS], report, deadline)
+    # Nobody waits for beat and Flower, and they would take the processors from the others.
     first = [program for program in record.programs if program.stage != Stage.BESIDE]
+    if preload:
+        daemon.await_preload(deadline)
+        # The others start on one processor while the second part is loaded on another.
+        daemon.apply([program for program in first if program.fleet not in VECTOR_FLEETS])
+        daemon.preload(VECTORS)
+        daemon.await_preload(deadline)
     daemon.apply(first)
     _await_ready(record, first, report, deadline)
-    # Nobody waits for beat and Flower, and they would take the processors from the others.
     daemon.apply(record.programs)
+    if preload:
+        daemon.preload(GATEWAY)
 
 
 def _scale(
@@ -199,11 +212,8 @@ def _await_ready(
     wanted: Iterable[Program],
     report: Report,
     deadline: float,
-    *,
-    settled: bool = True,
 ) -> None:
-    """Wait until the programs are ready and, if `settled`, have lived long enough to count as
-    running."""
+    """Wait until the programs are ready."""
     daemon = Supervisord(record)
     before = daemon.exits()
     awaited, told = list(wanted), ""
@@ -211,11 +221,7 @@ def _await_ready(
         known = daemon.processes()
         _check(record, known, daemon.exits(), before)
         waiting = not_ready(awaited, {name: info.pid for name, info in known.items()})
-        awaited = [
-            program
-            for program in awaited
-            if program in waiting or (settled and known[program.name].state != "RUNNING")
-        ]
+        awaited = [p for p in awaited if p in waiting or known[p.name].pid is None]
         if not awaited:
             return
         names = ", ".join(program.name for program in awaited)

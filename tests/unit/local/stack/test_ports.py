@@ -1,7 +1,7 @@
 import socket
 
 from flotilla.local.stack.options import Ports
-from flotilla.local.stack.ports import choose_ports, is_free
+from flotilla.local.stack.ports import choose_ports, is_free, reserved_ports
 
 
 def listening() -> socket.socket:
@@ -34,3 +34,13 @@ def test_no_port_is_given_twice() -> None:
     free = choose_ports(Ports(gateway=0, redis=0, qdrant=0, flower=0), "127.0.0.1").gateway
     chosen = choose_ports(Ports(gateway=free, redis=free, qdrant=free, flower=0), "127.0.0.1")
     assert len(set(chosen.model_dump().values())) == 4
+
+
+def test_two_stacks_that_start_at_once_do_not_plan_the_same_ports() -> None:
+    asked = choose_ports(Ports(gateway=0, redis=0, qdrant=0, flower=0), "127.0.0.1")
+    where = (asked, "127.0.0.1")
+    with reserved_ports(*where) as first, reserved_ports(*where) as second:
+        assert first == asked
+        assert not set(first.model_dump().values()) & set(second.model_dump().values())
+    with reserved_ports(*where) as later:
+        assert later == asked

@@ -1,0 +1,201 @@
+"""Submissions: new sources become documents, versions and jobs, all or none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, case, func, insert, select, update
+
+from flotilla.ledger.collections import resolve
+from flotilla.ledger.database import new_id, now
+from flotilla.ledger.jobs import NewJob
+from flotilla.ledger.jobs import add as add_jobs
+from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
+from flotilla.ledger.versions import LIVE, PENDING
+from flotilla.models import Metadata
+from flotilla.schemas import DocumentAccepted, DocumentStatus
+
+documents = DOCUMENTS.c
+versions = VERSIONS.c
+jobs = JOBS.c
+
+
+@dataclass(frozen=True, slots=True)
+class NewSource:
+    """A source that is about to be ingested.
+
+    `blob`, `sha256` and `size` are None for a URL, which is fetched by the fleet; `first_stage`
+    is where its job begins.
+    """
+
+    version_id: str
+    source: str
+    name: str
+    metadata: Metadata
+    first_stage: str
+    blob: str | None = None
+    sha256: str | None = None
+    size: int | None = None
+    content_type: str | None = None
+    source_url: str | None = None
+    password: str | None = None
+
+
+def submit(
+    connection: Connection, tenant_id: str, collection: str, sources: Sequence[NewSource]
+) -> list[DocumentAccepted]:
+    """Write documents, versions and jobs for new sources, all or none.
+
+    Bytes that the collection holds already make no second document: the reply names the first.
+    A known source with other bytes gets a new version, and the old one answers until it is live.
+
+    Raises:
+        CollectionNotFound: there is no such collection.
+    """
+    # Two submissions of the same bytes at once: the second has to see the first.
+    found = resolve(connection, tenant_id, [collection], lock=True)
+    collection_id = found[collection]
+    return [
+        _submit_one(connection, tenant_id, collection_id, collection, source) for source in sources
+    ]
+
+
+def _submit_one(
+    connection: Connection, tenant_id: str, collection_id: str, collection: str, source: NewSource
+) -> DocumentAccepted:
+    if source.sha256 is not None:
+        same = _same_bytes(connection, collection_id, source.sha256)
+        if same is not None:
+            return same.model_copy(update={"name": source.name})
+    moment = now()
+    job_id = new_id()
+    document_id = _write_document(connection, tenant_id, collection_id, source, job_id, moment)
+    _write_version(connection, tenant_id, document_id, source, moment)
+    payload: dict[str, Any] = {"name": source.name, "metadata": source.metadata}
+    if source.password:
+        payload["password"] = source.password
+    if source.source_url is not None:
+        payload["url"] = source.source_url
+    job = NewJob(
+        id=job_id,
+        tenant_id=tenant_id,
+        kind="ingest",
+        queue="document",
+        stage=source.first_stage,
+        payload=payload,
+        document_id=document_id,
+        version_id=source.version_id,
+        collection_id=collection_id,
+        collection=collection,
+    )
+    add_jobs(connection, [job])
+    return DocumentAccepted(document_id=document_id, task_id=job_id, name=source.name)
+
+
+def _write_document(
+    connection: Connection,
+    tenant_id: str,
+    collection_id: str,
+    source: NewSource,
+    job_id: str,
+    moment: datetime,
+) -> str:
+    """The id of the source's document: a known one, now shown with this job, or a new one."""
+    known = connection.execute(
+        update(DOCUMENTS)
+        .where(
+            documents.collection_id == collection_id,
+            documents.source == source.source,
+            documents.deleted_at.is_(None),
+        )
+        .values(
+            job_id=job_id,
+            updated_at=moment,
+            status=case(
+                (documents.live_version_id.is_(None), DocumentStatus.PROCESSING.value),
+                else_=documents.status,
+            ),
+        )
+        .returning(documents.id)
+    ).one_or_none()
+    if known is not None:
+        return str(known.id)
+    document_id = new_id()
+    connection.execute(
+        insert(DOCUMENTS).values(
+            id=document_id,
+            tenant_id=tenant_id,
+            collection_id=collection_id,
+            source=source.source,
+            name=source.name,
+            source_url=source.source_url,
+            metadata=source.metadata,
+            status=DocumentStatus.PROCESSING.value,
+            job_id=job_id,
+            created_at=moment,
+            updated_at=moment,
+        )
+    )
+    return document_id
+
+
+def _write_version(
+    connection: Connection, tenant_id: str, document_id: str, source: NewSource, moment: datetime
+) -> None:
+    number = connection.scalar(
+        select(func.coalesce(func.max(versions.number), 0) + 1).where(
+            versions.document_id == document_id
+        )
+    )
+    connection.execute(
+        insert(VERSIONS).values(
+            id=source.version_id,
+            tenant_id=tenant_id,
+            document_id=document_id,
+            number=number,
+            state=PENDING,
+            blob=source.blob,
+            sha256=source.sha256,
+            size=source.size,
+            content_type=source.content_type,
+            created_at=moment,
+        )
+    )
+
+
+def _same_bytes(connection: Connection, collection_id: str, sha256: str) -> DocumentAccepted | None:
+    """The collection's document that these bytes are, as a live version or on the way.
+
+    Not so where a newer version with other bytes is on the way to take their place.
+    """
+    later = VERSIONS.alias()
+    superseded = select(later.c.id).where(
+        later.c.document_id == versions.document_id,
+        later.c.number > versions.number,
+        later.c.state == PENDING,
+    )
+    row = connection.execute(
+        select(documents.id, documents.name, jobs.id.label("job_id"), jobs.status)
+        .join_from(VERSIONS, DOCUMENTS, documents.id == versions.document_id)
+        .join(JOBS, jobs.version_id == versions.id)
+        .where(
+            versions.sha256 == sha256,
+            versions.state.in_((PENDING, LIVE)),
+            documents.collection_id == collection_id,
+            documents.deleted_at.is_(None),
+            jobs.kind == "ingest",
+            ~superseded.exists(),
+        )
+        .order_by(jobs.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        return None
+    return DocumentAccepted(
+        document_id=row.id,
+        task_id=row.job_id,
+        name=row.name,
+        status=row.status,
+        duplicate_of=row.id,
+    )

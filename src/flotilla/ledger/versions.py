@@ -1,0 +1,177 @@
+"""Versions of documents: what a fleet works on, and which of them answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from flotilla.errors import DocumentNotFound
+from flotilla.ledger.database import now
+from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
+from flotilla.models import Metadata
+from flotilla.schemas import DocumentStatus
+
+documents = DOCUMENTS.c
+versions = VERSIONS.c
+jobs = JOBS.c
+
+# A version's states.
+PENDING, LIVE, RETIRED, FAILED = "pending", "live", "retired", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What a fleet needs to know of the version that it works on."""
+
+    id: str
+    document_id: str
+    tenant_id: str
+    collection_id: str
+    document_name: str
+    metadata: Metadata
+    blob: str | None
+    content_type: str | None
+    number: int
+    pages: int | None
+    chunks: int | None
+    state: str
+    deleted: bool
+
+
+def get(connection: Connection, version_id: str) -> Version:
+    """A version with the name and the metadata that it was submitted with.
+
+    Raises:
+        DocumentNotFound: the version is gone.
+    """
+    row = connection.execute(
+        select(
+            *VERSIONS.c,
+            documents.collection_id,
+            documents.name,
+            documents.metadata,
+            documents.deleted_at,
+            jobs.payload,
+        )
+        .join(DOCUMENTS, documents.id == versions.document_id)
+        .outerjoin(JOBS, (jobs.version_id == versions.id) & (jobs.kind == "ingest"))
+        .where(versions.id == version_id)
+    ).one_or_none()
+    if row is None:
+        raise DocumentNotFound("The document was deleted while it was being ingested.")
+    submitted = row.payload or {}
+    return Version(
+        id=row.id,
+        document_id=row.document_id,
+        tenant_id=row.tenant_id,
+        collection_id=row.collection_id,
+        document_name=submitted.get("name", row.name),
+        metadata=submitted.get("metadata", row._mapping["metadata"]),
+        blob=row.blob,
+        content_type=row.content_type,
+        number=row.number,
+        pages=row.pages,
+        chunks=row.chunks,
+        state=row.state,
+        deleted=row.deleted_at is not None,
+    )
+
+
+def describe(connection: Connection, version_id: str, **values: Any) -> None:
+    """Set what became known of a version: blob, sha256, size, content_type, pages, chunks."""
+    connection.execute(update(VERSIONS).where(versions.id == version_id).values(**values))
+
+
+def publish(connection: Connection, document_id: str, version_id: str) -> bool:
+    """Make a version the live one, and its name and metadata the document's.
+
+    False when the document is deleted or has a newer one.
+    """
+    submitted = get(connection, version_id)
+    this = select(versions.number).where(versions.id == version_id).scalar_subquery()
+    newer = (
+        select(versions.id)
+        .where(versions.document_id == document_id, versions.state == LIVE, versions.number > this)
+        .exists()
+    )
+    moment = now()
+    changed = connection.execute(
+        update(DOCUMENTS)
+        .where(documents.id == document_id, documents.deleted_at.is_(None), ~newer)
+        .values(
+            live_version_id=version_id,
+            name=submitted.document_name,
+            metadata=submitted.metadata,
+            status=DocumentStatus.READY.value,
+            updated_at=moment,
+        )
+    )
+    if changed.rowcount == 0:
+        return False
+    connection.execute(
+        update(VERSIONS)
+        .where(
+            versions.document_id == document_id,
+            versions.state == LIVE,
+            versions.id != version_id,
+        )
+        .values(state=RETIRED)
+    )
+    connection.execute(
+        update(VERSIONS).where(versions.id == version_id).values(state=LIVE, published_at=moment)
+    )
+    return True
+
+
+def older(connection: Connection, document_id: str, number: int) -> list[str]:
+    """Ids of the document's versions before `number`."""
+    return list(
+        connection.scalars(
+            select(versions.id).where(versions.document_id == document_id, versions.number < number)
+        )
+    )
+
+
+def given_up(connection: Connection, document_id: str) -> list[str]:
+    """Ids of the document's versions that will never answer again: replaced or failed."""
+    return list(
+        connection.scalars(
+            select(versions.id).where(
+                versions.document_id == document_id, versions.state.in_((RETIRED, FAILED))
+            )
+        )
+    )
+
+
+def fail(connection: Connection, document_id: str, version_id: str) -> None:
+    """Give a version up.
+
+    The document stays ready where an older one is live, and goes on where a newer one is on its
+    way.
+    """
+    connection.execute(
+        update(VERSIONS)
+        .where(versions.id == version_id, versions.state == PENDING)
+        .values(state=FAILED)
+    )
+    on_the_way = select(versions.id).where(
+        versions.document_id == document_id, versions.state == PENDING
+    )
+    connection.execute(
+        update(DOCUMENTS)
+        .where(
+            documents.id == document_id,
+            documents.live_version_id.is_(None),
+            documents.deleted_at.is_(None),
+            ~on_the_way.exists(),
+        )
+        .values(status=DocumentStatus.FAILED.value, updated_at=now())
+    )
+
+
+def ids_of(connection: Connection, document_ids: Sequence[str]) -> list[str]:
+    """Ids of all versions of the documents."""
+    return list(
+        connection.scalars(select(versions.id).where(versions.document_id.in_(document_ids)))
+    )

@@ -1,0 +1,51 @@
+"""The only reader of the environment.
+
+`get_settings()` gives the one `Settings` of the process. Each group reads variables with its
+own prefix (`FLOTILLA_GATEWAY_PORT`) from the environment and from `.env`; a few variables bear
+the names that people already have (`REDIS_URL`, `OPENAI_API_KEY`).
+"""
+
+from flotilla.settings.environment import (
+    STACK_MARKER,
+    child_environment,
+    get_settings,
+    load_settings,
+    unknown_variables,
+    variable_name,
+    variables,
+)
+from flotilla.settings.groups import (
+    DefaultSettings,
+    DocumentSettings,
+    EmbeddingSettings,
+    GatewaySettings,
+    JobSettings,
+    LLMSettings,
+    QdrantSettings,
+    RagSettings,
+    VectorstoreSettings,
+    cores,
+)
+from flotilla.settings.process import FLEETS, Settings
+
+__all__ = [
+    "FLEETS",
+    "STACK_MARKER",
+    "DefaultSettings",
+    "DocumentSettings",
+    "EmbeddingSettings",
+    "GatewaySettings",
+    "JobSettings",
+    "LLMSettings",
+    "QdrantSettings",
+    "RagSettings",
+    "Settings",
+    "VectorstoreSettings",
+    "child_environment",
+    "cores",
+    "get_settings",
+    "load_settings",
+    "unknown_variables",
+    "variable_name",
+    "variables",
+]

@@ -1,0 +1,235 @@
+"""The groups of settings; each reads the variables that begin with its own prefix."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from flotilla.settings.addresses import QdrantURL
+
+MEBIBYTE = 1024 * 1024
+
+
+def cores() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def group_config(prefix: str) -> SettingsConfigDict:
+    """How a group with this prefix reads the environment and `.env`."""
+    return SettingsConfigDict(
+        env_prefix=prefix,
+        env_file=os.environ.get("FLOTILLA_ENV_FILE", ".env"),
+        env_ignore_empty=True,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,  # it may be a password
+    )
+
+
+class GatewaySettings(BaseSettings):
+    """The HTTP gateway."""
+
+    model_config = group_config("FLOTILLA_GATEWAY_")
+
+    host: str = Field("127.0.0.1", description="Address that the gateway listens on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port that the gateway listens on.")
+    max_upload_bytes: int = Field(
+        200 * MEBIBYTE, gt=0, description="Largest file that may be uploaded, in bytes."
+    )
+    max_files_per_request: int = Field(
+        1000, gt=0, description="Files that one upload request may carry."
+    )
+    max_question_chars: int = Field(
+        4000, gt=0, description="Longest question that is taken, in characters."
+    )
+    sync_timeout: float = Field(
+        60.0, gt=0, description="Seconds that a synchronous query waits before it answers 504."
+    )
+    max_wait: float = Field(
+        60.0, gt=0, description="Longest `?wait=` of a task's long poll, in seconds."
+    )
+    threads: int = Field(16, gt=0, description="Threads for the ledger and the blobs.")
+
+
+class DocumentSettings(BaseSettings):
+    """The document fleet: fetch, convert, split."""
+
+    model_config = group_config("FLOTILLA_DOCUMENT_")
+
+    chunk_tokens: int = Field(
+        200,
+        ge=16,
+        description="Size of a chunk in the embedding model's tokens, special tokens excluded.",
+    )
+    chunk_overlap: int = Field(
+        32, ge=0, description="Tokens that neighbouring chunks of one section share."
+    )
+    pages_per_range: int = Field(
+        100, gt=0, description="Pages of a long PDF that one task of the fleet converts."
+    )
+    max_pages: int = Field(20_000, gt=0, description="Most pages that a document may have.")
+    max_unpacked_bytes: int = Field(
+        512 * MEBIBYTE, gt=0, description="Most bytes that a zipped document may unpack to."
+    )
+    fetch_timeout: float = Field(
+        60.0, gt=0, description="Seconds in which a URL has to deliver its whole document."
+    )
+    fetch_allow_private: bool = Field(
+        False, description="Whether URLs may lead to private and loopback addresses."
+    )
+    ingest_root: Path | None = Field(
+        None,
+        description="Folder below which `path` sources may be read; none when it is not set.",
+    )
+    concurrency: int = Field(
+        default_factory=cores,
+        ge=1,
+        description="Worker processes of one document worker; the number of processors.",
+        json_schema_extra={"default_text": "number of processors"},
+    )
+    soft_time_limit: int = Field(
+        300, gt=0, description="Seconds after which a task of this fleet is told to stop."
+    )
+    time_limit: int = Field(
+        330, gt=0, description="Seconds after which the process of a task is killed."
+    )
+    max_memory_per_child: int = Field(
+        700 * 1024, gt=0, description="Resident KiB after which a worker process is replaced."
+    )
+    max_tasks_per_child: int = Field(
+        500, gt=0, description="Tasks after which a worker process is replaced."
+    )
+
+
+class VectorstoreSettings(BaseSettings):
+    """The vectorstore fleet: embed, index, publish, remove."""
+
+    model_config = group_config("FLOTILLA_VECTORSTORE_")
+
+    chunks_per_batch: int = Field(
+        64, gt=0, description="Chunks that one task of the fleet embeds and writes."
+    )
+    embedding_batch: int = Field(
+        16, gt=0, description="Chunks that the model embeds at once, sorted by length."
+    )
+    embedding_threads: int = Field(
+        default_factory=cores,
+        ge=1,
+        description="Threads of the embedding model; the number of processors.",
+        json_schema_extra={"default_text": "number of processors"},
+    )
+    concurrency: int = Field(
+        2,
+        ge=1,
+        description="Tasks at once of one vectorstore worker: one embeds while one writes.",
+    )
+
+
+class RagSettings(BaseSettings):
+    """The rag fleet: retrieve and answer."""
+
+    model_config = group_config("FLOTILLA_RAG_")
+
+    top_k: int = Field(5, ge=1, le=100, description="Passages that an answer rests on.")
+    prefetch: int = Field(
+        50, ge=1, description="Candidates that dense and BM25 search each hand to the fusion."
+    )
+    dense_weight: float = Field(
+        0.7, ge=0, description="Weight of the dense ranks in the reciprocal rank fusion."
+    )
+    bm25_weight: float = Field(
+        0.3, ge=0, description="Weight of the BM25 ranks in the reciprocal rank fusion."
+    )
+    rrf_k: int = Field(60, ge=1, description="The k of the reciprocal rank fusion.")
+    embedding_threads: int = Field(
+        1, ge=1, description="Threads that embed one question; questions run side by side."
+    )
+    concurrency: int = Field(
+        16, ge=1, description="Threads of one rag worker: questions answered at once."
+    )
+
+
+class DefaultSettings(BaseSettings):
+    """The default fleet: finish, fail, beat's tasks, smoke tests."""
+
+    model_config = group_config("FLOTILLA_DEFAULT_")
+
+    concurrency: int = Field(4, ge=1, description="Threads of one default worker.")
+
+
+class JobSettings(BaseSettings):
+    """Attempts and retries of jobs, and how long they are kept."""
+
+    model_config = group_config("FLOTILLA_JOB_")
+
+    max_attempts: int = Field(
+        6, ge=1, description="Attempts at one stage before the job fails for good."
+    )
+    backoff_base: float = Field(
+        2.0, gt=0, description="Seconds of the first back-off; doubled at each attempt."
+    )
+    backoff_cap: float = Field(60.0, gt=0, description="Longest back-off in seconds.")
+    retention_days: int = Field(
+        30, ge=1, description="Days for which ended jobs stay in the ledger."
+    )
+
+
+class QdrantSettings(BaseSettings):
+    """The vector store."""
+
+    model_config = group_config("FLOTILLA_QDRANT_")
+
+    url: QdrantURL = Field(
+        "http://127.0.0.1:6333", validation_alias="QDRANT_URL", description="Address of Qdrant."
+    )
+    api_key: SecretStr | None = Field(
+        None, validation_alias="QDRANT_API_KEY", description="Key of the Qdrant server, if any."
+    )
+    collection: str = Field(
+        "flotilla", description="Prefix of the Qdrant collections that Flotilla keeps."
+    )
+    timeout: float = Field(30.0, gt=0, description="Seconds that a request to Qdrant may take.")
+
+
+class EmbeddingSettings(BaseSettings):
+    """The embedding model."""
+
+    model_config = group_config("FLOTILLA_EMBEDDING_")
+
+    model: str = Field(
+        "fastembed:sentence-transformers/all-MiniLM-L6-v2",
+        validation_alias="EMBEDDING_MODEL",
+        description="Embedding model, as `fastembed:NAME`.",
+    )
+    models_dir: Path = Field(
+        Path("~/.cache/flotilla/models"),
+        description="Folder in which `flotilla models pull` lays the embedding model.",
+    )
+    hub: bool = Field(
+        True, description="Whether `flotilla models pull` tries the public model hub first."
+    )
+
+
+class LLMSettings(BaseSettings):
+    """The language model; without one, answers are extractive."""
+
+    model_config = group_config("FLOTILLA_LLM_")
+
+    model: str = Field(
+        "extractive",
+        validation_alias="LLM_MODEL",
+        description="`extractive`, or a LangChain model string such as `openai:gpt-4o-mini`.",
+    )
+    base_url: str | None = Field(
+        None,
+        validation_alias="LLM_BASE_URL",
+        description="Address of an OpenAI-compatible server; the provider's own when not set.",
+    )
+    api_key: SecretStr | None = Field(
+        None, validation_alias="OPENAI_API_KEY", description="Key for the language model."
+    )
+    timeout: float = Field(30.0, gt=0, description="Seconds that one call of the model may take.")
+    max_tokens: int = Field(800, gt=0, description="Most tokens that the model may answer with.")
+    temperature: float = Field(0.0, ge=0, le=2, description="Sampling temperature of the model.")

@@ -1,0 +1,124 @@
+"""All settings of one process, and what follows from them."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode
+
+from flotilla.errors import ConfigurationError
+from flotilla.settings.addresses import DatabaseURL, RedisURL
+from flotilla.settings.groups import (
+    DefaultSettings,
+    DocumentSettings,
+    EmbeddingSettings,
+    GatewaySettings,
+    JobSettings,
+    LLMSettings,
+    QdrantSettings,
+    RagSettings,
+    VectorstoreSettings,
+    group_config,
+)
+
+FLEETS = ("document", "vectorstore", "rag", "default")
+"""Fleet = queue = task-name prefix = package folder = folder in `workers/`."""
+
+
+class Settings(BaseSettings):
+    """All settings of one process."""
+
+    model_config = group_config("FLOTILLA_")
+
+    data: Path = Field(
+        Path(".flotilla"), description="Folder that holds the data of the local stack."
+    )
+    url: str | None = Field(
+        None,
+        description="Address of the gateway that the command line talks to; this machine's own "
+        "when it is not set.",
+    )
+    redis_url: RedisURL = Field(
+        "redis://127.0.0.1:6379/0",
+        validation_alias="REDIS_URL",
+        description="Redis of the queues; its maxmemory-policy has to be noeviction.",
+    )
+    database_url: DatabaseURL | None = Field(
+        None,
+        validation_alias="DATABASE_URL",
+        description="Ledger's database; SQLite in the data folder when it is not set.",
+    )
+    blob_url: str | None = Field(
+        None, description="Folder or s3:// address of the blobs; in the data folder when not set."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severe level that is logged."
+    )
+    log_format: Literal["console", "json"] = Field(
+        "console", description="`console` for people, `json` for machines."
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins that browsers may call the gateway from, separated by commas."
+    )
+
+    gateway: GatewaySettings = Field(default_factory=GatewaySettings)
+    document: DocumentSettings = Field(default_factory=DocumentSettings)
+    vectorstore: VectorstoreSettings = Field(default_factory=VectorstoreSettings)
+    rag: RagSettings = Field(default_factory=RagSettings)
+    default: DefaultSettings = Field(default_factory=DefaultSettings)
+    job: JobSettings = Field(default_factory=JobSettings)
+    qdrant: QdrantSettings = Field(default_factory=QdrantSettings)
+    embedding: EmbeddingSettings = Field(default_factory=EmbeddingSettings)
+    llm: LLMSettings = Field(default_factory=LLMSettings)
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_commas(cls, value: Any) -> Any:
+        return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
+
+    @property
+    def data_dir(self) -> Path:
+        """The data folder, absolute."""
+        return self.data.expanduser().absolute()
+
+    @property
+    def ledger_url(self) -> str:
+        """The database's address in SQLAlchemy's form."""
+        if self.database_url is None:
+            return f"sqlite:///{self.data_dir / 'ledger.sqlite'}"
+        scheme, _, rest = self.database_url.partition("://")
+        # Plain PostgreSQL addresses would pick a driver that is not installed.
+        if scheme in ("postgres", "postgresql"):
+            return f"postgresql+psycopg://{rest}"
+        return self.database_url
+
+    @property
+    def blobs_url(self) -> str:
+        """The blobs' address in fsspec's form."""
+        return self.blob_url or f"file://{self.data_dir / 'blobs'}"
+
+    @property
+    def models_dir(self) -> Path:
+        """The models' folder, absolute."""
+        return self.embedding.models_dir.expanduser().absolute()
+
+    @property
+    def embedding_model_name(self) -> str:
+        """The embedding model's name without its provider.
+
+        Raises:
+            ConfigurationError: the provider is not `fastembed`.
+        """
+        provider, _, name = self.embedding.model.partition(":")
+        if provider != "fastembed" or not name:
+            raise ConfigurationError(
+                "EMBEDDING_MODEL has to be of the form `fastembed:NAME` "
+                f"(it is {self.embedding.model!r})."
+            )
+        return name
+
+    @property
+    def embedding_model_folder(self) -> Path:
+        """Where the embedding model's files lie: the models' folder, then the model's name with
+        `--` for each slash. Its `tokenizer.json` is what every fleet counts tokens with."""
+        return self.models_dir / self.embedding_model_name.replace("/", "--")
