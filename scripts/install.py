@@ -59,9 +59,7 @@ def main() -> int:
     total = len(re.findall(r"^[A-Za-z0-9][^ ]*==", requirements.read_text("utf-8"), re.MULTILINE))
     command = [sys.executable, "-m", "pip", "install", "--require-hashes", "--no-input"]
     command += ["--disable-pip-version-check", "--progress-bar=off", "-r", str(requirements)]
-    pip = subprocess.Popen(  # noqa: S603 - our own words
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     progress = Progress(total)
     lines: list[str] = []
     assert pip.stdout is not None  # noqa: S101 - asked for above

@@ -77,7 +77,8 @@ def documentation() -> str:
     """The text of docs/configuration.md."""
     parts = [DOC_HEAD]
     for group, fields in grouped().items():
-        parts.append(f"\n## {title(group)}\n\n| variable | default | meaning |\n| --- | --- | --- |\n")
+        parts.append(f"\n## {title(group)}\n\n")
+        parts.append("| variable | default | meaning |\n| --- | --- | --- |\n")
         for name, field in fields:
             default = default_of(field)
             shown = default if " " in default else f"`{default}`" if default else "–"

@@ -46,7 +46,8 @@ def configure_logging(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
-    for noisy in ("httpx", "httpcore", "amqp", "kombu"):
+    # Celery says of each task that it came and that it ended: one line a task is enough.
+    for noisy in ("httpx", "httpcore", "amqp", "kombu", "celery.worker.strategy"):
         logging.getLogger(noisy).setLevel("WARNING")
 
 

@@ -125,7 +125,6 @@ def test_a_wrong_address_is_one_line_without_its_password(
         ("REDIS_URL", "redis://"),
         ("REDIS_URL", "redis://:p%23ss@redis:6379"),
         ("REDIS_URL", "rediss://user:word@[::1]:6380/3?ssl_cert_reqs=none"),
-        ("REDIS_URL", "unix:///run/redis.sock?db=1"),
         ("QDRANT_URL", "http://127.0.0.1:6333"),
         ("QDRANT_URL", "https://cluster.example/qdrant"),
         ("DATABASE_URL", "sqlite:////srv/ledger.sqlite"),

@@ -4,7 +4,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -50,6 +50,9 @@ class Database:
     """
 
     def __init__(self, url: str, pool_size: int = 20) -> None:
+        # SQLite has one writer at a time, and whoever finds it busy sleeps, for up to 100 ms, and
+        # asks again: threads of one process had better wait for one another.
+        self._turn = threading.Lock() if url.startswith("sqlite") else nullcontext()
         self.sqlite = url.startswith("sqlite")
         if self.sqlite:
             _make_folder(Path(url.removeprefix("sqlite:///")).parent)
@@ -84,6 +87,7 @@ class Database:
         """A transaction that writes, committed at the end unless an exception leaves it."""
         with (
             _translated(),
+            self._turn,
             self.engine.connect().execution_options(flotilla_write=True) as connection,
             connection.begin(),
         ):

@@ -41,8 +41,11 @@ def begin(connection: Connection, job_id: str, stage: str, part: int, worker: st
     ).one_or_none()
     if changed is not None:
         return Step(done=False, attempts=changed.attempts)
-    if connection.execute(select(steps.state).where(*key)).one_or_none() is not None:
+    state = connection.scalar(select(steps.state).where(*key))
+    if state == StepState.DONE.value:
         return Step(done=True, attempts=0)
+    if state is not None:  # another delivery made it between the two statements
+        return begin(connection, job_id, stage, part, worker)
     try:
         with connection.begin_nested():
             connection.execute(

@@ -49,11 +49,7 @@ def check_redis_url(address: str) -> str:
         ValueError: it is none of a Redis.
     """
     example = "redis://127.0.0.1:6379/0"
-    parts = _split(address, ("redis", "rediss", "unix"), example)
-    if parts.scheme == "unix":
-        if not parts.path.strip("/"):
-            raise ValueError("the path of the socket is missing; give unix:///path/to/socket")
-        return address
+    parts = _split(address, ("redis", "rediss"), example)
     number = parts.path.strip("/")
     if number and not (number.isascii() and number.isdigit()):
         raise ValueError(f"the path has to be a database's number; give one such as {example}")

@@ -79,8 +79,12 @@ def _lock(port: int, locks: ExitStack) -> bool:
         return True  # Nowhere to put a lock: the port is as free as it looks.
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Its last holder may have removed it between the opening and the locking.
+        if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            return False
     except OSError:
         return False
+    locks.callback(path.unlink, missing_ok=True)
     return True
 
 

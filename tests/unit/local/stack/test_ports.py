@@ -1,4 +1,6 @@
 import socket
+import tempfile
+from pathlib import Path
 
 from flotilla.local.stack.options import Ports
 from flotilla.local.stack.ports import choose_ports, is_free, reserved_ports
@@ -44,3 +46,5 @@ def test_two_stacks_that_start_at_once_do_not_plan_the_same_ports() -> None:
         assert not set(first.model_dump().values()) & set(second.model_dump().values())
     with reserved_ports(*where) as later:
         assert later == asked
+    left = Path(tempfile.gettempdir()).glob(f"flotilla-*-port-{asked.gateway}.lock")
+    assert list(left) == []
