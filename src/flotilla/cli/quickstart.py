@@ -1,9 +1,12 @@
 """`flotilla quickstart`: from nothing to cited answers, with the sample documents."""
 
 import json
+import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os.path import relpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,8 +66,13 @@ def quickstart(
                 print_answer(flotilla.ask(question))
     console.rule("Ready", style="green")
     print_addresses(addresses)
-    console.print(Text('Ask your own:  flotilla ask "…"'))
+    console.print(Text(f'Ask your own:  {_command()} ask "…"'))
     console.print(Text("Stop:          make down"))
+
+
+def _command() -> str:
+    """What to type in this shell: the environment need not be on its PATH."""
+    return "flotilla" if shutil.which("flotilla") else relpath(sys.argv[0])
 
 
 def documents(samples: Path) -> "list[Submission]":
