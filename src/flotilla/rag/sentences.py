@@ -185,13 +185,18 @@ def _kind_of(line: str) -> Kind:
     if _BULLET.match(line):
         return Kind.ITEM
     words = line.split()
-    figures = sum(1 for word in words if _FIGURE.fullmatch(word))
+    figures = _figures(line)
     # A table of a PDF keeps its rows but loses its columns.
     if figures >= 2 and not _ENDED.search(line):
         share = figures / len(words)
-        if share >= 0.4 or (share >= 0.25 and FUNCTION_WORDS.isdisjoint(line.lower().split())):
+        # In a name such as "Model 3 Long Range" a word of prose is written large.
+        if share >= 0.4 or (share >= 0.25 and FUNCTION_WORDS.isdisjoint(words)):
             return Kind.ROW
     return Kind.SENTENCE
+
+
+def _figures(line: str) -> int:
+    return sum(1 for word in line.split() if _FIGURE.fullmatch(word))
 
 
 def _is_wrapped(text: str, block: _Block, line: str, width: int) -> bool:
@@ -219,7 +224,8 @@ def _judged(text: str, block: _Block) -> _Block:
     raw = text[block.start : block.end]
     if block.kind is not Kind.SENTENCE or not text[block.end :].strip():
         return block
-    line = "\n" not in raw and len(raw) <= LONGEST_HEADING
+    # A line of several figures says something itself; a heading announces.
+    line = "\n" not in raw and len(raw) <= LONGEST_HEADING and _figures(raw) < 3
     open_line = not _CLOSED.search(raw) and not _LABELLED.match(raw)
     begins = raw[0].isupper() or raw[0].isdigit() or raw[0] in '*"“'
     question = raw.rstrip("* ").endswith("?") and not _ENDED_INSIDE.search(raw)

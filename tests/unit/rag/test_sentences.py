@@ -141,3 +141,16 @@ def test_every_sentence_is_verbatim_at_its_place_and_in_reading_order(text: str)
         assert sentence.text.strip() == sentence.text != ""
     starts = [s.start for s in found if s.kind is not Kind.LIST]
     assert starts == sorted(starts)
+
+
+def test_a_row_whose_name_holds_a_word_of_prose_is_no_header() -> None:
+    text = (
+        "Stock no. Model Year Mileage Fuel Gearbox Price\n"
+        "SL-4016 Tesla Model 3 Long Range 2021 35,200 Electric Automatic £25,400\n"
+        "SL-4019 Volkswagen ID.3 58kWh Life 2021 20,100 Electric Automatic £18,150"
+    )
+
+    rows = [sentence for sentence in split(text) if sentence.kind is Kind.ROW]
+
+    assert [row.text.split()[1] for row in rows] == ["Tesla", "Volkswagen"]
+    assert {row.header for row in rows} == {"Stock no. Model Year Mileage Fuel Gearbox Price"}
