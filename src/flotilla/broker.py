@@ -5,6 +5,7 @@ package `upkeep` and whatever has no fleet's prefix go to the queue `default`. F
 one another's tasks: everything is sent by name.
 """
 
+import gc
 import json
 import os
 import platform
@@ -235,6 +236,16 @@ def _check_python_path(**_: Any) -> None:
 _announced: dict[str, Any] = {}
 
 
+def settle_memory() -> None:
+    """Leave what was loaded at the start out of all further garbage collections.
+
+    Some hundred thousand objects of libraries never become garbage, and looking through them
+    again and again shows as pauses of tens of milliseconds.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 @worker_ready.connect
 def _announce(sender: Any = None, **_: Any) -> None:
     """Show the worker in Redis: until now it was loading, from now on it takes work."""
@@ -247,6 +258,7 @@ def _announce(sender: Any = None, **_: Any) -> None:
         concurrency=sender.controller.concurrency,
         tasks=sorted(task for task in sender.app.tasks if re.match(r"(?!celery\.)[a-z]+\.", task)),
     )
+    settle_memory()
     _refresh()
     logger.info("worker.ready", fleet=_fleet, name=sender.hostname)
 

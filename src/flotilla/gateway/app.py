@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from flotilla import __version__
+from flotilla.broker import settle_memory
 from flotilla.gateway import problems
 from flotilla.gateway.dependencies import open_services
 from flotilla.gateway.middleware import BodyLimit, RequestId
@@ -33,6 +34,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_services(chosen) as services:
             app.state.services = services
+            settle_memory()
             yield
 
     app = FastAPI(

@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import redis.asyncio as redis
+from pydantic import ValidationError
 from redis.exceptions import RedisError
 
 from flotilla.errors import DependencyUnavailable
@@ -28,6 +29,17 @@ logger = get_logger(__name__)
 
 LOOK_AGAIN = 2.0  # seconds between two looks at the ledger while nothing is heard
 SUBSCRIBE_TIMEOUT = 5.0
+
+
+async def end(task: "asyncio.Task[None]") -> None:
+    """Cancel a task for good.
+
+    While it connects, a client library may turn the cancellation into a time-out of its own, and
+    the task goes on.
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait((task,), timeout=0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +72,7 @@ class Replies:
 
     async def close(self) -> None:
         if self._reader is not None:
-            self._reader.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._reader
+            await end(self._reader)
         await self._pubsub.aclose()  # type: ignore[no-untyped-call]
         await self._redis.aclose()
 
@@ -128,6 +138,8 @@ class Replies:
             except (RedisError, OSError) as error:
                 logger.warning("replies.reconnecting", error=str(error))
                 await asyncio.sleep(0.5)
+            except ValidationError as error:  # of another release; its waiter looks at the ledger
+                logger.warning("replies.unreadable", error=str(error))
 
     def _handle(self, message: dict[str, str]) -> None:
         if message["type"] == "subscribe":

@@ -5,7 +5,6 @@ Under load a transaction is thus shared by all that arrived meanwhile, and alone
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from sqlalchemy import Connection
 
 from flotilla import pipelines
 from flotilla.errors import DependencyUnavailable, FlotillaError
+from flotilla.gateway.replies import end
 from flotilla.ledger import collections, jobs
 from flotilla.ledger.database import Database
 from flotilla.ledger.jobs import NewJob
@@ -64,9 +64,7 @@ class Submissions:
 
     async def close(self) -> None:
         if self._writer is not None:
-            self._writer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._writer
+            await end(self._writer)
 
     async def submit(self, prepare: Prepare, send: Callable[[str], None]) -> None:
         """Write the job that `prepare` makes, then call `send(job.id)`; returns after both.

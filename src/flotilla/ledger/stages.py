@@ -97,7 +97,7 @@ def stage(name: str, **options: Any) -> Callable[[StageFunction], CeleryTask]:
     """
 
     def decorate(function: StageFunction) -> CeleryTask:
-        @app.task(name=name, bind=True, throws=(FlotillaError,), **options)
+        @app.task(name=name, bind=True, throws=(FlotillaError,), max_retries=None, **options)
         @functools.wraps(function)
         def task(self: CeleryTask, job_id: str, part: int = 0, *args: Any) -> None:
             with structlog.contextvars.bound_contextvars(task_id=job_id, stage=name):
@@ -132,7 +132,7 @@ def reply(name: str, **options: Any) -> Callable[[Callable[[jobs.Job], str]], Ce
     """
 
     def decorate(function: Callable[[jobs.Job], str]) -> CeleryTask:
-        @app.task(name=name, bind=True, throws=(FlotillaError,), **options)
+        @app.task(name=name, bind=True, throws=(FlotillaError,), max_retries=None, **options)
         @functools.wraps(function)
         def task(self: CeleryTask, job_id: str, reply_to: str | None = None) -> None:
             with structlog.contextvars.bound_contextvars(task_id=job_id, stage=name):
@@ -170,7 +170,7 @@ def _waiting_for_ledger(task: CeleryTask) -> Iterator[None]:
     except DependencyUnavailable as error:
         delay = backoff(get_settings().job, task.request.retries + 1, LEDGER_PAUSE)
         logger.warning("stage.ledger_unavailable", delay=delay)
-        raise task.retry(exc=error, countdown=delay, max_retries=None) from error
+        raise task.retry(exc=error, countdown=delay) from error
 
 
 def _begin(task: CeleryTask, name: str, job_id: str, part: int) -> StageRun | None:
@@ -228,7 +228,9 @@ def _failed(task: CeleryTask, run: StageRun, error: Exception) -> None:
     delay = backoff(settings, run.attempt, getattr(error, "retry_after", None))
     if task_error.retryable and run.attempt < settings.max_attempts and delay <= LONGEST_DELAY:
         logger.info("stage.retrying", code=task_error.code, attempt=run.attempt, delay=delay)
-        raise task.retry(exc=error, countdown=delay, max_retries=None)
+        # How often is settled above: the tasks' own max_retries is None, which is no limit. Given
+        # here, None would mean Celery's default of 3.
+        raise task.retry(exc=error, countdown=delay)
     logger.info("stage.failed", code=task_error.code, attempt=run.attempt)
     fail(run.database, run.job.id, task_error)
 

@@ -21,7 +21,7 @@ from flotilla.settings import Settings, get_settings
 from tests.conftest import running, wait_until
 
 ROOT = Path(__file__).parents[3]
-MAX_ATTEMPTS = 3
+MAX_ATTEMPTS = 5  # more than the three retries at which Celery stops by itself
 
 
 class Fleets:
