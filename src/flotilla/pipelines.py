@@ -152,6 +152,9 @@ def _step(name: str, job_id: str, *args: Any) -> Signature:
     signature: Signature = app.signature(name, args=args, kwargs={"job_id": job_id})
     # A chord needs the results of its group, which are otherwise not kept.
     signature.options["ignore_result"] = False
+    # What Flower shows: ids, and nothing that a user has sent.
+    signature.options["argsrepr"] = "()"
+    signature.options["kwargsrepr"] = repr({"job_id": job_id})
     return signature
 
 

@@ -10,12 +10,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from flotilla.models import Answer, Found, Metadata
 
 COLLECTION_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 DEFAULT_COLLECTION = "default"
+DEEPEST_JSON = 100  # levels; the writers of JSON give up at 255
+LONGEST_METADATA_KEY = 200  # characters
 
 Item = TypeVar("Item")
 
@@ -25,11 +27,13 @@ def check_text(value: Any) -> Any:
     string, which no encoding takes, and Python's reader allows NaN.
 
     Raises:
-        ValueError: saying which it is.
+        ValueError: saying which it is, or that it is nested too deeply.
     """
-    waiting = [value]
+    waiting = [(value, 0)]
     while waiting:
-        each = waiting.pop()
+        each, depth = waiting.pop()
+        if depth > DEEPEST_JSON:
+            raise ValueError(f"it is nested too deeply: send at most {DEEPEST_JSON} levels")
         if isinstance(each, str):
             try:
                 each.encode()
@@ -38,9 +42,20 @@ def check_text(value: Any) -> Any:
         elif isinstance(each, float) and not math.isfinite(each):
             raise ValueError(f"{each} is not a number that JSON knows: send a finite one")
         elif isinstance(each, dict):
-            waiting.extend((*each.keys(), *each.values()))
+            waiting.extend((inner, depth + 1) for inner in (*each.keys(), *each.values()))
         elif isinstance(each, list):
-            waiting.extend(each)
+            waiting.extend((inner, depth + 1) for inner in each)
+    return value
+
+
+def check_metadata(value: Metadata) -> Metadata:
+    """A document's metadata, once its keys are short enough. Raises ValueError."""
+    for key in value:
+        if len(key) > LONGEST_METADATA_KEY:
+            raise ValueError(
+                f"the key {key[:40]!r} … is longer than {LONGEST_METADATA_KEY} characters: "
+                "shorten it"
+            )
     return value
 
 
@@ -105,6 +120,16 @@ class TaskStatus(StrEnum):
     def final(self) -> bool:
         """Whether the task will not change any more."""
         return self not in (TaskStatus.PENDING, TaskStatus.PROCESSING)
+
+
+class TaskKind(StrEnum):
+    """What a task does."""
+
+    INGEST = "ingest"
+    DELETE = "delete"
+    QUERY = "query"
+    SEARCH = "search"
+    DEMO = "demo"
 
 
 class Progress(Response):
@@ -301,7 +326,7 @@ class PipelineRequest(Request):
     )
     name: str | None = Field(None, max_length=255, description="What the document is called.")
     collection: str = Field(DEFAULT_COLLECTION, pattern=COLLECTION_NAME)
-    metadata: Metadata = Field(default_factory=dict)
+    metadata: Annotated[Metadata, AfterValidator(check_metadata)] = Field(default_factory=dict)
     password: str | None = Field(None, max_length=1024, description="Opens an encrypted PDF.")
 
 

@@ -185,12 +185,39 @@ def test_keys_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hidden" not in settings.model_dump_json()
 
 
-def test_the_embedding_model_is_of_a_known_provider() -> None:
-    settings = Settings(embedding=module.EmbeddingSettings(model="elsewhere:model"))
-
-    with pytest.raises(ConfigurationError, match="EMBEDDING_MODEL"):
-        _ = settings.embedding_model_name
+def test_the_embedding_model_lies_in_a_folder_of_its_own_name() -> None:
     assert Settings().embedding_model_folder.name == "sentence-transformers--all-MiniLM-L6-v2"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("EMBEDDING_MODEL", "elsewhere:model"),
+        ("EMBEDDING_MODEL", "fastembed:"),
+        ("LLM_MODEL", "gpt-4o-mini"),
+        ("LLM_MODEL", "openai:"),
+        ("LLM_BASE_URL", "nonsense"),
+        ("FLOTILLA_BLOB_URL", "gopher://blobs"),
+        ("FLOTILLA_DOCUMENT_CHUNK_OVERLAP", "101"),
+        ("FLOTILLA_DOCUMENT_TIME_LIMIT", "300"),
+    ],
+)
+def test_values_that_do_not_go_together_stop_the_start(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings()
+    assert raised.value.message.startswith(f"{variable}: ")
+    assert "\n" not in raised.value.message
+
+
+def test_a_server_of_ones_own_takes_any_models_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_BASE_URL", "http://127.0.0.1:11434/v1")
+    monkeypatch.setenv("LLM_MODEL", "llama3")
+
+    assert load_settings().llm.model == "llama3"
 
 
 def test_a_variable_that_means_nothing_is_told_with_the_nearest_that_does(

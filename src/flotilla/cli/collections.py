@@ -21,18 +21,16 @@ def list_collections(
     as_json: JsonOption = False, url: UrlOption = None, data: DataOption = None
 ) -> None:
     """List the collections."""
-    from flotilla.cli.terminal import print_json, print_table
+    from flotilla.cli.terminal import print_listing
 
     with connect(url, data) as flotilla:
-        found = list(flotilla.collections())
-    if as_json:
-        print_json(found)
-        return
-    print_table(
-        ("name", "documents#", "chunks#", "created", "description"),
-        ((c.name, c.documents, c.chunks, c.created_at, c.description) for c in found),
-        empty="There are no collections. `flotilla collections create NAME` makes one.",
-    )
+        print_listing(
+            flotilla.collections(),
+            as_json,
+            headers=("name", "documents#", "chunks#", "created", "description"),
+            row=lambda c: (c.name, c.documents, c.chunks, c.created_at, c.description),
+            empty="There are no collections. `flotilla collections create NAME` makes one.",
+        )
 
 
 @app.command("create")

@@ -36,15 +36,33 @@ def settings_for(data: Path | None) -> "Settings":
 
 def connect(url: str | None, data: Path | None = None) -> "Flotilla":
     """A client of the gateway that is meant: `--url`, FLOTILLA_URL, the stack of the data
-    folder, or the host and port of the settings, in this order."""
+    folder, or the host and port of the settings, in this order.
+
+    Raises:
+        StackFailed: `--data` alone says which gateway is meant, and no stack runs there.
+    """
     from flotilla.client import Flotilla
 
-    return Flotilla(gateway_url(settings_for(data), url))
+    settings = settings_for(data)
+    if data is not None and not (url or settings.url):
+        _check_stack(settings.data_dir)
+    return Flotilla(gateway_url(settings, url))
 
 
 def gateway_url(settings: "Settings", url: str | None = None) -> str:
     """The address of the gateway that is meant."""
     return url or settings.url or stack_url(settings) or settings_url(settings)
+
+
+def _check_stack(folder: Path) -> None:
+    from flotilla.errors import StackFailed
+    from flotilla.local.stack.status import status
+
+    if not status(folder):
+        raise StackFailed(
+            f"No stack runs in {folder}: start it with `flotilla up --data {folder}`, "
+            "or give --url."
+        )
 
 
 def stack_url(settings: "Settings") -> str | None:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flotilla.cli.problems import UsageMistake
+
 if TYPE_CHECKING:
     from flotilla.client import Flotilla
     from flotilla.schemas import TaskAccepted
@@ -16,13 +18,17 @@ NoWaitOption = Annotated[
 
 
 def confirm(question: str, yes: bool) -> None:
-    """Ask the person at the terminal; a script, which has none, has decided already.
+    """Ask the person at the terminal, unless the answer was given with the command.
 
     Raises:
         typer.Abort: the answer is no.
+        UsageMistake: there is nobody to ask.
     """
-    if not yes and sys.stdin.isatty():
-        typer.confirm(question, abort=True, err=True)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageMistake(f"{question} There is no terminal to answer at: add --yes.")
+    typer.confirm(question, abort=True, err=True)
 
 
 def finish_deletion(

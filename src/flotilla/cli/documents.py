@@ -29,19 +29,17 @@ def list_documents(
     data: DataOption = None,
 ) -> None:
     """List documents, newest first."""
-    from flotilla.cli.terminal import print_json, print_table
+    from flotilla.cli.terminal import print_listing
 
     with connect(url, data) as flotilla:
         pages = flotilla.documents(collection=collection, status=status, limit=min(limit, 100))
-        found = list(islice(pages, limit))
-    if as_json:
-        print_json(found)
-        return
-    print_table(
-        ("document", "name", "collection", "status", "pages#", "chunks#"),
-        ((d.document_id, d.name, d.collection, d.status, d.pages, d.chunks) for d in found),
-        empty="There are no such documents. `flotilla ingest PATH` adds some.",
-    )
+        print_listing(
+            islice(pages, limit),
+            as_json,
+            headers=("document", "name", "collection", "status", "pages#", "chunks#"),
+            row=lambda d: (d.document_id, d.name, d.collection, d.status, d.pages, d.chunks),
+            empty="There are no such documents. `flotilla ingest PATH` adds some.",
+        )
 
 
 @app.command("show")

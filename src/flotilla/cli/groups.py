@@ -1,59 +1,40 @@
 """How the command line parses and fails: errors as one sentence, bare nouns as lists."""
 
+from itertools import takewhile
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-HINTS = {
-    "collection_not_found": "Create it with `flotilla collections create NAME`.",
-    "answer_timeout": "`flotilla tasks wait {task_id}` waits for it.",
-    "model_missing": "Run `flotilla models pull`.",
-}
-"""What helps at the command line, by the code of the problem."""
+from flotilla.cli.problems import is_of_the_parser, problem, told
 
-
-def sentence(error: Exception) -> str:
-    """What is wrong and what to do, in one line, then the lines of a log where there are some."""
-    message = str(getattr(error, "message", "") or error or type(error).__name__)
-    if isinstance(error, OSError) and error.strerror:
-        message = f"{error.filename or 'A file'}: {error.strerror}."
-    hint = HINTS.get(str(getattr(error, "code", "")), "")
-    if hint and "flotilla " not in message:
-        message = f"{message} {hint.format(task_id=getattr(error, 'task_id', None))}"
-    first, _, rest = message.partition("\n")
-    return f"{first.strip()}\n{rest.rstrip()}" if rest.strip() else first.strip()
-
-
-def _is_expected(error: Exception) -> bool:
-    from flotilla.client.errors import ClientError
-    from flotilla.errors import FlotillaError
-
-    return isinstance(error, (FlotillaError, ClientError, OSError))
+JSON_WANTED = "flotilla.json"
+"""Where the context remembers that `--json` was given, whether or not the rest can be parsed."""
 
 
 class ErrorsAsSentences(TyperGroup):
-    """The root group: any error ends as one red line and exit code 1."""
+    """The root group: any error ends as one red line and exit code 1, with `--json` also as
+    `{"error": …}` on stdout."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments, and remember whether a script reads stdout."""
+        ctx.meta[JSON_WANTED] = "--json" in takewhile(lambda argument: argument != "--", args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:
+        except (BrokenPipeError, typer.Exit):
             raise
         except Exception as error:
-            own_exit = type(error).__module__.startswith(("typer", "click"))
-            if own_exit or (ctx.obj or {}).get("debug"):
-                raise
-            from flotilla.cli.terminal import print_error
+            from flotilla.cli.terminal import print_error, print_json
 
-            message = sentence(error)
-            if not _is_expected(error):
-                message = (
-                    f"Unexpected {type(error).__name__}: {message}. This is a fault of "
-                    "Flotilla's: run again with `flotilla --debug …` for the traceback."
-                )
-            print_error(message)
+            if ctx.meta[JSON_WANTED]:
+                print_json({"error": problem(error)})
+            if is_of_the_parser(error) or (ctx.obj or {}).get("debug"):
+                raise
+            print_error(told(error))
             raise typer.Exit(1) from None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from flotilla.cli.groups import sentence
+from flotilla.cli.problems import sentence
 from flotilla.cli.progress import Display, display
 from flotilla.client import ClientError, Flotilla, FlotillaAPIError
 from flotilla.errors import CollectionNotFound

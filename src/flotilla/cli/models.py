@@ -5,20 +5,25 @@ from contextlib import contextmanager
 
 import typer
 
+from flotilla.cli.connection import JsonOption
+
 app = typer.Typer(help="Bring the embedding model to this machine.", no_args_is_help=True)
 
 
 @app.command("pull")
-def pull() -> None:
+def pull(as_json: JsonOption = False) -> None:
     """Bring the embedding model to this machine; at once when it is here."""
-    from flotilla.cli.terminal import print_note
+    from flotilla.cli.terminal import print_json, print_note
     from flotilla.local.model.pull import pull as pull_model
     from flotilla.settings import get_settings
 
     settings = get_settings()
     with download_bar() as report:
         folder = pull_model(settings, report)
-    print_note(f"The model {settings.embedding_model_name} is in {folder}.")
+    if as_json:
+        print_json({"model": settings.embedding_model_name, "folder": folder})
+    else:
+        print_note(f"The model {settings.embedding_model_name} is in {folder}.")
 
 
 @contextmanager

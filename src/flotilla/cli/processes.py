@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flotilla.cli.connection import DataOption, settings_for
+from flotilla.cli.connection import DataOption, JsonOption, settings_for
 
 database = typer.Typer(help="Look after the ledger's database.", no_args_is_help=True)
 
@@ -79,11 +79,19 @@ def flower(
 
 
 @database.command("upgrade")
-def upgrade(data: DataOption = None) -> None:
+def upgrade(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Bring the ledger's tables to the newest form; nothing happens when they have it."""
-    from flotilla.cli.terminal import print_note
+    from sqlalchemy import make_url
+
+    from flotilla.cli.terminal import print_json, print_note
     from flotilla.ledger.database import upgrade as upgrade_database
 
     settings = settings_for(data)
     upgrade_database(settings)
-    print_note("The ledger is up to date.")
+    if as_json:
+        # A password may stand before the host or in the query.
+        address = make_url(settings.ledger_url).set(query={})
+        shown = address.render_as_string(hide_password=True)
+        print_json({"ledger": shown, "up_to_date": True})
+    else:
+        print_note("The ledger is up to date.")

@@ -39,6 +39,7 @@ def up(
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return when the stack is ready.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Start the whole stack on this machine and wait until it is ready."""
     from flotilla.cli.terminal import print_note
@@ -55,7 +56,7 @@ def up(
         detach=detach,
         report=print_note,
     )
-    print_addresses(addresses)
+    print_addresses(addresses, as_json)
     if not detach:
         print_note("Ctrl-C ends the stack.")
         follow(addresses.data, print_note)
@@ -75,31 +76,42 @@ def start(
 
     Raises:
         StackFailed: it does not become ready.
-        ConfigurationError: `workers` cannot be read.
+        ConfigurationError: the data folder cannot be made or written.
+        UsageMistake: `workers` cannot be read.
     """
+    from flotilla.cli.problems import UsageMistake
+    from flotilla.errors import ConfigurationError
     from flotilla.ledger.database import upgrade
     from flotilla.local.stack.options import Ports, StackOptions, parse_workers
     from flotilla.local.stack.supervisor import up as start_stack
 
     given = {name: number for name, number in (ports or {}).items() if number is not None}
+    try:
+        fleets = parse_workers(workers)
+    except ConfigurationError as error:
+        raise UsageMistake(error.message) from None
     options = StackOptions(
         data=settings.data_dir,
         host=host or settings.gateway.host,
         ports=Ports(**({"gateway": settings.gateway.port} | given)),
-        workers=parse_workers(workers),
+        workers=fleets,
         detach=detach,
         with_flower=flower,
     )
+    options.make_folder()
     return start_stack(settings, options, migrate=upgrade, report=report)
 
 
-def down(data: DataOption = None) -> None:
+def down(data: DataOption = None, as_json: JsonOption = False) -> None:
     """End the stack of the data folder, and whatever is left of it."""
-    from flotilla.cli.terminal import print_note
+    from flotilla.cli.terminal import print_json, print_note
     from flotilla.local.stack.supervisor import down as end_stack
 
     folder = settings_for(data).data_dir
     was_there = end_stack(folder, report=print_note)
+    if as_json:
+        print_json({"data": folder, "stopped": was_there})
+        return
     print_note("The stack is stopped." if was_there else f"No stack runs in {folder}.")
 
 
@@ -152,10 +164,21 @@ def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
-def print_addresses(addresses: "StackAddresses") -> None:
-    """Where the stack's parts are reached."""
-    from flotilla.cli.terminal import print_fields
+def print_addresses(addresses: "StackAddresses", as_json: bool = False) -> None:
+    """Where the stack's parts are reached; not Redis, whose address may hold a password."""
+    from flotilla.cli.terminal import print_fields, print_json
 
+    if as_json:
+        print_json(
+            {
+                "gateway": addresses.gateway,
+                "docs": f"{addresses.gateway}/docs",
+                "flower": addresses.flower,
+                "logs": addresses.logs,
+                "data": addresses.data,
+            }
+        )
+        return
     print_fields(
         [
             ("gateway", addresses.gateway),

@@ -31,22 +31,17 @@ def list_tasks(
     data: DataOption = None,
 ) -> None:
     """List tasks, newest first."""
-    from flotilla.cli.terminal import print_json, print_table
+    from flotilla.cli.terminal import print_listing
 
     with connect(url, data) as flotilla:
         pages = flotilla.tasks(status=status, kind=kind, limit=min(limit, 100))
-        found = list(islice(pages, limit))
-    if as_json:
-        print_json(found)
-        return
-    print_table(
-        ("task", "kind", "status", "stage", "progress#", "created"),
-        (
-            (task.task_id, task.kind, task.status, task.stage, progress(task), task.created_at)
-            for task in found
-        ),
-        empty="There are no such tasks.",
-    )
+        print_listing(
+            islice(pages, limit),
+            as_json,
+            headers=("task", "kind", "status", "stage", "progress#", "created"),
+            row=lambda t: (t.task_id, t.kind, t.status, t.stage, progress(t), t.created_at),
+            empty="There are no such tasks.",
+        )
 
 
 @app.command("show")

@@ -1,13 +1,15 @@
 """Where output goes: results to stdout, everything else to stderr; rich on a terminal only."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+Entry = TypeVar("Entry")
 
 PIPE_WIDTH = 160
 """Columns where there is no terminal to measure, so that ids stay whole."""
@@ -80,6 +82,22 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], empty: st
         out().print(table)
     else:
         print_note(empty)
+
+
+def print_listing(
+    entries: Iterable[Entry],
+    as_json: bool,
+    *,
+    headers: Sequence[str],
+    row: Callable[[Entry], Sequence[Any]],
+    empty: str,
+) -> None:
+    """What a noun lists: one JSON document, or a table with a row for each entry."""
+    found = list(entries)
+    if as_json:
+        print_json(found)
+    else:
+        print_table(headers, map(row, found), empty)
 
 
 def print_fields(fields: Iterable[tuple[str, Any]]) -> None:

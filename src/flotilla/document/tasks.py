@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from celery.canvas import Signature
-from celery.signals import worker_process_init
 
 from flotilla import pipelines
 from flotilla.blobs import BlobStore, chunks_ref, pages_ref, source_ref, version_prefix
+from flotilla.broker import at_start
 from flotilla.document.converters import Converter, converter_for
 from flotilla.document.detect import MediaType, detect
 from flotilla.document.fetch import fetch as fetch_url
@@ -46,11 +46,10 @@ def _splitter() -> Splitter:
     )
 
 
-@worker_process_init.connect
-def _warm_up(**_: Any) -> None:
-    """Load what every document needs before the first one comes."""
-    if get_settings().embedding_model_folder.exists():
-        _splitter()
+@at_start
+def _warm_up() -> None:
+    """Load what every document needs, once for all processes of the worker."""
+    _splitter()
 
 
 def _converter(media_type: MediaType) -> Converter:

@@ -6,10 +6,11 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi_offline import FastAPIOffline
 
 from flotilla import __version__
 from flotilla.broker import settle_memory
-from flotilla.gateway import problems
+from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import open_services
 from flotilla.gateway.middleware import BodyLimit, RequestId
 from flotilla.gateway.routes import collections, documents, health, questions, smoke, sources, tasks
@@ -37,7 +38,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             settle_memory()
             yield
 
-    app = FastAPI(
+    app = FastAPIOffline(
         title="Flotilla",
         version=__version__,
         description=DESCRIPTION,
@@ -61,7 +62,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
-    """FastAPI's document, with the problems' schema in place of its own validation errors'."""
+    """FastAPI's document, with the problems' schema in place of its own validation errors', and
+    with examples."""
     if app.openapi_schema is not None:
         return app.openapi_schema
     document = FastAPI.openapi(app)
@@ -73,8 +75,25 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     schemas["Problem"] = problem
     for path in document["paths"].values():
         for operation in path.values():
-            operation["responses"].pop("422", None)
+            _give_examples(operation)
+    for name, schema in schemas.items():
+        if name in examples.SCHEMAS:
+            schema["examples"] = [examples.SCHEMAS[name]]
+    problem["examples"] = [problems.example(examples.EMPTY_QUESTION)]
     return document
+
+
+def _give_examples(operation: dict[str, Any]) -> None:
+    """Show an example of each parameter, of the body and of what is replied with it."""
+    for parameter in operation.get("parameters", ()):
+        if parameter["name"] in examples.PARAMETERS:
+            parameter["example"] = examples.PARAMETERS[parameter["name"]]
+    for part in (operation.get("requestBody", {}), *operation["responses"].values()):
+        media = part.get("content", {}).get("application/json")
+        if media is not None and "example" not in media:
+            name = media["schema"].get("$ref", "").rpartition("/")[2]
+            if name in examples.SCHEMAS:
+                media["example"] = examples.SCHEMAS[name]
 
 
 def serve(settings: Settings, host: str, port: int) -> None:

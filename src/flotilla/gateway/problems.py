@@ -10,21 +10,78 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from flotilla.errors import FlotillaError, InvalidRequest
+from flotilla.gateway import examples
 from flotilla.logging import get_logger
-from flotilla.schemas import Problem, TaskError
+from flotilla.schemas import COLLECTION_NAME, DEEPEST_JSON, FieldError, Problem, TaskError
 
 logger = get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
-RESPONSES: dict[int | str, dict[str, Any]] = {
+SCHEMA = {"$ref": "#/components/schemas/Problem"}
+CONTENT_TYPE_WANTED = "send JSON with the header `content-type: application/json`"
+COLLECTION_NAME_IN_WORDS = (
+    "A collection's name has letters, digits, dots, dashes and underscores, begins with a letter "
+    "or digit, and is at most 63 long"
+)
+BODY_UNREADABLE = (
+    f"The body cannot be read as JSON: send UTF-8, nested at most {DEEPEST_JSON} levels deep."
+)
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def example(error: FlotillaError) -> dict[str, Any]:
+    """The problem document of an error, as the API's document shows it."""
+    body = Problem(
+        title=error.title(),
+        status=error.status,
+        detail=error.message,
+        code=error.code,
+        request_id=examples.REQUEST,
+        retryable=error.retryable,
+        errors=_fields(error),
+        **error.details,
+    )
+    return body.model_dump(mode="json", exclude_none=True)
+
+
+def responses(*errors: FlotillaError) -> Responses:
+    """What an endpoint's decorator says of these errors: one response a status, an example each."""
+    found: Responses = {}
+    for error in errors:
+        response = found.setdefault(
+            error.status,
+            {"description": "", "content": {MEDIA_TYPE: {"schema": SCHEMA, "examples": {}}}},
+        )
+        response["description"] = f"{response['description']} {error.title()}.".strip()
+        response["content"][MEDIA_TYPE]["examples"][error.code] = {
+            "summary": error.title(),
+            "value": example(error),
+        }
+        if error.retry_after is not None:
+            response["headers"] = {
+                "Retry-After": {
+                    "description": "Seconds after which another try makes sense.",
+                    "schema": {"type": "integer"},
+                    "example": math.ceil(error.retry_after),
+                }
+            }
+    return found
+
+
+def _fields(error: FlotillaError) -> list[FieldError] | None:
+    return [FieldError(field=error.field, message=error.message)] if error.field else None
+
+
+RESPONSES: Responses = {
     "4XX": {
         "description": "The request is at fault.",
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "content": {MEDIA_TYPE: {"schema": SCHEMA, "example": example(examples.BAD_FIELD)}},
     },
     "5XX": {
         "description": "Flotilla is at fault, or a part of it is out of reach.",
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "content": {MEDIA_TYPE: {"schema": SCHEMA, "example": example(examples.OUT_OF_REACH)}},
     },
 }
 
@@ -90,7 +147,6 @@ async def _flotilla_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, FlotillaError)  # noqa: S101 - it is registered for this class
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.warning("request.failed", code=error.code, detail=error.message)
-    fields = [{"field": error.field, "message": error.message}] if error.field is not None else None
     return problem(
         request,
         code=error.code,
@@ -99,7 +155,7 @@ async def _flotilla_error(request: Request, error: Exception) -> JSONResponse:
         detail=error.message,
         retryable=error.retryable,
         retry_after=error.retry_after,
-        errors=fields,
+        errors=_fields(error),
         **error.details,
     )
 
@@ -120,8 +176,20 @@ async def _validation_error(request: Request, error: Exception) -> JSONResponse:
 
 def _field_error(error: dict[str, Any]) -> dict[str, str]:
     if error["type"] == "json_invalid":
-        message = f"not valid JSON at character {error['loc'][-1]} ({error['ctx']['error']})"
+        where = f"at character {error['loc'][-1]} ({error['ctx']['error']})"
+        message = f"The body is not valid JSON {where}: correct it and send it again"
         return {"field": "body", "message": message}
+    if tuple(error["loc"]) == ("body",):
+        if error["type"] == "missing":
+            return {"field": "body", "message": f"There is no body: {CONTENT_TYPE_WANTED}"}
+        if isinstance(error.get("input"), bytes):
+            message = f"The body was not read as JSON: {CONTENT_TYPE_WANTED}"
+            return {"field": "body", "message": message}
+        if error["type"] in ("model_attributes_type", "model_type", "dict_type"):
+            return {"field": "body", "message": "The body is no JSON object: send {…}"}
+    if error.get("ctx", {}).get("pattern") == COLLECTION_NAME:
+        field = ".".join(str(part) for part in error["loc"][1:])
+        return {"field": field, "message": COLLECTION_NAME_IN_WORDS}
     field = ".".join(str(part) for part in error["loc"][1:]) or "body"
     return {"field": field, "message": error["msg"].removeprefix("Value error, ")}
 
@@ -131,6 +199,9 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error.__cause__, FlotillaError):
         return await _flotilla_error(request, error.__cause__)
     status = HTTPStatus(error.status_code)
+    if status is HTTPStatus.BAD_REQUEST and error.__cause__ is not None:
+        # FastAPI's word for a body whose reading failed: nested too deeply, or no UTF-8.
+        return await _flotilla_error(request, InvalidRequest(BODY_UNREADABLE, field="body"))
     detail = {
         HTTPStatus.NOT_FOUND: f"There is nothing at {request.url.path}: /docs lists the endpoints.",
         HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not offered at {request.url.path}: "

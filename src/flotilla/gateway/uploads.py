@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from flotilla.blobs import BlobStore, Sink, source_ref
 from flotilla.errors import FileTooLarge, InvalidName, InvalidRequest
 from flotilla.ledger.database import new_id
-from flotilla.schemas import check_text
+from flotilla.schemas import check_metadata, check_text
 from flotilla.settings import GatewaySettings
 
 WRITE_SIZE = 256 * 1024  # bytes gathered before a thread is asked to write them
@@ -68,7 +68,10 @@ def parse_metadata(text: str | None) -> dict[str, Any]:
         raise InvalidRequest(
             'metadata is no JSON object: send one such as {"year": 2026}.', field="metadata"
         )
-    return value
+    try:
+        return check_metadata(value)
+    except ValueError as error:
+        raise InvalidRequest(f"metadata: {error}.", field="metadata") from None
 
 
 def safe_name(name: str | None, field: str = "files") -> str:
@@ -195,7 +198,9 @@ async def receive_upload(
         await asyncio.to_thread(discard, blobs, upload)
         if isinstance(error, MultipartError):
             raise InvalidRequest(
-                f"The multipart body cannot be read ({error}): send it again.", field="files"
+                "The multipart body cannot be read: send the files again as multipart/form-data, "
+                "with names in UTF-8.",
+                field="files",
             ) from error
         if isinstance(error, ClientDisconnect):
             raise InvalidRequest("The upload broke off: send it again.") from error

@@ -67,7 +67,7 @@ def _submit_one(
     if source.sha256 is not None:
         same = _same_bytes(connection, collection_id, source.sha256)
         if same is not None:
-            return same.model_copy(update={"name": source.name})
+            return same
     moment = now()
     job_id = new_id()
     document_id = _write_document(connection, tenant_id, collection_id, source, job_id, moment)

@@ -1,10 +1,10 @@
 """Answers without a language model: the sentences that answer best, word for word."""
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from flotilla.models import Passage
+from flotilla.rag.answer_type import figure_fit, named_fit, weekday_fit
 from flotilla.rag.candidates import Candidate, candidates
 from flotilla.rag.citations import cite, unmarked
 from flotilla.rag.generate import NOT_FOUND, Draft
@@ -35,18 +35,6 @@ THRESHOLD = 0.45
 NEAR_BEST = 0.88
 """Share of the best sentence's score that a further sentence needs."""
 
-_ASKS_FIGURE = re.compile(
-    r"\b(?:how (?:much|many|big|long|old|far|soon|quickly|fast|high|large|often|late|early)|when|"
-    r"cost|costs|fees?|price|hours|percentage|what (?:time|year|age|rate|number|amount|date))\b",
-    re.IGNORECASE,
-)
-_HAS_FIGURE = re.compile(
-    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|"
-    r"fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|"
-    r"ninety|hundred|thousand|million|half|noon|midnight|free|nothing)\b",
-    re.IGNORECASE,
-)
-
 
 class ExtractiveGenerator:
     """Picks and cites the sentences that answer a question best.
@@ -54,8 +42,9 @@ class ExtractiveGenerator:
     A sentence's score is a weighted sum of numbers between 0 and 1: the cosine of its embedding,
     headings included, with the question's; the share of the question's terms that it holds, each
     by its inverse frequency; the reciprocal of its passage's rank; and whether it has a figure
-    where the question asks for one. Nothing is reasoned about: where no sentence is near enough,
-    the question counts as not answerable.
+    where the question asks for one. The sum is raised for the weekday that is asked for, and
+    lowered for another one and for a table that has no column for what is asked. Nothing is
+    reasoned about: where no sentence is near enough, the question counts as not answerable.
 
     Args:
         embedder: embeds the question and the few sentences that remain after a lexical choice.
@@ -89,28 +78,28 @@ class ExtractiveGenerator:
         asked = terms(question)
         weight = weights(c.terms for c in found)
         overlap = [coverage(asked, c.terms, weight, c.context) for c in found]
-        figure = [_figure(question, c.sentence.shown) for c in found]
+        figure = [figure_fit(question, c.sentence.shown) for c in found]
+        fit = [
+            weekday_fit(question, c.sentence.shown) * named_fit(question, c.sentence, c.context)
+            for c in found
+        ]
         near = sorted(
             range(len(found)),
-            key=lambda i: (-(overlap[i] + 0.3 / (1 + found[i].rank) + 0.1 * figure[i]), i),
+            key=lambda i: (
+                -fit[i] * (overlap[i] + 0.3 / (1 + found[i].rank) + 0.1 * figure[i]),
+                i,
+            ),
         )[:EMBEDDED]
         texts = [found[i].explained[:EMBEDDED_CHARACTERS] for i in near]
         cosines = self._vectors.of(texts) @ self._embedder.embed_query(question)
         for i, cosine in zip(near, cosines, strict=True):
-            found[i].score = (
+            found[i].score = fit[i] * (
                 SIMILARITY * max(0.0, float(cosine))
                 + OVERLAP * overlap[i]
                 + RANK / (1 + found[i].rank)
                 + FIGURE * figure[i]
             )
         return sorted((found[i] for i in near), key=lambda c: -c.score)
-
-
-def _figure(question: str, sentence: str) -> float:
-    """1 where a figure is asked for and there, 0 where it is not there, else one half."""
-    if not _ASKS_FIGURE.search(question):
-        return 0.5
-    return 1.0 if _HAS_FIGURE.search(sentence) else 0.0
 
 
 def _choose(ranked: Sequence[Candidate], found: Sequence[Candidate]) -> list[Candidate]:

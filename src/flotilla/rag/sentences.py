@@ -10,7 +10,16 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from flotilla.rag.terms import FUNCTION_WORDS
+from flotilla.rag.tables import (
+    FEWEST_NAMES,
+    RULE,
+    cells,
+    figures,
+    is_header,
+    is_row,
+    paired,
+    same_shape,
+)
 
 LONGEST_LINE = 80
 """Lines longer than this were not wrapped for a page, so nothing is learnt from their length."""
@@ -56,7 +65,7 @@ class Sentence:
     def shown(self) -> str:
         """The text as it is read in an answer: no line breaks, no bullet, no table bars."""
         if self.kind is Kind.ROW:
-            return _paired(_cells(self.header), _cells(self.text))
+            return paired(cells(self.header), cells(self.text))
         if self.kind is Kind.LIST:
             items = re.split(rf"\n(?={_BULLET.pattern})", self.text)
             return "\n".join(" ".join(item.split()) for item in items)
@@ -73,7 +82,6 @@ class _Block:
 
 _BULLET = re.compile(r"[ \t]*(?:[-*+•◦▪●–·o]|\(?\d{1,3}[.)]|\(?[a-z][.)])[ \t]+")
 _MARKDOWN_HEADING = re.compile(r"[ \t]*#{1,6}[ \t]+\S")
-_RULE = re.compile(r"[\s|:+=_-]*[-=_]{2,}[\s|:+=_-]*")
 _CLOSED = re.compile(r"[.!?…:;。！？][\"'”’»)\]*_]*\s*$")
 _ENDED = re.compile(r"[.!?…。！？][\"'”’»)\]*_]*\s*$")
 _ENDED_INSIDE = re.compile(r"[.!?…]\s+\S")
@@ -81,10 +89,6 @@ _ORDINAL = re.compile(r"(?<![\d.,])\d{1,2}\.\s*$")
 _MONTH = re.compile(
     r"(?:Jan|Jän|Feb|Mär|Apr|Mai|Jun|Jul|Aug|Sep|Okt|Nov|Dez)[a-zäöü]*\b"  # German dates: "3. Mai"
 )
-_FIGURE = re.compile(
-    r"[(\-+$€£¥]*\d[\d.,:/-]*[)%€$£¥kKmMbB]*|[$€£¥%–—-]|km|kW|kg|mm|cm|EUR|USD|GBP"
-)
-_COLUMNS = re.compile(r"\S(?:\t+| {3,})\S")
 _LABELLED = re.compile(r"[^.!?:]{1,40}:\s+\S")
 
 
@@ -95,23 +99,29 @@ def split(text: str, titles: Collection[str] = ()) -> list[Sentence]:
     either may be what answers.
     """
     sentences: list[Sentence] = []
-    heading = header = ""
+    heading = header = titled = ""
     previous: _Block | None = None
     blocks = list(_blocks(text, titles))
     for index, block in enumerate(blocks):
         raw = text[block.start : block.end]
         following = blocks[index + 1] if index + 1 < len(blocks) else None
         announces = following is not None and following.kind is Kind.ITEM
+        row_below = following is not None and following.kind is Kind.ROW
+        below = text[following.start : following.end] if following and row_below else None
         if block.kind is Kind.HEADING:
+            titled = heading if previous is not None and previous.kind is Kind.HEADING else ""
             heading = raw.lstrip("#").strip(" \t*")
             sentences.append(Sentence(raw, block.start, block.end, Kind.HEADING, heading=heading))
         elif block.kind is Kind.ROW:
             first = previous is None or previous.kind is not Kind.ROW
             if first:
                 header = heading if previous and previous.kind is Kind.HEADING else ""
-            if _RULE.fullmatch(raw):
+                # Two headings above a table are its title and the names of its columns.
+                if titled and len(header.split()) >= FEWEST_NAMES:
+                    heading = titled
+            if RULE.fullmatch(raw):
                 pass
-            elif first and _is_header(raw, text, following):
+            elif first and below is not None and is_header(raw, below):
                 header = raw
             else:
                 sentences.append(
@@ -157,12 +167,18 @@ def _blocks(text: str, titles: Collection[str]) -> Iterator[_Block]:
     width = min(max((end - start for start, end in lines), default=0), LONGEST_LINE)
     block: _Block | None = None
     gap = True  # whether an empty line, or nothing, stands above
-    for start, end in lines:
+    above = ""
+    for number, (start, end) in enumerate(lines):
         line = text[start:end]
+        below = text[slice(*lines[number + 1])] if number + 1 < len(lines) else ""
         if not line:
-            gap = True
+            above, gap = "", True
             continue
         kind = Kind.HEADING if line in titles else _kind_of(line)
+        if kind is Kind.SENTENCE and any(
+            same_shape(line, near) and figures(line) >= 2 for near in (above, below)
+        ):
+            kind = Kind.ROW
         joins = not gap and kind is Kind.SENTENCE
         if block is not None and joins and _is_wrapped(text, block, line, width):
             block.end = end
@@ -170,7 +186,7 @@ def _blocks(text: str, titles: Collection[str]) -> Iterator[_Block]:
             if block is not None:
                 yield _judged(text, block)
             block = _Block(start, end, kind)
-        gap = False
+        above, gap = line, False
     if block is not None:
         yield _judged(text, block)
 
@@ -178,25 +194,10 @@ def _blocks(text: str, titles: Collection[str]) -> Iterator[_Block]:
 def _kind_of(line: str) -> Kind:
     if _MARKDOWN_HEADING.match(line):
         return Kind.HEADING
-    if "|" in line and (line.startswith("|") or line.count(" | ") >= 1):
+    bullet = bool(_BULLET.match(line))
+    if is_row(line, prose=bullet or bool(_ENDED.search(line))):
         return Kind.ROW
-    if _COLUMNS.search(line):
-        return Kind.ROW
-    if _BULLET.match(line):
-        return Kind.ITEM
-    words = line.split()
-    figures = _figures(line)
-    # A table of a PDF keeps its rows but loses its columns.
-    if figures >= 2 and not _ENDED.search(line):
-        share = figures / len(words)
-        # In a name such as "Model 3 Long Range" a word of prose is written large.
-        if share >= 0.4 or (share >= 0.25 and FUNCTION_WORDS.isdisjoint(words)):
-            return Kind.ROW
-    return Kind.SENTENCE
-
-
-def _figures(line: str) -> int:
-    return sum(1 for word in line.split() if _FIGURE.fullmatch(word))
+    return Kind.ITEM if bullet else Kind.SENTENCE
 
 
 def _is_wrapped(text: str, block: _Block, line: str, width: int) -> bool:
@@ -224,8 +225,10 @@ def _judged(text: str, block: _Block) -> _Block:
     raw = text[block.start : block.end]
     if block.kind is not Kind.SENTENCE or not text[block.end :].strip():
         return block
-    # A line of several figures says something itself; a heading announces.
-    line = "\n" not in raw and len(raw) <= LONGEST_HEADING and _figures(raw) < 3
+    # A line of several figures says something itself, and so does one of a series; a heading
+    # announces.
+    line = "\n" not in raw and len(raw) <= LONGEST_HEADING and figures(raw) < 3
+    line = line and not same_shape(raw, text[block.end :].lstrip().split("\n", 1)[0])
     open_line = not _CLOSED.search(raw) and not _LABELLED.match(raw)
     begins = raw[0].isupper() or raw[0].isdigit() or raw[0] in '*"“'
     question = raw.rstrip("* ").endswith("?") and not _ENDED_INSIDE.search(raw)
@@ -269,34 +272,3 @@ def _sentences(text: str, block: _Block, heading: str, *, last: bool) -> list[Se
         )
         found.append(Sentence(text[start:end], start, end, kind, whole=not cut, heading=heading))
     return found
-
-
-def _is_header(line: str, text: str, following: _Block | None) -> bool:
-    """Whether a table's first line names its columns: a rule follows, or it holds no number while
-    the next line does."""
-    if following is None or following.kind is not Kind.ROW:
-        return False
-    below = text[following.start : following.end]
-    if _RULE.fullmatch(below):
-        return True
-    same_width = len(_cells(line)) == len(_cells(below))
-    return same_width and not re.search(r"\d", line) and bool(re.search(r"\d", below))
-
-
-def _cells(line: str) -> list[str]:
-    inner = line.strip().removeprefix("|").removesuffix("|")
-    cells = inner.split("|") if "|" in inner else re.split(r"\t| {3,}", inner)
-    return [" ".join(cell.split()) for cell in cells]
-
-
-def _paired(names: list[str], values: list[str]) -> str:
-    """A row as `name: value; name: value`, or its cells alone where the header does not fit."""
-    if len(names) != len(values):
-        cells = "; ".join(filter(None, values))
-        # One name above many cells is the table's title.
-        return f"{names[0]}: {cells}" if len(names) == 1 and names[0] else cells
-    return "; ".join(
-        f"{name}: {value}" if name else value
-        for name, value in zip(names, values, strict=True)
-        if value
-    )

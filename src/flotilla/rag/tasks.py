@@ -3,11 +3,9 @@
 import time
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
-
-from celery.signals import worker_init
 
 from flotilla import pipelines
+from flotilla.broker import at_start
 from flotilla.ledger import documents
 from flotilla.ledger.database import get_database
 from flotilla.ledger.jobs import Job
@@ -46,8 +44,8 @@ def _answerer() -> Answerer:
     return Answerer(retrieve, build_generator(get_settings().llm, _embedder()))
 
 
-@worker_init.connect
-def _warm_up(**_: Any) -> None:
+@at_start
+def _warm_up() -> None:
     """Load the model once a process, before the first question."""
     _embedder().embed_query("warm up")
     _retriever()

@@ -62,9 +62,33 @@ def check_qdrant_url(address: str) -> str:
     Raises:
         ValueError: it is none of a server that speaks HTTP.
     """
-    example = "http://127.0.0.1:6333"
+    return _web_address(address, "http://127.0.0.1:6333")
+
+
+def check_model_url(address: str) -> str:
+    """The address as it is.
+
+    Raises:
+        ValueError: it is none of a server that speaks HTTP.
+    """
+    return _web_address(address, "http://127.0.0.1:11434/v1")
+
+
+def _web_address(address: str, example: str) -> str:
     if not _split(address, ("http", "https"), example).hostname:
         raise ValueError(f"the host is missing; give an address such as {example}, and {ENCODED}")
+    return address
+
+
+def check_blob_url(address: str) -> str:
+    """The address as it is.
+
+    Raises:
+        ValueError: it is neither a folder's nor a bucket's.
+    """
+    scheme, separator, _ = address.partition("://")
+    if separator and scheme not in ("file", "s3"):
+        raise ValueError("the address has to be a folder, or begin with file:// or s3://")
     return address
 
 
@@ -96,4 +120,6 @@ def check_database_url(address: str) -> str:
 
 RedisURL = Annotated[str, AfterValidator(check_redis_url)]
 QdrantURL = Annotated[str, AfterValidator(check_qdrant_url)]
+ModelURL = Annotated[str, AfterValidator(check_model_url)]
+BlobURL = Annotated[str, AfterValidator(check_blob_url)]
 DatabaseURL = Annotated[str, AfterValidator(check_database_url)]

@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from flotilla.settings.addresses import QdrantURL
+from flotilla.settings.addresses import ModelURL, QdrantURL
 
 MEBIBYTE = 1024 * 1024
 
@@ -102,6 +102,22 @@ class DocumentSettings(BaseSettings):
         500, gt=0, description="Tasks after which a worker process is replaced."
     )
 
+    @field_validator("chunk_overlap")
+    @classmethod
+    def _leaves_room(cls, overlap: int, info: ValidationInfo) -> int:
+        size = info.data.get("chunk_tokens")
+        if size is not None and overlap * 2 > size:
+            raise ValueError(f"at most half of a chunk's {size} tokens may be shared")
+        return overlap
+
+    @field_validator("time_limit")
+    @classmethod
+    def _is_the_later(cls, limit: int, info: ValidationInfo) -> int:
+        soft = info.data.get("soft_time_limit")
+        if soft is not None and limit <= soft:
+            raise ValueError(f"it has to be more than the soft limit of {soft} seconds")
+        return limit
+
 
 class VectorstoreSettings(BaseSettings):
     """The vectorstore fleet: embed, index, publish, remove."""
@@ -149,6 +165,13 @@ class RagSettings(BaseSettings):
     concurrency: int = Field(
         16, ge=1, description="Threads of one rag worker: questions answered at once."
     )
+
+    @field_validator("bm25_weight")
+    @classmethod
+    def _some_weight(cls, weight: float, info: ValidationInfo) -> float:
+        if weight == 0 and info.data.get("dense_weight") == 0:
+            raise ValueError("one of the two weights has to be more than 0")
+        return weight
 
 
 class DefaultSettings(BaseSettings):
@@ -211,21 +234,29 @@ class EmbeddingSettings(BaseSettings):
         True, description="Whether `flotilla models pull` tries the public model hub first."
     )
 
+    @field_validator("model")
+    @classmethod
+    def _has_a_provider(cls, model: str) -> str:
+        provider, _, name = model.partition(":")
+        if provider != "fastembed" or not name:
+            raise ValueError("it has to be of the form fastembed:NAME")
+        return model
+
 
 class LLMSettings(BaseSettings):
     """The language model; without one, answers are extractive."""
 
     model_config = group_config("FLOTILLA_LLM_")
 
+    base_url: ModelURL | None = Field(
+        None,
+        validation_alias="LLM_BASE_URL",
+        description="Address of an OpenAI-compatible server; the provider's own when not set.",
+    )
     model: str = Field(
         "extractive",
         validation_alias="LLM_MODEL",
         description="`extractive`, or a LangChain model string such as `openai:gpt-4o-mini`.",
-    )
-    base_url: str | None = Field(
-        None,
-        validation_alias="LLM_BASE_URL",
-        description="Address of an OpenAI-compatible server; the provider's own when not set.",
     )
     api_key: SecretStr | None = Field(
         None, validation_alias="OPENAI_API_KEY", description="Key for the language model."
@@ -233,3 +264,18 @@ class LLMSettings(BaseSettings):
     timeout: float = Field(30.0, gt=0, description="Seconds that one call of the model may take.")
     max_tokens: int = Field(800, gt=0, description="Most tokens that the model may answer with.")
     temperature: float = Field(0.0, ge=0, le=2, description="Sampling temperature of the model.")
+
+    @field_validator("model")
+    @classmethod
+    def _can_be_served(cls, model: str, info: ValidationInfo) -> str:
+        # A server of one's own takes any name; otherwise the provider has to be told.
+        if (
+            model != "extractive"
+            and not all(model.partition(":"))
+            and info.data.get("base_url") is None
+        ):
+            raise ValueError(
+                "it has to be extractive or PROVIDER:NAME, such as openai:gpt-4o-mini, unless "
+                "LLM_BASE_URL names a server"
+            )
+        return model

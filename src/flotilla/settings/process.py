@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 
-from flotilla.errors import ConfigurationError
-from flotilla.settings.addresses import DatabaseURL, RedisURL
+from flotilla.settings.addresses import BlobURL, DatabaseURL, RedisURL
 from flotilla.settings.groups import (
     DefaultSettings,
     DocumentSettings,
@@ -48,7 +47,7 @@ class Settings(BaseSettings):
         validation_alias="DATABASE_URL",
         description="Ledger's database; SQLite in the data folder when it is not set.",
     )
-    blob_url: str | None = Field(
+    blob_url: BlobURL | None = Field(
         None, description="Folder or s3:// address of the blobs; in the data folder when not set."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
@@ -104,18 +103,8 @@ class Settings(BaseSettings):
 
     @property
     def embedding_model_name(self) -> str:
-        """The embedding model's name without its provider.
-
-        Raises:
-            ConfigurationError: the provider is not `fastembed`.
-        """
-        provider, _, name = self.embedding.model.partition(":")
-        if provider != "fastembed" or not name:
-            raise ConfigurationError(
-                "EMBEDDING_MODEL has to be of the form `fastembed:NAME` "
-                f"(it is {self.embedding.model!r})."
-            )
-        return name
+        """The embedding model's name without its provider."""
+        return self.embedding.model.partition(":")[2]
 
     @property
     def embedding_model_folder(self) -> Path:

@@ -1,5 +1,6 @@
 """The fleets' smoke tests: the plainest tasks, a chain and a chord, to be read by a newcomer."""
 
+import math
 from typing import Any
 
 from flotilla import pipelines
@@ -16,6 +17,19 @@ def _at(job_id: str, stage: str) -> None:
         jobs.claim(connection, job_id, stage, queue_of(stage))
 
 
+def _failed(job_id: str, stage: str, message: str) -> InvalidRequest:
+    """End the job with a sentence; returns the error, for Celery to end the canvas."""
+    error = InvalidRequest(message)
+    fail(get_database(), job_id, as_task_error(stage, error))
+    return error
+
+
+def _finite(value: float, job_id: str, stage: str) -> float:
+    if not math.isfinite(value):
+        raise _failed(job_id, stage, "The result is too large for a number: send smaller ones.")
+    return value
+
+
 @app.task(name=pipelines.PROCESS)
 def process(data: Any, *, job_id: str) -> dict[str, Any]:
     """Hand the data back, with its type and, where it has one, its length."""
@@ -24,11 +38,11 @@ def process(data: Any, *, job_id: str) -> dict[str, Any]:
     return {"processed": data, "type": type(data).__name__, "length": size}
 
 
-@app.task(name=pipelines.ADD)
+@app.task(name=pipelines.ADD, throws=(InvalidRequest,))
 def add(x: float, y: float, *, job_id: str) -> float:
     """x + y."""
     _at(job_id, pipelines.ADD)
-    return x + y
+    return _finite(x + y, job_id, pipelines.ADD)
 
 
 @app.task(name=pipelines.DIVIDE, throws=(InvalidRequest,))
@@ -40,17 +54,17 @@ def divide(dividend: float, divisor: float, *, job_id: str) -> float:
     """
     _at(job_id, pipelines.DIVIDE)
     if divisor == 0:
-        error = InvalidRequest("Nothing can be divided by 0: send another divisor.")
-        fail(get_database(), job_id, as_task_error(pipelines.DIVIDE, error))
-        raise error
-    return dividend / divisor
+        raise _failed(
+            job_id, pipelines.DIVIDE, "Nothing can be divided by 0: send another divisor."
+        )
+    return _finite(dividend / divisor, job_id, pipelines.DIVIDE)
 
 
-@app.task(name=pipelines.TOTAL)
+@app.task(name=pipelines.TOTAL, throws=(InvalidRequest,))
 def total(values: list[float], *, job_id: str) -> float:
     """The sum of a group's results."""
     _at(job_id, pipelines.TOTAL)
-    return sum(values)
+    return _finite(sum(values), job_id, pipelines.TOTAL)
 
 
 @app.task(

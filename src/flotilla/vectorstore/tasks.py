@@ -2,14 +2,12 @@
 
 import threading
 from functools import lru_cache
-from typing import Any
 
-from celery.signals import worker_init
 from sqlalchemy import Connection
 
 from flotilla import pipelines
 from flotilla.blobs import BlobStore, chunks_ref
-from flotilla.broker import app
+from flotilla.broker import app, at_start
 from flotilla.errors import Cancelled, DocumentNotFound
 from flotilla.ledger import documents, versions
 from flotilla.ledger.stages import StageRun, stage
@@ -47,8 +45,8 @@ def _points() -> PointStore:
     return PointStore(connect(settings), collection_name(settings), _embedder().dimensions)
 
 
-@worker_init.connect
-def _warm_up(**_: Any) -> None:
+@at_start
+def _warm_up() -> None:
     """Load the model once a process, before the first task."""
     _embedder().embed_passages(["warm up"])
     _bm25().encode_passages(["warm up"])

@@ -22,7 +22,7 @@ def test_the_same_bytes_again_name_the_first_document(ledger: Database, source: 
 
     assert second.duplicate_of == second.document_id == first.document_id
     assert second.task_id == first.task_id
-    assert second.name == "copy.pdf"
+    assert second.name == "terms.pdf"  # it is stored under no other
     assert counts(ledger) == (1, 1, 1)
 
 

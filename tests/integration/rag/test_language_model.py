@@ -161,7 +161,7 @@ def test_what_will_not_pass_says_what_to_do_and_not_the_key(
     ("fields", "hint"),
     [
         ({"model": "openai:gpt-4o", "base_url": None, "api_key": None}, "OPENAI_API_KEY"),
-        ({"model": "nonsense", "base_url": None}, "provider:model"),
+        ({"model": "nonsense:gpt", "base_url": None}, "provider:model"),
         ({"model": "anthropic:claude", "base_url": None}, "langchain-anthropic"),
     ],
 )

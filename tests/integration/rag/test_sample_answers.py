@@ -153,6 +153,28 @@ def test_an_answer_in_a_table_names_its_columns(ask: Ask) -> None:
     assert {c.document_name for c in answer.citations} == {"price-list.pdf"}
 
 
+def test_rows_of_one_table_are_never_each_others_headers(ask: Ask) -> None:
+    answer = ask("Which electric cars do you have?")
+    rows = [line for line in answer.text.splitlines() if "SL-" in line]
+    assert rows
+    assert all(row.startswith("Stock no. Model") and row.count("SL-") == 1 for row in rows)
+    assert all("Electric" in row for row in rows)
+
+
+def test_a_named_weekday_has_the_line_of_that_day(ask: Ask) -> None:
+    answer = ask("What are your opening hours on Sunday?")
+    assert [" ".join(c.quote.split()) for c in answer.citations] == [
+        "Sunday closed, viewing by appointment",
+        "Sunday closed",
+    ]
+
+
+def test_a_table_without_the_asked_column_is_no_answer(ask: Ask) -> None:
+    assert not ask("What colour is the Volkswagen Polo?").answerable
+    assert not ask("How many cars did you sell last year?").answerable
+    assert "Petrol" in ask("What fuel does the Volkswagen Polo use?").text
+
+
 def test_questions_about_anything_else_are_refused_with_the_nearest_passages(ask: Ask) -> None:
     for question in ("What is the capital of Portugal?", "How do I install Python?"):
         answer = ask(question)

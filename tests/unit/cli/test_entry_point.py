@@ -1,5 +1,6 @@
 """The command as a process: its start, its errors and its exit codes."""
 
+import json
 import os
 import socket
 import subprocess
@@ -49,10 +50,22 @@ def test_no_gateway_is_one_line(tmp_path: Path, silent_port: int) -> None:
     url = f"http://127.0.0.1:{silent_port}"
     done = flotilla("tasks", "--json", "--url", url, folder=tmp_path)
     assert done.returncode == 1
-    assert done.stdout == ""
-    assert done.stderr.splitlines() == [
-        f"error: No gateway answers at {url}: start the stack with `flotilla up`, "
+    message = (
+        f"No gateway answers at {url}: start the stack with `flotilla up`, "
         "or give the address of a running one."
+    )
+    assert done.stderr.splitlines() == [f"error: {message}"]
+    problem = {"code": "gateway_unreachable", "message": message}
+    assert json.loads(done.stdout) == {"error": problem}
+
+
+def test_an_explicit_data_folder_leads_to_no_other_stack(tmp_path: Path) -> None:
+    folder = tmp_path / "none"
+    done = flotilla("tasks", "--data", str(folder), folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        f"error: No stack runs in {folder}: start it with `flotilla up --data {folder}`, "
+        "or give --url."
     ]
 
 
@@ -98,3 +111,18 @@ def test_a_closed_pipe_is_no_error(tmp_path: Path, gateway: GatewayDouble) -> No
 @pytest.mark.parametrize("arguments", [("nonsense",), ("ask",), ("worker", "nofleet")])
 def test_usage_is_exit_code_2(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     assert flotilla(*arguments, folder=tmp_path).returncode == 2
+
+
+def test_a_mistake_in_the_options_is_json_as_well(tmp_path: Path) -> None:
+    done = flotilla("tasks", "--json", "--nonsense", folder=tmp_path)
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error"]["code"] == "usage"
+    assert "--nonsense" in done.stderr
+
+
+def test_a_data_folder_that_cannot_be_made_names_its_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = flotilla("up", "--detach", folder=tmp_path, FLOTILLA_DATA=str(tmp_path / "file" / "x"))
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert "FLOTILLA_DATA" in line

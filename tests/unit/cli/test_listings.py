@@ -66,7 +66,7 @@ def test_a_document_its_chunks_and_its_end(run: Run, gateway: GatewayDouble) -> 
     assert "1.txt" in run("documents", "show", "d1").stdout
     assert "Passage 4." in run("documents", "chunks", "d1").stdout
     assert len(json.loads(run("documents", "chunks", "d1", "--limit", 3, "--json").stdout)) == 3
-    result = run("documents", "delete", "d1", "--json")
+    result = run("documents", "delete", "d1", "--yes", "--json")
     assert json.loads(result.stdout)["kind"] == "delete"
     assert "d1" not in gateway.documents
 
@@ -74,10 +74,22 @@ def test_a_document_its_chunks_and_its_end(run: Run, gateway: GatewayDouble) -> 
 def test_a_deletion_that_fails_is_told(run: Run, filled: GatewayDouble) -> None:
     filled.add_task = lambda *_: None  # type: ignore[method-assign]
     filled.states["deletion"] = [failed("deletion", "Qdrant is out of reach.")]
-    result = run("documents", "delete", "d1")
+    result = run("documents", "delete", "d1", "--yes")
     assert result.exit_code == 1
     assert "Qdrant is out of reach." in result.stderr
     del filled.add_task
+
+
+@pytest.mark.usefixtures("filled")
+def test_nothing_is_deleted_where_nobody_can_confirm(run: Run, gateway: GatewayDouble) -> None:
+    result = run("documents", "delete", "d1")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--yes" in result.stderr
+    result = run("collections", "delete", "default", "--json")
+    assert result.exit_code == 2
+    assert "add --yes" in json.loads(result.stdout)["error"]["message"]
+    assert "d1" in gateway.documents
+    assert "default" in gateway.collections
 
 
 def test_collections_come_and_go(run: Run, gateway: GatewayDouble) -> None:
@@ -97,3 +109,11 @@ def test_an_unknown_collection_says_how_to_make_it(run: Run) -> None:
     result = run("collections", "show", "nope")
     assert result.exit_code == 1
     assert "flotilla collections create" in result.stderr
+
+
+def test_a_problem_of_the_gateway_is_json_with_its_members(run: Run) -> None:
+    result = run("collections", "show", "nope", "--json")
+    assert result.exit_code == 1
+    error = json.loads(result.stdout)["error"]
+    assert (error["code"], error["status"]) == ("collection_not_found", 404)
+    assert result.stderr.startswith(f"error: {error['message']}")

@@ -70,10 +70,19 @@ def test_up_takes_the_gateways_place_from_the_settings(
 
 
 def test_a_fleet_that_is_none_is_told(run: Run, started: list[StackOptions]) -> None:
-    result = run("up", "--workers", "documents=2")
-    assert result.exit_code == 1
-    assert "did you mean document?" in result.stderr
+    result = run("up", "--json", "--workers", "documents=2")
+    assert result.exit_code == 2
+    assert "did you mean document?" in json.loads(result.stdout)["error"]["message"]
+    assert run("up", "--workers", "document=2,document=3").exit_code == 2
     assert not started
+
+
+@pytest.mark.usefixtures("started")
+def test_the_addresses_are_json(run: Run, tmp_path: Path) -> None:
+    result = run("up", "--detach", "--json", "--data", tmp_path)
+    addresses = json.loads(result.stdout)
+    assert addresses["gateway"] == "http://127.0.0.1:8123"
+    assert addresses["data"] == str(tmp_path)
 
 
 def test_where_no_stack_runs(run: Run, tmp_path: Path) -> None:
@@ -82,6 +91,8 @@ def test_where_no_stack_runs(run: Run, tmp_path: Path) -> None:
     down = run("down", "--data", tmp_path)
     assert down.exit_code == 0
     assert "No stack runs" in down.stderr
+    down = run("down", "--data", tmp_path, "--json")
+    assert json.loads(down.stdout) == {"data": str(tmp_path), "stopped": False}
 
 
 @pytest.mark.parametrize(
@@ -137,8 +148,9 @@ def test_a_readiness_probe_speaks_by_its_exit_code(
 
 
 def test_db_upgrade_makes_the_ledger(run: Run, tmp_path: Path) -> None:
-    for _ in range(2):
-        assert run("db", "upgrade", "--data", tmp_path / "new").exit_code == 0
+    assert run("db", "upgrade", "--data", tmp_path / "new").exit_code == 0
+    again = run("db", "upgrade", "--data", tmp_path / "new", "--json")
+    assert json.loads(again.stdout)["up_to_date"] is True
     assert (tmp_path / "new" / "ledger.sqlite").stat().st_size > 0
 
 

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 from sqlalchemy import Connection
 
+from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import PartDep, ServicesDep, TenantDep
 from flotilla.gateway.routes.documents import remove_documents, start_removal
 from flotilla.ledger import collections, documents
@@ -11,7 +12,9 @@ from flotilla.schemas import Collection, CollectionRequest, Listing, Task, TaskA
 router = APIRouter(prefix="/collections", tags=["collections"])
 
 
-@router.get("", summary="List collections by name")
+@router.get(
+    "", summary="List collections by name", responses=problems.responses(examples.BAD_PARAMETER)
+)
 async def list_collections(
     services: ServicesDep, tenant: TenantDep, part: PartDep
 ) -> Listing[Collection]:
@@ -19,19 +22,33 @@ async def list_collections(
     return part.listing(items, lambda item: item.name)
 
 
-@router.post("", status_code=201, summary="Make a collection")
+@router.post(
+    "",
+    status_code=201,
+    summary="Make a collection",
+    responses=problems.responses(
+        examples.COLLECTION_THERE, examples.BODY_TOO_LARGE, examples.BAD_FIELD
+    ),
+)
 async def create_collection(
     body: CollectionRequest, services: ServicesDep, tenant: TenantDep
 ) -> Collection:
     return await services.write(collections.create, tenant, body.name, body.description)
 
 
-@router.get("/{name}", summary="Look at a collection")
+@router.get(
+    "/{name}", summary="Look at a collection", responses=problems.responses(examples.NO_COLLECTION)
+)
 async def get_collection(name: str, services: ServicesDep, tenant: TenantDep) -> Collection:
     return await services.read(collections.view, tenant, name)
 
 
-@router.delete("/{name}", status_code=202, summary="Delete a collection with its documents")
+@router.delete(
+    "/{name}",
+    status_code=202,
+    summary="Delete a collection with its documents",
+    responses=problems.responses(examples.NO_COLLECTION, examples.DELETION_UNSENT),
+)
 async def delete_collection(name: str, services: ServicesDep, tenant: TenantDep) -> TaskAccepted:
     """From the reply on its documents answer nothing; their parts are removed by a task.
 

@@ -11,6 +11,7 @@ from flotilla.errors import (
     DependencyUnavailable,
     InvalidRequest,
 )
+from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import PartDep, Services, ServicesDep, TenantDep
 from flotilla.gateway.uploads import discard, receive_upload
 from flotilla.ledger import collections, documents, job_views, jobs, submissions
@@ -40,6 +41,11 @@ UPLOAD_BODY: dict[str, Any] = {
         "required": True,
         "content": {
             "multipart/form-data": {
+                "example": {
+                    "files": ["terms-of-use.pdf", "faq.docx"],
+                    "collection": "default",
+                    "metadata": '{"year": 2026, "kind": "terms"}',
+                },
                 "schema": {
                     "type": "object",
                     "required": ["files"],
@@ -57,7 +63,7 @@ UPLOAD_BODY: dict[str, Any] = {
                         },
                         "password": {"type": "string", "description": "Opens encrypted PDFs."},
                     },
-                }
+                },
             }
         },
     }
@@ -70,6 +76,9 @@ UPLOAD_BODY: dict[str, Any] = {
     response_model=DocumentsAccepted,
     openapi_extra=UPLOAD_BODY,
     summary="Submit one or many files",
+    responses=problems.responses(
+        examples.NO_COLLECTION, examples.UPLOAD_TOO_LARGE, examples.NO_FILE
+    ),
 )
 async def upload_documents(
     request: Request, services: ServicesDep, tenant: TenantDep
@@ -130,7 +139,11 @@ async def send_ingestions(
     await services.in_thread(send)
 
 
-@router.get("/documents", summary="List documents, newest first")
+@router.get(
+    "/documents",
+    summary="List documents, newest first",
+    responses=problems.responses(examples.NO_COLLECTION, examples.BAD_PARAMETER),
+)
 async def list_documents(
     services: ServicesDep,
     tenant: TenantDep,
@@ -157,12 +170,20 @@ async def list_documents(
     return part.listing(items, lambda item: item.document_id)
 
 
-@router.get("/documents/{document_id}", summary="Look at a document")
+@router.get(
+    "/documents/{document_id}",
+    summary="Look at a document",
+    responses=problems.responses(examples.NO_DOCUMENT),
+)
 async def get_document(document_id: str, services: ServicesDep, tenant: TenantDep) -> Document:
     return await services.read(documents.view, tenant, document_id)
 
 
-@router.get("/documents/{document_id}/status", summary="Poll a document's state")
+@router.get(
+    "/documents/{document_id}/status",
+    summary="Poll a document's state",
+    responses=problems.responses(examples.NO_DOCUMENT),
+)
 async def get_document_status(
     document_id: str, services: ServicesDep, tenant: TenantDep
 ) -> DocumentState:
@@ -176,7 +197,11 @@ async def get_document_status(
     return await services.read(read)
 
 
-@router.get("/documents/{document_id}/chunks", summary="Read a document's chunks")
+@router.get(
+    "/documents/{document_id}/chunks",
+    summary="Read a document's chunks",
+    responses=problems.responses(examples.NO_DOCUMENT, examples.BAD_PARAMETER),
+)
 async def list_chunks(
     document_id: str, services: ServicesDep, tenant: TenantDep, part: PartDep
 ) -> Listing[DocumentChunk]:
@@ -217,7 +242,12 @@ def _chunk(chunk: Chunk) -> DocumentChunk:
     return DocumentChunk(chunk_id=chunk.id, **values)
 
 
-@router.delete("/documents/{document_id}", status_code=202, summary="Delete a document")
+@router.delete(
+    "/documents/{document_id}",
+    status_code=202,
+    summary="Delete a document",
+    responses=problems.responses(examples.NO_DOCUMENT, examples.DELETION_UNSENT),
+)
 async def delete_document(
     document_id: str, services: ServicesDep, tenant: TenantDep
 ) -> TaskAccepted:

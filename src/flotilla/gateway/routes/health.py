@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response
 
 from flotilla import __version__
 from flotilla.errors import DependencyUnavailable
+from flotilla.gateway import examples
 from flotilla.gateway.dependencies import Services, ServicesDep
 from flotilla.gateway.routes.tasks import read_fleets
 from flotilla.schemas import DependencyHealth, Health, Readiness
@@ -27,7 +28,13 @@ async def live() -> Health:
 @router.get(
     "/ready",
     summary="Can a request be served?",
-    responses={503: {"model": Readiness, "description": "A dependency does not answer."}},
+    responses={
+        503: {
+            "model": Readiness,
+            "description": "A dependency does not answer.",
+            "content": {"application/json": {"example": examples.NOT_READY}},
+        }
+    },
 )
 async def ready(services: ServicesDep, response: Response) -> Readiness:
     names = ["ledger", "redis", "qdrant", "blobs"]

@@ -1,5 +1,6 @@
 """Questions: answered now, answered later, or searched for alone."""
 
+import unicodedata
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated
@@ -9,6 +10,7 @@ from fastapi import APIRouter, Query, Response
 from flotilla import pipelines
 from flotilla.errors import AnswerTimeout, Cancelled, QuestionEmpty, QuestionTooLong
 from flotilla.filters import parse_filter
+from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import Services, ServicesDep, TenantDep
 from flotilla.gateway.problems import from_task
 from flotilla.gateway.replies import Ended
@@ -33,7 +35,18 @@ Timeout = Annotated[
 ]
 
 
-@router.post("/query", status_code=202, summary="Ask, and poll the answer")
+@router.post(
+    "/query",
+    status_code=202,
+    summary="Ask, and poll the answer",
+    responses=problems.responses(
+        examples.NO_COLLECTION,
+        examples.BODY_TOO_LARGE,
+        examples.EMPTY_QUESTION,
+        examples.BAD_FIELD,
+        examples.OUT_OF_REACH,
+    ),
+)
 async def ask(body: QuestionRequest, services: ServicesDep, tenant: TenantDep) -> TaskAccepted:
     """The answer is the `result` of the task."""
     job_id = new_id()
@@ -42,7 +55,19 @@ async def ask(body: QuestionRequest, services: ServicesDep, tenant: TenantDep) -
     return TaskAccepted(task_id=job_id)
 
 
-@router.post("/query/sync", response_model=AnswerResponse, summary="Ask, and wait for the answer")
+@router.post(
+    "/query/sync",
+    response_model=AnswerResponse,
+    summary="Ask, and wait for the answer",
+    responses=problems.responses(
+        examples.NO_COLLECTION,
+        examples.BODY_TOO_LARGE,
+        examples.EMPTY_QUESTION,
+        examples.BAD_FIELD,
+        examples.OUT_OF_REACH,
+        examples.LATE,
+    ),
+)
 async def ask_and_wait(
     body: QuestionRequest, services: ServicesDep, tenant: TenantDep, timeout: Timeout = None
 ) -> Response:
@@ -52,7 +77,19 @@ async def ask_and_wait(
     return await _answered(services, tenant, job_id, prepare, pipelines.answer, timeout)
 
 
-@router.post("/search", response_model=SearchResponse, summary="Search, without an answer")
+@router.post(
+    "/search",
+    response_model=SearchResponse,
+    summary="Search, without an answer",
+    responses=problems.responses(
+        examples.NO_COLLECTION,
+        examples.BODY_TOO_LARGE,
+        examples.EMPTY_QUESTION,
+        examples.BAD_FIELD,
+        examples.OUT_OF_REACH,
+        examples.LATE,
+    ),
+)
 async def search(
     body: QuestionRequest, services: ServicesDep, tenant: TenantDep, timeout: Timeout = None
 ) -> Response:
@@ -68,7 +105,8 @@ def _preparation(
     """Check the question; returns what makes its job where the ledger is at hand."""
     limit = services.settings.gateway.max_question_chars
     question = body.question.replace("\x00", " ").strip()
-    if not question:
+    # Separators, marks, control and format characters alone (a zero-width space) say nothing.
+    if all(unicodedata.category(character)[0] in "CMZ" for character in question):
         raise QuestionEmpty(
             "The question is empty: send the text to be answered.", field="question"
         )

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from fastapi import APIRouter
 
 from flotilla import pipelines
+from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import Services, ServicesDep, TenantDep
 from flotilla.ledger.jobs import NewJob
 from flotilla.schemas import (
@@ -30,21 +31,42 @@ async def _start(
     return TaskAccepted(task_id=job.id)
 
 
-@router.post("/process", status_code=202, summary="One task")
+@router.post(
+    "/process",
+    status_code=202,
+    summary="One task",
+    responses=problems.responses(
+        examples.BODY_TOO_LARGE, examples.BAD_FIELD, examples.OUT_OF_REACH
+    ),
+)
 async def process(body: ProcessRequest, services: ServicesDep, tenant: TenantDep) -> TaskAccepted:
     return await _start(
         services, tenant, pipelines.PROCESS, body, lambda id_: pipelines.process(id_, body.data)
     )
 
 
-@router.post("/calculate/add", status_code=202, summary="One task with two arguments")
+@router.post(
+    "/calculate/add",
+    status_code=202,
+    summary="One task with two arguments",
+    responses=problems.responses(
+        examples.BODY_TOO_LARGE, examples.BAD_FIELD, examples.OUT_OF_REACH
+    ),
+)
 async def add(body: AddRequest, services: ServicesDep, tenant: TenantDep) -> TaskAccepted:
     return await _start(
         services, tenant, pipelines.ADD, body, lambda id_: pipelines.add(id_, body.x, body.y)
     )
 
 
-@router.post("/calculate/divide", status_code=202, summary="One task that can fail")
+@router.post(
+    "/calculate/divide",
+    status_code=202,
+    summary="One task that can fail",
+    responses=problems.responses(
+        examples.BODY_TOO_LARGE, examples.BAD_FIELD, examples.OUT_OF_REACH
+    ),
+)
 async def divide(body: DivideRequest, services: ServicesDep, tenant: TenantDep) -> TaskAccepted:
     return await _start(
         services,
@@ -55,7 +77,14 @@ async def divide(body: DivideRequest, services: ServicesDep, tenant: TenantDep) 
     )
 
 
-@router.post("/workflow/chain", status_code=202, summary="A chain: add, then divide")
+@router.post(
+    "/workflow/chain",
+    status_code=202,
+    summary="A chain: add, then divide",
+    responses=problems.responses(
+        examples.BODY_TOO_LARGE, examples.BAD_FIELD, examples.OUT_OF_REACH
+    ),
+)
 async def chain(body: ChainRequest, services: ServicesDep, tenant: TenantDep) -> TaskAccepted:
     return await _start(
         services,
@@ -66,7 +95,14 @@ async def chain(body: ChainRequest, services: ServicesDep, tenant: TenantDep) ->
     )
 
 
-@router.post("/workflow/parallel", status_code=202, summary="A group, and a chord that sums it")
+@router.post(
+    "/workflow/parallel",
+    status_code=202,
+    summary="A group, and a chord that sums it",
+    responses=problems.responses(
+        examples.BODY_TOO_LARGE, examples.BAD_FIELD, examples.OUT_OF_REACH
+    ),
+)
 async def parallel(body: ParallelRequest, services: ServicesDep, tenant: TenantDep) -> TaskAccepted:
     return await _start(
         services,

@@ -18,6 +18,7 @@ from flotilla.errors import (
     PathNotAllowed,
     SourceRefused,
 )
+from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import Services, ServicesDep, TenantDep
 from flotilla.gateway.routes.documents import send_ingestions
 from flotilla.gateway.uploads import safe_name
@@ -29,7 +30,14 @@ from flotilla.schemas import DocumentAccepted, PipelineRequest
 router = APIRouter(tags=["documents"])
 
 
-@router.post("/rag/pipeline", status_code=202, summary="Submit a URL, a text or a server's file")
+@router.post(
+    "/rag/pipeline",
+    status_code=202,
+    summary="Submit a URL, a text or a server's file",
+    responses=problems.responses(
+        examples.OUTSIDE, examples.NO_COLLECTION, examples.BODY_TOO_LARGE, examples.BAD_FIELD
+    ),
+)
 async def submit_source(
     body: PipelineRequest, services: ServicesDep, tenant: TenantDep
 ) -> DocumentAccepted:
@@ -70,6 +78,12 @@ def _url_source(body: PipelineRequest) -> NewSource:
         raise SourceRefused(
             "Only http and https addresses can be fetched: send a whole address such as "
             "https://example.com/terms.html.",
+            field="url",
+        )
+    if parts.username is not None or parts.password is not None:
+        raise SourceRefused(
+            "An address is stored and shown, so it must not hold a user name or a password: fetch "
+            "the document yourself and upload it.",
             field="url",
         )
     if body.name is not None:

@@ -10,20 +10,25 @@ from redis.exceptions import RedisError
 
 from flotilla.broker import WORKER_KEY
 from flotilla.errors import DependencyUnavailable, TaskNotFound
+from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import PartDep, Services, ServicesDep, TenantDep
 from flotilla.ledger import job_views
-from flotilla.schemas import FleetsInfo, Listing, Queue, Task, TaskStatus, Worker
+from flotilla.schemas import FleetsInfo, Listing, Queue, Task, TaskKind, TaskStatus, Worker
 from flotilla.settings import FLEETS
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
 
-@router.get("/info", summary="Look at the queues, the tasks and the workers")
+@router.get(
+    "/info",
+    summary="Look at the queues, the tasks and the workers",
+    responses=problems.responses(examples.OUT_OF_REACH),
+)
 async def get_fleets(services: ServicesDep) -> FleetsInfo:
     try:
         return await read_fleets(services)
     except (RedisError, OSError) as error:
-        raise DependencyUnavailable("Redis does not answer: try again.") from error
+        raise DependencyUnavailable("Redis does not answer: try again.", retry_after=1) from error
 
 
 async def read_fleets(services: Services) -> FleetsInfo:
@@ -59,22 +64,37 @@ async def read_fleets(services: Services) -> FleetsInfo:
     )
 
 
-@router.get("", summary="List tasks, newest first")
+@router.get(
+    "", summary="List tasks, newest first", responses=problems.responses(examples.BAD_PARAMETER)
+)
 async def list_tasks(
     services: ServicesDep,
     tenant: TenantDep,
     part: PartDep,
     status: Annotated[TaskStatus | None, Query(description="In this state alone.")] = None,
-    kind: Annotated[str | None, Query(max_length=32, description="Of this kind alone.")] = None,
+    kind: Annotated[TaskKind | None, Query(description="Of this kind alone.")] = None,
 ) -> Listing[Task]:
     items = await services.read(
-        job_views.listing, tenant, status=status, kind=kind, before=part.after, limit=part.wanted
+        job_views.listing,
+        tenant,
+        status=status,
+        kind=kind.value if kind is not None else None,
+        before=part.after,
+        limit=part.wanted,
     )
     return part.listing(items, lambda item: item.task_id)
 
 
-@router.get("/{task_id}", summary="Poll a task")
-@router.get("/status/{task_id}", summary="Poll a task, by its older address")
+@router.get(
+    "/{task_id}",
+    summary="Poll a task",
+    responses=problems.responses(examples.NO_TASK, examples.BAD_PARAMETER),
+)
+@router.get(
+    "/status/{task_id}",
+    summary="Poll a task, by its older address",
+    responses=problems.responses(examples.NO_TASK, examples.BAD_PARAMETER),
+)
 async def get_task(
     task_id: str,
     services: ServicesDep,

@@ -1,6 +1,7 @@
 """What the user asks of `flotilla up`: the options of a stack."""
 
 import difflib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,14 +57,33 @@ class StackOptions:
             )
         object.__setattr__(self, "data", Path(folder))
 
+    def make_folder(self) -> None:
+        """Make the data folder where it is missing.
+
+        Raises:
+            ConfigurationError: it cannot be made or written.
+        """
+        reason = "Permission denied"
+        try:
+            self.data.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or str(error)
+        else:
+            if os.access(self.data, os.W_OK | os.X_OK):
+                return
+        raise ConfigurationError(
+            f"The data folder {self.data} cannot be used ({reason}): give --data or "
+            "FLOTILLA_DATA a folder that can be written."
+        )
+
 
 def parse_workers(text: str) -> dict[str, int]:
     """Read `document=2,rag=4` into workers per fleet; fleets that are not named get one.
 
     Raises:
-        ConfigurationError: a fleet's name or a number is wrong.
+        ConfigurationError: a fleet's name or a number is wrong, or a fleet is named twice.
     """
-    workers = dict.fromkeys(FLEETS, 1)
+    named: dict[str, int] = {}
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         fleet, separator, number = (piece.strip() for piece in part.partition("="))
         if not separator:
@@ -79,5 +99,7 @@ def parse_workers(text: str) -> dict[str, int]:
                 f"--workers: {number!r} workers for the fleet {fleet} is not a whole number "
                 f"from 1 to {MAX_WORKERS}."
             )
-        workers[fleet] = int(number)
-    return workers
+        if fleet in named:
+            raise ConfigurationError(f"--workers: the fleet {fleet} is named twice; name it once.")
+        named[fleet] = int(number)
+    return dict.fromkeys(FLEETS, 1) | named

@@ -27,6 +27,7 @@ def test_fleets_that_are_not_named_get_one_worker() -> None:
         ("rag=-1", "'-1' workers"),
         ("rag=1000", "'1000' workers"),
         ("rag=two", "'two' workers"),
+        ("document=2,document=3", "named twice"),
     ],
 )
 def test_a_slip_in_workers_is_told(text: str, told: str) -> None:

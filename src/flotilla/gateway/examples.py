@@ -1,0 +1,269 @@
+"""The examples of the API's document: one visitor's dealings with the sample documents.
+
+They stand here and not in the schemas, which the client loads as well and which have no use for
+them. Each is checked against its schema by a test.
+"""
+
+from typing import Any
+
+from flotilla import __version__
+from flotilla.errors import (
+    AnswerTimeout,
+    CollectionExists,
+    CollectionNotFound,
+    DependencyUnavailable,
+    DocumentNotFound,
+    FileTooLarge,
+    InvalidRequest,
+    PathNotAllowed,
+    QuestionEmpty,
+    TaskNotFound,
+)
+
+TASK = "019ab3c4-7d10-7c2e-9a55-3f60c1d28e41"
+QUESTION_TASK = "019ab3c5-02f8-7b1d-8c3a-54e7a90b6d12"
+DOCUMENT = "019ab3c4-7d0e-7f93-b1c8-6a2d4e8f7053"
+VERSION = "019ab3c4-7d0f-7a64-8e21-0c9b5d3f1a76"
+CHUNK = "8d0f6c1e-2b7a-5e43-9c58-71a4d2e6f390"
+REQUEST = "4b1d7c0e9a2f4f6d8c3b5a7e1f9d0c62"
+CURSOR = "MDE5YWIzYzQtN2QwZS03ZjkzLWIxYzgtNmEyZDRlOGY3MDUz"
+BEGAN, ENDED = "2026-11-20T09:30:00Z", "2026-11-20T09:30:02Z"
+FILE = "terms-of-use.pdf"
+METADATA = {"year": 2026, "kind": "terms"}
+QUESTION = "How old do I have to be for a test drive?"
+QUOTE = (
+    "Test drives are open to drivers who are at least 23 years old and have held a full licence "
+    "for two\nyears or longer."
+)
+TEXT = f"3.1 Who may drive\n{QUOTE}"
+START = 2716  # of the passage in the document's text, in characters
+HEADINGS = ["3. Test drives", "3.1 Who may drive"]
+STANDS = {"page_start": 3, "page_end": 3, "heading_path": HEADINGS}
+
+_citation = {
+    "number": 1,
+    "document_id": DOCUMENT,
+    "document_name": FILE,
+    "chunk_id": CHUNK,
+    **STANDS,
+    "quote": QUOTE,
+    "start": START + TEXT.index(QUOTE),
+    "end": START + len(TEXT),
+}
+_passage = {
+    "chunk_id": CHUNK,
+    "document_id": DOCUMENT,
+    "document_name": FILE,
+    "version_id": VERSION,
+    "collection": "default",
+    "position": 6,
+    "text": TEXT,
+    "start": START,
+    "end": START + len(TEXT),
+    **STANDS,
+    "metadata": METADATA,
+    "score": 0.92,
+}
+_chunk = {
+    "chunk_id": CHUNK,
+    "position": 6,
+    "text": TEXT,
+    **STANDS,
+    "start": START,
+    "end": START + len(TEXT),
+    "tokens": 31,
+}
+_task = {
+    "task_id": TASK,
+    "kind": "ingest",
+    "status": "completed",
+    "stage": "upkeep.finish",
+    "progress": {"done": 18, "total": 18, "unit": "chunks"},
+    "attempt": 1,
+    "queue": "default",
+    "document_id": DOCUMENT,
+    "collection": "default",
+    "created_at": BEGAN,
+    "started_at": BEGAN,
+    "finished_at": ENDED,
+    "result": {
+        "document_id": DOCUMENT,
+        "version": 1,
+        "pages": 7,
+        "chunks": 18,
+        "content_type": "application/pdf",
+    },
+}
+_document = {
+    "document_id": DOCUMENT,
+    "name": FILE,
+    "collection": "default",
+    "status": "ready",
+    "content_type": "application/pdf",
+    "size": 24040,
+    "sha256": "9f64335fe26f6f15ddb800d613b0a8f54b907664839baeed587088960f586235",
+    "pages": 7,
+    "chunks": 18,
+    "version": 1,
+    "metadata": METADATA,
+    "task_id": TASK,
+    "created_at": BEGAN,
+    "updated_at": ENDED,
+}
+_accepted = {"document_id": DOCUMENT, "task_id": TASK, "name": FILE, "status": "pending"}
+_collection = {
+    "name": "contracts",
+    "description": "Terms of use and delivery of Saltmarsh Lane Motors",
+    "documents": 2,
+    "chunks": 25,
+    "created_at": BEGAN,
+}
+_error = {
+    "stage": "document.convert",
+    "code": "file_encrypted",
+    "message": "price-list.pdf is encrypted: send its password with the file.",
+    "retryable": False,
+}
+_queue = {"name": "document", "depth": 3, "unacknowledged": 1}
+_worker = {
+    "name": "document-1@quay",
+    "fleet": "document",
+    "pid": 4711,
+    "concurrency": 2,
+    "seen_at": ENDED,
+}
+_healthy = {"ok": True, "latency_ms": 0.84}
+_question = {"question": QUESTION, "collection": "default", "top_k": 5}
+
+SCHEMAS: dict[str, Any] = {
+    "Citation": _citation,
+    "Passage": _passage,
+    "AnswerResponse": {
+        "task_id": QUESTION_TASK,
+        "question": QUESTION,
+        "text": "Test drives are open to drivers who are at least 23 years old and have held a "
+        "full licence for two years or longer. [1]",
+        "answerable": True,
+        "citations": [_citation],
+        "passages": [_passage],
+        "model": "extractive",
+        "timings": {"retrieve": 11.4, "generate": 6.2},
+    },
+    "SearchResponse": {
+        "task_id": QUESTION_TASK,
+        "question": QUESTION,
+        "passages": [_passage],
+        "timings": {"retrieve": 11.4},
+    },
+    "QuestionRequest": _question,
+    "Task": _task,
+    "TaskAccepted": {"task_id": TASK, "status": "pending"},
+    "TaskError": _error,
+    "Progress": {"done": 12, "total": 18, "unit": "chunks"},
+    "Listing_Task_": {"items": [_task], "next_cursor": CURSOR},
+    "Queue": _queue,
+    "Worker": _worker,
+    "FleetsInfo": {
+        "queues": [_queue],
+        "tasks": {"document": ["document.convert", "document.fetch", "document.split"]},
+        "workers": [_worker],
+    },
+    "ProcessRequest": {"data": "hello fleet"},
+    "AddRequest": {"x": 2, "y": 3},
+    "DivideRequest": {"dividend": 10, "divisor": 4},
+    "ChainRequest": {"x": 2, "y": 3, "divisor": 2},
+    "ParallelRequest": {"x": 8, "y": 2, "z": 4},
+    "Document": _document,
+    "DocumentState": {"document_id": DOCUMENT, "status": "ready", "task": _task},
+    "DocumentAccepted": _accepted,
+    "DocumentsAccepted": {"documents": [_accepted]},
+    "DocumentChunk": _chunk,
+    "Listing_Document_": {"items": [_document], "next_cursor": CURSOR},
+    "Listing_DocumentChunk_": {"items": [_chunk], "next_cursor": "Nw"},
+    "PipelineRequest": {
+        "text": "On the Saturday of the regatta the showroom closes at 13:00.",
+        "name": "regatta.txt",
+        "collection": "default",
+        "metadata": {"year": 2026, "kind": "notice"},
+    },
+    "CollectionRequest": {
+        "name": "contracts",
+        "description": "Terms of use and delivery of Saltmarsh Lane Motors",
+    },
+    "Collection": _collection,
+    "Listing_Collection_": {"items": [_collection], "next_cursor": None},
+    "DependencyHealth": _healthy,
+    "Health": {"status": "ok", "version": __version__},
+    "Readiness": {
+        "status": "ready",
+        "dependencies": {
+            "ledger": _healthy,
+            "redis": {"ok": True, "latency_ms": 0.31},
+            "fleet:rag": {"ok": True, "latency_ms": 1.2, "detail": "1 workers"},
+        },
+    },
+    "FieldError": {"field": "question", "message": "The question is empty: send the text."},
+}
+
+NOT_READY: dict[str, Any] = {
+    "status": "not ready",
+    "dependencies": {
+        "redis": {"ok": True, "latency_ms": 0.31},
+        "fleet:rag": {"ok": False, "latency_ms": 1.2, "detail": "no live worker"},
+    },
+}
+
+# Of the parameters in paths and queries, by their names.
+PARAMETERS: dict[str, Any] = {
+    "document_id": DOCUMENT,
+    "task_id": TASK,
+    "name": "contracts",
+    "collection": "contracts",
+    "status": "processing",
+    "kind": "ingest",
+    "limit": 20,
+    "cursor": CURSOR,
+    "wait": 30,
+    "timeout": 10,
+}
+
+NO_DOCUMENT = DocumentNotFound(
+    f"There is no document {DOCUMENT!r}: GET /documents lists what there is."
+)
+NO_TASK = TaskNotFound(f"There is no task {TASK!r}: GET /tasks lists what there is.")
+NO_COLLECTION = CollectionNotFound(
+    "There is no collection named 'contracts': create it with POST /collections, or leave the "
+    "field out to use 'default'.",
+    field="collection",
+)
+COLLECTION_THERE = CollectionExists(
+    "A collection named 'contracts' exists already: choose another name.", field="name"
+)
+BAD_FIELD = InvalidRequest("Extra inputs are not permitted", field="topk")
+BAD_PARAMETER = InvalidRequest("Input should be less than or equal to 500", field="limit")
+NO_FILE = InvalidRequest(
+    "There is no file in the request: send one or more parts named `files`.", field="files"
+)
+EMPTY_QUESTION = QuestionEmpty(
+    "The question is empty: send the text to be answered.", field="question"
+)
+BODY_TOO_LARGE = FileTooLarge(
+    "The body is larger than 16,777,216 bytes: send long texts as a file to POST /documents."
+)
+UPLOAD_TOO_LARGE = FileTooLarge(
+    "price-list.pdf is larger than the 209,715,200 bytes that are allowed: split it, or raise "
+    "FLOTILLA_GATEWAY_MAX_UPLOAD_BYTES.",
+    field="files",
+)
+OUTSIDE = PathNotAllowed(
+    "The path leads outside the folder that is open to ingestion: send one below it.", field="path"
+)
+LATE = AnswerTimeout(
+    f"The answer was not ready in time: its task goes on, poll it at /tasks/{QUESTION_TASK}.",
+    task_id=QUESTION_TASK,
+)
+OUT_OF_REACH = DependencyUnavailable("Redis does not answer: try again.", retry_after=1)
+DELETION_UNSENT = DependencyUnavailable(
+    "The deletion is written and will be carried out; the broker does not answer now.",
+    task_id=TASK,
+)

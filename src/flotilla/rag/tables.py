@@ -1,0 +1,79 @@
+"""Lines that are rows of a table, and the header that names their cells."""
+
+import re
+
+from flotilla.rag.terms import FUNCTION_WORDS
+
+RULE = re.compile(r"[\s|:+=_-]*[-=_]{2,}[\s|:+=_-]*")
+"""A line that separates a table's header from its rows."""
+
+FEWEST_NAMES = 3
+"""Words of a header that names columns and is not just the table's title."""
+
+_COLUMNS = re.compile(r"\S(?:\t+| {3,})\S")
+_FIGURE = re.compile(
+    r"[(\-+$€£¥]*\d[\d.,:/-]*[)%€$£¥kKmMbB]*|[$€£¥%–—-]|km|kW|kg|mm|cm|EUR|USD|GBP"
+)
+
+
+def is_row(line: str, *, prose: bool) -> bool:
+    """Whether a line is a row by itself; as `prose`, which a bullet or a full stop shows, it
+    needs bars or gaps between its cells."""
+    if "|" in line and (line.startswith("|") or line.count(" | ") >= 1):
+        return True
+    if _COLUMNS.search(line):
+        return True
+    words = line.split()
+    number = figures(line)
+    # A table of a PDF keeps its rows but loses its columns.
+    if number < 2 or prose:
+        return False
+    share = number / len(words)
+    # In a name such as "Model 3 Long Range" a word of prose is written large.
+    return share >= 0.4 or (share >= 0.25 and FUNCTION_WORDS.isdisjoint(words))
+
+
+def figures(line: str) -> int:
+    """How many words of a line are numbers, amounts, signs or units."""
+    return sum(1 for word in line.split() if _FIGURE.fullmatch(word))
+
+
+def same_shape(line: str, other: str) -> bool:
+    """Whether two lines look like rows of one table: as many figures, one of them at the end.
+
+    What names a row may have any number of words, so that only figures are counted.
+    """
+    if not line or not other:
+        return False
+    ends = (words[-1] for words in (line.split(), other.split()))
+    closed = all(_FIGURE.fullmatch(end) and end[-1].isalnum() for end in ends)
+    return closed and figures(line) == figures(other)
+
+
+def is_header(line: str, below: str) -> bool:
+    """Whether a table's first line names its columns: a rule follows, or it holds no number while
+    the next line does."""
+    if RULE.fullmatch(below):
+        return True
+    same_width = len(cells(line)) == len(cells(below))
+    return same_width and not re.search(r"\d", line) and bool(re.search(r"\d", below))
+
+
+def cells(line: str) -> list[str]:
+    """The cells of a row, cut at bars, tabs or wide gaps."""
+    inner = line.strip().removeprefix("|").removesuffix("|")
+    parts = inner.split("|") if "|" in inner else re.split(r"\t| {3,}", inner)
+    return [" ".join(cell.split()) for cell in parts]
+
+
+def paired(names: list[str], values: list[str]) -> str:
+    """A row as `name: value; name: value`, or its cells alone where the header does not fit."""
+    if len(names) != len(values):
+        filled = "; ".join(filter(None, values))
+        # One name above many cells is the table's title.
+        return f"{names[0]}: {filled}" if len(names) == 1 and names[0] else filled
+    return "; ".join(
+        f"{name}: {value}" if name else value
+        for name, value in zip(names, values, strict=True)
+        if value
+    )
