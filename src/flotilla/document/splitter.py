@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from flotilla.document.sections import SENTENCE_END, Section, sections
 from flotilla.document.tokens import (
@@ -74,7 +74,15 @@ class _Draft:
         return "".join(piece.text for piece in self.pieces)
 
 
-class Splitter:
+class Splitter(Protocol):
+    """Cuts a document's pages into chunks."""
+
+    def split(self, pages: Iterable[Page], *, document_id: str, version_id: str) -> Iterator[Chunk]:
+        """The chunks of a document in reading order, while its pages stream in."""
+        ...
+
+
+class SectionSplitter:
     """Splits pages into chunks of at most `chunk_tokens` tokens.
 
     A chunk stays within the section of one heading, unless the section is tiny; sentences stay

@@ -15,7 +15,7 @@ from flotilla.broker import at_start
 from flotilla.document.converters import Converter, converter_for
 from flotilla.document.detect import MediaType, detect
 from flotilla.document.fetch import fetch as fetch_url
-from flotilla.document.splitter import Splitter
+from flotilla.document.splitter import SectionSplitter, Splitter
 from flotilla.errors import Cancelled, DocumentNotFound, NoText, TooManyPages
 from flotilla.ledger.stages import StageRun, stage
 from flotilla.ledger.versions import Version
@@ -39,7 +39,7 @@ def _blobs() -> BlobStore:
 @lru_cache(maxsize=1)
 def _splitter() -> Splitter:
     settings = get_settings()
-    return Splitter(
+    return SectionSplitter(
         settings.embedding_model_folder,
         chunk_tokens=settings.document.chunk_tokens,
         overlap=settings.document.chunk_overlap,

@@ -16,7 +16,7 @@ import pytest
 
 from flotilla.document.converters import converter_for
 from flotilla.document.detect import MediaType
-from flotilla.document.splitter import Splitter
+from flotilla.document.splitter import SectionSplitter
 from flotilla.local.model.pull import pull
 from flotilla.models import Answer, Passage, Query
 from flotilla.rag.answering import Answerer
@@ -38,7 +38,7 @@ TYPES = {
 Ask = Callable[[str], Answer]
 
 
-def passages_of(path: Path, splitter: Splitter) -> list[Passage]:
+def passages_of(path: Path, splitter: SectionSplitter) -> list[Passage]:
     pages = converter_for(TYPES[path.suffix], max_unpacked_bytes=1 << 30).pages(path)
     found = []
     for chunk in splitter.split(pages, document_id=path.name, version_id="1"):
@@ -60,7 +60,7 @@ def ask() -> Ask:
     settings = Settings()
     folder = pull(settings)
     embedder = FastembedEmbedder(folder, threads=1, batch_size=2)
-    splitter = Splitter(
+    splitter = SectionSplitter(
         folder,
         chunk_tokens=settings.document.chunk_tokens,
         overlap=settings.document.chunk_overlap,

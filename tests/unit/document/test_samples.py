@@ -10,7 +10,7 @@ import pytest
 
 from flotilla.document.converters import converter_for
 from flotilla.document.detect import detect
-from flotilla.document.splitter import Splitter
+from flotilla.document.splitter import SectionSplitter
 from flotilla.models import Chunk, Page
 
 ROOT = Path(__file__).parents[3]
@@ -42,7 +42,7 @@ def pages(name: str) -> list[Page]:
 
 @cache
 def chunks(name: str) -> list[Chunk]:
-    splitter = Splitter(lambda text: len(text.split()), chunk_tokens=120, overlap=20)
+    splitter = SectionSplitter(lambda text: len(text.split()), chunk_tokens=120, overlap=20)
     return list(splitter.split(pages(name), document_id="d", version_id="v"))
 
 

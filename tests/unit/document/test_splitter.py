@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from flotilla.document.splitter import Splitter
+from flotilla.document.splitter import SectionSplitter
 from flotilla.document.tokens import TokenizerCounter, load_tokenizer
 from flotilla.errors import ConfigurationError, ModelMissing
 from flotilla.models import PAGE_BREAK, Chunk, Heading, Page, chunk_id
@@ -18,7 +18,7 @@ def words(text: str) -> int:
 
 
 def split(pages: list[Page], *, size: int = 40, overlap: int = 8, count=words) -> list[Chunk]:
-    splitter = Splitter(count, chunk_tokens=size, overlap=overlap)
+    splitter = SectionSplitter(count, chunk_tokens=size, overlap=overlap)
     chunks = list(splitter.split(pages, document_id="d", version_id="v"))
     document = PAGE_BREAK.join(page.text for page in pages)
     for number, chunk in enumerate(chunks):
@@ -177,7 +177,7 @@ def test_pages_stream_through_in_bounded_memory() -> None:
             taken = number
             yield Page(number=number, text=prose(10, seed=number))
 
-    splitter = Splitter(words, chunk_tokens=200, overlap=20)
+    splitter = SectionSplitter(words, chunk_tokens=200, overlap=20)
     first = next(splitter.split(book(), document_id="d", version_id="v"))
     assert first.page_start == 1
     assert taken < 300
@@ -234,4 +234,4 @@ def test_a_folder_without_a_tokenizer_says_so(tmp_path: Path) -> None:
 
 def test_an_overlap_of_more_than_half_is_a_wrong_setting() -> None:
     with pytest.raises(ConfigurationError, match="FLOTILLA_DOCUMENT_CHUNK_OVERLAP"):
-        Splitter(words, chunk_tokens=40, overlap=21)
+        SectionSplitter(words, chunk_tokens=40, overlap=21)
