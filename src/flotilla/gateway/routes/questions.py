@@ -35,17 +35,20 @@ Timeout = Annotated[
 ]
 
 
+REFUSALS = (
+    examples.NO_COLLECTION,
+    examples.BODY_TOO_LARGE,
+    examples.EMPTY_QUESTION,
+    examples.BAD_FIELD,
+    examples.OUT_OF_REACH,
+)
+
+
 @router.post(
     "/query",
     status_code=202,
     summary="Ask, and poll the answer",
-    responses=problems.responses(
-        examples.NO_COLLECTION,
-        examples.BODY_TOO_LARGE,
-        examples.EMPTY_QUESTION,
-        examples.BAD_FIELD,
-        examples.OUT_OF_REACH,
-    ),
+    responses=problems.responses(*REFUSALS),
 )
 async def ask(body: QuestionRequest, services: ServicesDep, tenant: TenantDep) -> TaskAccepted:
     """The answer is the `result` of the task."""
@@ -59,14 +62,7 @@ async def ask(body: QuestionRequest, services: ServicesDep, tenant: TenantDep) -
     "/query/sync",
     response_model=AnswerResponse,
     summary="Ask, and wait for the answer",
-    responses=problems.responses(
-        examples.NO_COLLECTION,
-        examples.BODY_TOO_LARGE,
-        examples.EMPTY_QUESTION,
-        examples.BAD_FIELD,
-        examples.OUT_OF_REACH,
-        examples.LATE,
-    ),
+    responses=problems.responses(*REFUSALS, examples.LATE),
 )
 async def ask_and_wait(
     body: QuestionRequest, services: ServicesDep, tenant: TenantDep, timeout: Timeout = None
@@ -81,14 +77,7 @@ async def ask_and_wait(
     "/search",
     response_model=SearchResponse,
     summary="Search, without an answer",
-    responses=problems.responses(
-        examples.NO_COLLECTION,
-        examples.BODY_TOO_LARGE,
-        examples.EMPTY_QUESTION,
-        examples.BAD_FIELD,
-        examples.OUT_OF_REACH,
-        examples.LATE,
-    ),
+    responses=problems.responses(*REFUSALS, examples.LATE),
 )
 async def search(
     body: QuestionRequest, services: ServicesDep, tenant: TenantDep, timeout: Timeout = None

@@ -18,7 +18,13 @@ from flotilla.schemas import (
     TaskAccepted,
 )
 
-router = APIRouter(prefix="/tasks", tags=["smoke tests"])
+router = APIRouter(
+    prefix="/tasks",
+    tags=["smoke tests"],
+    responses=problems.responses(
+        examples.BODY_TOO_LARGE, examples.BAD_FIELD, examples.OUT_OF_REACH
+    ),
+)
 
 
 async def _start(
@@ -35,9 +41,6 @@ async def _start(
     "/process",
     status_code=202,
     summary="One task",
-    responses=problems.responses(
-        examples.BODY_TOO_LARGE, examples.BAD_FIELD, examples.OUT_OF_REACH
-    ),
 )
 async def process(body: ProcessRequest, services: ServicesDep, tenant: TenantDep) -> TaskAccepted:
     return await _start(
@@ -49,9 +52,6 @@ async def process(body: ProcessRequest, services: ServicesDep, tenant: TenantDep
     "/calculate/add",
     status_code=202,
     summary="One task with two arguments",
-    responses=problems.responses(
-        examples.BODY_TOO_LARGE, examples.BAD_FIELD, examples.OUT_OF_REACH
-    ),
 )
 async def add(body: AddRequest, services: ServicesDep, tenant: TenantDep) -> TaskAccepted:
     return await _start(
@@ -63,9 +63,6 @@ async def add(body: AddRequest, services: ServicesDep, tenant: TenantDep) -> Tas
     "/calculate/divide",
     status_code=202,
     summary="One task that can fail",
-    responses=problems.responses(
-        examples.BODY_TOO_LARGE, examples.BAD_FIELD, examples.OUT_OF_REACH
-    ),
 )
 async def divide(body: DivideRequest, services: ServicesDep, tenant: TenantDep) -> TaskAccepted:
     return await _start(
@@ -81,9 +78,6 @@ async def divide(body: DivideRequest, services: ServicesDep, tenant: TenantDep) 
     "/workflow/chain",
     status_code=202,
     summary="A chain: add, then divide",
-    responses=problems.responses(
-        examples.BODY_TOO_LARGE, examples.BAD_FIELD, examples.OUT_OF_REACH
-    ),
 )
 async def chain(body: ChainRequest, services: ServicesDep, tenant: TenantDep) -> TaskAccepted:
     return await _start(
@@ -99,9 +93,6 @@ async def chain(body: ChainRequest, services: ServicesDep, tenant: TenantDep) ->
     "/workflow/parallel",
     status_code=202,
     summary="A group, and a chord that sums it",
-    responses=problems.responses(
-        examples.BODY_TOO_LARGE, examples.BAD_FIELD, examples.OUT_OF_REACH
-    ),
 )
 async def parallel(body: ParallelRequest, services: ServicesDep, tenant: TenantDep) -> TaskAccepted:
     return await _start(
