@@ -1,0 +1,106 @@
+"""What goes over the wire: the bodies of the HTTP API, shared by the gateway and the client.
+
+Pydantic models alone, so that the client can be installed without the gateway. Requests refuse
+unknown fields, since a misspelt field that is silently ignored is a wrong answer later; responses
+allow them, so that an older client can talk to a newer gateway.
+"""
+
+from flotilla.schemas.base import (
+    COLLECTION_NAME,
+    DEEPEST_JSON,
+    DEFAULT_COLLECTION,
+    LONGEST_METADATA_KEY,
+    Listing,
+    Request,
+    Response,
+    check_metadata,
+    check_text,
+)
+from flotilla.schemas.collections import (
+    Collection,
+    CollectionRequest,
+)
+from flotilla.schemas.documents import (
+    Document,
+    DocumentAccepted,
+    DocumentChunk,
+    DocumentsAccepted,
+    DocumentState,
+    DocumentStatus,
+    PipelineRequest,
+)
+from flotilla.schemas.fleets import (
+    DependencyHealth,
+    FleetsInfo,
+    Health,
+    Queue,
+    Readiness,
+    Worker,
+)
+from flotilla.schemas.problems import (
+    FieldError,
+    Problem,
+)
+from flotilla.schemas.questions import (
+    AnswerResponse,
+    QuestionRequest,
+    SearchResponse,
+)
+from flotilla.schemas.smoke import (
+    AddRequest,
+    ChainRequest,
+    DivideRequest,
+    ParallelRequest,
+    ProcessRequest,
+)
+from flotilla.schemas.tasks import (
+    Progress,
+    Task,
+    TaskAccepted,
+    TaskError,
+    TaskKind,
+    TaskStatus,
+)
+
+__all__ = [
+    "COLLECTION_NAME",
+    "DEEPEST_JSON",
+    "DEFAULT_COLLECTION",
+    "LONGEST_METADATA_KEY",
+    "AddRequest",
+    "AnswerResponse",
+    "ChainRequest",
+    "Collection",
+    "CollectionRequest",
+    "DependencyHealth",
+    "DivideRequest",
+    "Document",
+    "DocumentAccepted",
+    "DocumentChunk",
+    "DocumentState",
+    "DocumentStatus",
+    "DocumentsAccepted",
+    "FieldError",
+    "FleetsInfo",
+    "Health",
+    "Listing",
+    "ParallelRequest",
+    "PipelineRequest",
+    "Problem",
+    "ProcessRequest",
+    "Progress",
+    "QuestionRequest",
+    "Queue",
+    "Readiness",
+    "Request",
+    "Response",
+    "SearchResponse",
+    "Task",
+    "TaskAccepted",
+    "TaskError",
+    "TaskKind",
+    "TaskStatus",
+    "Worker",
+    "check_metadata",
+    "check_text",
+]

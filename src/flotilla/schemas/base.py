@@ -1,0 +1,76 @@
+"""What all bodies share: how requests and responses treat fields, and what JSON may be stored."""
+
+import math
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from flotilla.models import Metadata
+
+COLLECTION_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+DEFAULT_COLLECTION = "default"
+DEEPEST_JSON = 100  # levels; the writers of JSON give up at 255
+LONGEST_METADATA_KEY = 200  # characters
+
+Item = TypeVar("Item")
+
+
+def check_text(value: Any) -> Any:
+    """The JSON value, once all of it can be stored: JSON allows a half of a surrogate pair in a
+    string, which no encoding takes, and Python's reader allows NaN.
+
+    Raises:
+        ValueError: saying which it is, or that it is nested too deeply.
+    """
+    waiting = [(value, 0)]
+    while waiting:
+        each, depth = waiting.pop()
+        if depth > DEEPEST_JSON:
+            raise ValueError(f"it is nested too deeply: send at most {DEEPEST_JSON} levels")
+        if isinstance(each, str):
+            try:
+                each.encode()
+            except UnicodeEncodeError:
+                raise ValueError("a text holds half a surrogate pair: send valid Unicode") from None
+        elif isinstance(each, float) and not math.isfinite(each):
+            raise ValueError(f"{each} is not a number that JSON knows: send a finite one")
+        elif isinstance(each, dict):
+            waiting.extend((inner, depth + 1) for inner in (*each.keys(), *each.values()))
+        elif isinstance(each, list):
+            waiting.extend((inner, depth + 1) for inner in each)
+    return value
+
+
+def check_metadata(value: Metadata) -> Metadata:
+    """A document's metadata, once its keys are short enough. Raises ValueError."""
+    for key in value:
+        if len(key) > LONGEST_METADATA_KEY:
+            raise ValueError(
+                f"the key {key[:40]!r} … is longer than {LONGEST_METADATA_KEY} characters: "
+                "shorten it"
+            )
+    return value
+
+
+class Request(BaseModel):
+    """A request's body."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _storable(cls, value: Any) -> Any:
+        return check_text(value)
+
+
+class Response(BaseModel):
+    """A response's body."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Listing(Response, Generic[Item]):
+    """One part of a list; `next_cursor` is null at its end."""
+
+    items: list[Item]
+    next_cursor: str | None = None

@@ -1,0 +1,101 @@
+"""Documents and their chunks, and the sources that become documents."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from flotilla.models import Metadata
+from flotilla.schemas.base import (
+    COLLECTION_NAME,
+    DEFAULT_COLLECTION,
+    Request,
+    Response,
+    check_metadata,
+)
+from flotilla.schemas.tasks import Task, TaskError, TaskStatus
+
+
+class DocumentStatus(StrEnum):
+    """What a document can do for a question."""
+
+    PROCESSING = "processing"  # no version of it is live yet
+    READY = "ready"  # a version is live and answers
+    FAILED = "failed"  # its only ingestion failed
+    DELETING = "deleting"  # it answers no more, and its parts are being removed
+
+
+class Document(Response):
+    """A source under a stable id."""
+
+    document_id: str
+    name: str
+    collection: str
+    status: DocumentStatus
+    content_type: str | None = None
+    size: int | None = Field(None, description="Bytes.")
+    sha256: str | None = None
+    source_url: str | None = None
+    pages: int | None = None
+    chunks: int | None = None
+    version: int | None = Field(None, description="Number of the live version, from 1.")
+    metadata: Metadata = Field(default_factory=dict)
+    task_id: str | None = Field(None, description="Its newest ingestion.")
+    created_at: datetime
+    updated_at: datetime
+    error: TaskError | None = None
+
+
+class DocumentState(Response):
+    """The short form that is made for polling."""
+
+    document_id: str
+    status: DocumentStatus
+    task: Task | None = Field(None, description="Its newest ingestion.")
+
+
+class DocumentAccepted(Response):
+    """One submitted source."""
+
+    document_id: str
+    task_id: str
+    name: str
+    status: TaskStatus = TaskStatus.PENDING
+    duplicate_of: str | None = Field(
+        None, description="Set when these bytes are in the collection already, under this id."
+    )
+
+
+class DocumentsAccepted(Response):
+    """The submitted sources, in the order of the request."""
+
+    documents: list[DocumentAccepted]
+
+
+class DocumentChunk(Response):
+    """One passage of a document as it is stored."""
+
+    chunk_id: str
+    position: int
+    text: str
+    page_start: int | None
+    page_end: int | None
+    heading_path: list[str]
+    start: int = Field(description="Offset in the document's text, in characters.")
+    end: int
+    tokens: int
+
+
+class PipelineRequest(Request):
+    """A source that is not uploaded: exactly one of `url`, `text` and `path`."""
+
+    url: str | None = Field(None, max_length=4096, examples=["https://example.com/terms.html"])
+    text: str | None = Field(None, examples=["Opening hours: Monday to Friday, 9 to 17."])
+    path: str | None = Field(
+        None, max_length=4096, description="Below the folder FLOTILLA_DOCUMENT_INGEST_ROOT."
+    )
+    name: str | None = Field(None, max_length=255, description="What the document is called.")
+    collection: str = Field(DEFAULT_COLLECTION, pattern=COLLECTION_NAME)
+    metadata: Annotated[Metadata, AfterValidator(check_metadata)] = Field(default_factory=dict)
+    password: str | None = Field(None, max_length=1024, description="Opens an encrypted PDF.")

@@ -1,0 +1,41 @@
+"""Questions and their answers."""
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from flotilla.models import Answer, Found, Metadata
+from flotilla.schemas.base import COLLECTION_NAME, Request, Response
+
+
+class QuestionRequest(Request):
+    """A question and where to look."""
+
+    question: str = Field(examples=["How long is the warranty on a used car?"])
+    collection: str | None = Field(None, pattern=COLLECTION_NAME)
+    collections: list[Annotated[str, Field(pattern=COLLECTION_NAME)]] | None = Field(
+        None, max_length=32, description="Several in place of one; `default` if neither is given."
+    )
+    top_k: int | None = Field(None, ge=1, le=100, description="Passages that retrieval returns.")
+    filter: Metadata = Field(
+        default_factory=dict,
+        description="Conditions on metadata, all of which hold: a value, a list of values, or "
+        "an object with gt, gte, lt, lte or not.",
+        examples=[{"year": {"gte": 2024}, "kind": ["faq", "terms"]}],
+    )
+
+
+class AnswerResponse(Answer, Response):
+    """An answer with its citations."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    task_id: str
+
+
+class SearchResponse(Found, Response):
+    """What retrieval alone finds, best first."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    task_id: str
