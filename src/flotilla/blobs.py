@@ -5,14 +5,16 @@ references, never content. A reader sees a whole blob or none: what is being wri
 name until it is complete.
 """
 
+import errno
 import os
 import shutil
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Protocol, TypeVar
+from typing import IO, Any, NamedTuple, Protocol, TypeVar
 
 import fsspec
 from pydantic import BaseModel
@@ -26,6 +28,25 @@ class Sink(Protocol):
     """Takes a blob's bytes, piece by piece."""
 
     def write(self, data: bytes, /) -> int: ...
+
+
+class Removed(NamedTuple):
+    """What a deletion took away: how many blobs, and their size in bytes."""
+
+    blobs: int
+    size: int
+
+
+class Usage(NamedTuple):
+    """What there is below a prefix.
+
+    `size` is in bytes; `written_at` is when the newest blob was written, in seconds since 1970 by
+    the store's clock, and 0 where there is none.
+    """
+
+    blobs: int
+    size: int
+    written_at: float
 
 
 class _Written:
@@ -98,12 +119,67 @@ class BlobStore:
         with _translated(ref):
             return bool(self.fs.exists(self._path(ref)))
 
-    def delete(self, prefix: str) -> None:
-        """Remove a blob, or everything below a prefix; what is not there is no error."""
+    def delete(self, prefix: str) -> Removed:
+        """Remove a blob, or everything below a prefix; what is not there is no error.
+
+        Returns what there was. What another process removes at the same moment is counted by
+        either or by both; what it writes meanwhile may stay.
+        """
         with _translated(prefix):
+            found = self.usage(prefix)
             path = self._path(prefix)
-            if self.fs.exists(path):
-                self.fs.rm(path, recursive=True)
+            if self.local:
+                _remove_tree(Path(path))
+            elif self.fs.exists(path):
+                with suppress(FileNotFoundError):
+                    self.fs.rm(path, recursive=True)
+        return Removed(found.blobs, found.size)
+
+    def usage(self, prefix: str) -> Usage:
+        """How many blobs there are below a prefix, of what size, and when the last was written."""
+        with _translated(prefix):
+            details = self.fs.find(self._path(prefix), detail=True).values()
+        return Usage(
+            blobs=len(details),
+            size=sum(int(detail.get("size") or 0) for detail in details),
+            written_at=max((_written_at(detail) for detail in details), default=0.0),
+        )
+
+    def versions(self) -> Iterator[tuple[str, str]]:
+        """Tenant and version of everything that is stored, in no particular order.
+
+        A folder is read as it is gone through; a bucket's listing holds one tenant's versions at
+        a time.
+        """
+        with _translated(""):
+            for tenant in self._folders(self.root):
+                for version in self._folders(tenant):
+                    yield tenant.rpartition("/")[2], version.rpartition("/")[2]
+
+    def _folders(self, path: str) -> Iterator[str]:
+        if self.local:
+            with suppress(FileNotFoundError), os.scandir(path) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        yield f"{path}/{entry.name}"
+            return
+        with suppress(FileNotFoundError):
+            for detail in self.fs.ls(path, detail=True):
+                if detail["type"] == "directory":
+                    yield str(detail["name"]).rstrip("/")
+
+    def clock(self) -> float:
+        """The store's own time in seconds since 1970: that of a blob that is written now.
+
+        By this and by nothing else is told how old a blob is, since a machine's clock may be an
+        hour off.
+        """
+        ref = f"ping-{uuid.uuid4().hex}"
+        self.put(ref, b"1")
+        try:
+            return self.usage(ref).written_at
+        finally:
+            self.delete(ref)
 
     @contextmanager
     def local_path(self, ref: str) -> Iterator[Path]:
@@ -164,6 +240,31 @@ def chunks_ref(tenant_id: str, version_id: str, part: int) -> str:
 def version_prefix(tenant_id: str, version_id: str) -> str:
     """Everything of a version."""
     return f"{tenant_id}/{version_id}"
+
+
+REMOVAL_ATTEMPTS = 5
+"""A writer that is late may put a file into a folder that is just being removed."""
+
+
+def _remove_tree(path: Path) -> None:
+    for attempt in range(1, REMOVAL_ATTEMPTS + 1):
+        try:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        except FileNotFoundError:
+            if not path.exists():  # else another deletion was a step ahead of this one
+                return
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY or attempt == REMOVAL_ATTEMPTS:
+                raise
+
+
+def _written_at(detail: dict[str, Any]) -> float:
+    # A folder gives seconds, S3 a date.
+    stamp = detail.get("mtime") or detail.get("LastModified") or 0.0
+    return stamp.timestamp() if isinstance(stamp, datetime) else float(stamp)
 
 
 def _missing(ref: str) -> NotFound:

@@ -5,6 +5,7 @@ package `upkeep` and whatever has no fleet's prefix go to the queue `default`. F
 one another's tasks: everything is sent by name.
 """
 
+import functools
 import gc
 import json
 import os
@@ -89,7 +90,9 @@ def create_app(settings: Settings) -> Celery:
         worker_prefetch_multiplier=1,
         worker_send_task_events=True,
         worker_hijack_root_logger=False,
-        worker_cancel_long_running_tasks_on_connection_loss=True,
+        # A task that outlives its connection goes on under its lease; the message that comes back
+        # meanwhile finds the step held, and later done.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport_options=_transport_options("default")
@@ -105,8 +108,9 @@ def create_app(settings: Settings) -> Celery:
 
 
 BEAT_SCHEDULE = {
-    "send-again": {"task": "upkeep.reap", "schedule": 5.0, "options": {"expires": 5.0}},
-    "forget": {"task": "upkeep.retain", "schedule": 3600.0, "options": {"expires": 3600.0}},
+    # No "expires": a worker whose clock is wrong would take every message for an old one.
+    "reap": {"task": "upkeep.reap", "schedule": 3.0},
+    "forget": {"task": "upkeep.retain", "schedule": 3600.0},
 }
 
 
@@ -211,6 +215,20 @@ def get_redis() -> redis.Redis:
                 health_check_interval=30,
             )
         return _redis_clients[pid]
+
+
+@functools.lru_cache(maxsize=1)
+def _clock_client(_pid: int) -> redis.Redis:
+    # A frozen Redis must not hold up whoever asks for the time.
+    return redis.Redis.from_url(
+        get_settings().redis_url, socket_connect_timeout=1, socket_timeout=1
+    )
+
+
+def get_redis_now() -> float:
+    """Redis' own time in seconds since 1970. Raises RedisError after a second."""
+    seconds, microseconds = _clock_client(os.getpid()).time()
+    return float(seconds) + microseconds / 1e6
 
 
 def worker_key(fleet: str, name: str) -> str:

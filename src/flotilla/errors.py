@@ -117,6 +117,24 @@ class PathNotAllowed(FlotillaError):
     code, status = "path_not_allowed", 403
 
 
+class WebhookNotFound(NotFound):
+    """There is no webhook with this id."""
+
+    code = "webhook_not_found"
+
+
+class DeliveryNotFound(NotFound):
+    """There is no delivery with this id."""
+
+    code = "delivery_not_found"
+
+
+class CallbackRefused(FlotillaError):
+    """The address may not be called."""
+
+    code, status = "callback_refused", 422
+
+
 # --- a document ----------------------------------------------------------------------------
 
 
@@ -246,6 +264,24 @@ class WorkerLost(FlotillaError):
     code = "worker_lost"
 
 
+class OutOfMemory(FlotillaError):
+    """The work took more memory than allowed."""
+
+    code = "out_of_memory"
+
+
+class Crashed(FlotillaError):
+    """The process that worked on this crashed."""
+
+    code = "crashed"
+
+
+class Quarantined(FlotillaError):
+    """The document ended its worker more than once and was set aside."""
+
+    code = "quarantined"
+
+
 class Cancelled(FlotillaError):
     """The task was cancelled."""
 
@@ -259,6 +295,12 @@ class LeaseLost(FlotillaError):
     """
 
     code, status = "lease_lost", 409
+
+
+class SweepRefused(FlotillaError):
+    """The sweep found a store that is not this ledger's."""
+
+    code, status = "sweep_refused", 409
 
 
 class ConfigurationError(FlotillaError):

@@ -46,7 +46,8 @@ class Chunk(Value):
 
     `text` is verbatim `document_text[start:end]`, where the document's text is its pages'
     texts joined by PAGE_BREAK. `position` counts chunks from 0; `tokens` is counted by the
-    embedding model's tokenizer, special tokens excluded.
+    embedding model's tokenizer, special tokens excluded. `vector_of` is the id of a chunk of an
+    earlier version with the very same text, whose vectors may be taken over.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Chunk(Value):
     page_end: int | None
     heading_path: tuple[str, ...] = ()
     tokens: int
+    vector_of: str | None = None
 
 
 PAGE_BREAK = "\n\n"

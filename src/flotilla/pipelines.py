@@ -2,11 +2,11 @@
 
 A message carries a job's id and, where a stage has several parts, the part's number. Signatures
 are immutable: what a task leaves behind lies in the ledger and in the blobs, never in a result.
-Every canvas ends, when a task of it fails beyond the ledger's own handling (its process was
-killed at the hard time limit), in `upkeep.fail`.
+The canvas carries the work forward; where a message or a whole canvas is lost, the ledger knows
+what is left to do, and `resume` sends that.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -16,6 +16,7 @@ from celery.canvas import Signature
 from kombu import Producer
 
 from flotilla.broker import app
+from flotilla.ledger.steps import Part
 
 FETCH = "document.fetch"
 CONVERT = "document.convert"
@@ -23,6 +24,9 @@ CONVERT_RANGE = "document.convert_range"
 SPLIT = "document.split"
 INDEX = "vectorstore.index"
 PUBLISH = "vectorstore.publish"
+REINDEX = "vectorstore.reindex"
+INDEX_AGAIN = "vectorstore.index_again"
+CONFIRM = "vectorstore.confirm"
 REMOVE = "vectorstore.remove"
 DISCARD = "vectorstore.discard"
 ANSWER = "rag.answer"
@@ -31,11 +35,24 @@ FINISH = "upkeep.finish"
 FAIL = "upkeep.fail"
 GATHER = "upkeep.gather"
 PURGE = "upkeep.purge"
+REAP = "upkeep.reap"
 PROCESS = "upkeep.process"
 ADD = "upkeep.add"
 DIVIDE = "upkeep.divide"
 TOTAL = "upkeep.total"
 DELIVER = "upkeep.deliver"
+CALL_BACK = "upkeep.call_back"
+
+ORDER = {
+    "ingest": (FETCH, CONVERT, CONVERT_RANGE, GATHER, SPLIT, INDEX, PUBLISH, FINISH),
+    "reindex": (REINDEX, INDEX_AGAIN, CONFIRM, FINISH),
+    "delete": (REMOVE, PURGE),
+}
+"""A job's stages by its kind, in the order in which they are done. Some are done by some jobs only:
+a document that is uploaded is not fetched, and a short one has no page ranges."""
+
+BODIES = {CONVERT_RANGE: GATHER, INDEX: PUBLISH, INDEX_AGAIN: CONFIRM}
+"""Stages that are done in parts, side by side, and the stage that waits for all of them."""
 
 
 def _task(name: str, *args: Any) -> Signature:
@@ -63,40 +80,69 @@ def _send_one(name: str, *args: str | None) -> None:
 
 
 def _send(canvas: Signature, job_id: str) -> None:
-    canvas.on_error(_task(FAIL, job_id))
     canvas.apply_async(argsrepr=f"('{job_id}',)")
 
 
-def ingest(job_id: str, stage: str) -> None:
-    """Send a document on its way, from one of the stages FETCH, CONVERT and SPLIT."""
-    stages = (FETCH, CONVERT, SPLIT, FINISH)
-    _send(chain(*(_task(name, job_id) for name in stages[stages.index(stage) :])), job_id)
+def begin(kind: str, job_id: str, stage: str) -> None:
+    """Send a job on its way, from one of its kind's stages."""
+    _send(chain(*_rest(kind, job_id, stage)), job_id)
 
 
-def convert_ranges(job_id: str, ranges: Sequence[tuple[int, int]]) -> Signature:
-    """Every page range (first, last) of a long document: the whole fleet shares one book."""
-    header = [
-        _task(CONVERT_RANGE, job_id, part, first, last) for part, (first, last) in enumerate(ranges)
-    ]
-    return _fan_out(header, _task(GATHER, job_id))
+def resume_parts(kind: str, job_id: str, stage: str, parts: Sequence[Part]) -> None:
+    """Send some parts of a stage, and with them all that comes after it."""
+    body, *rest = _rest(kind, job_id, BODIES[stage])
+    _send(chain(_fan_out(job_id, stage, parts, body), *rest), job_id)
 
 
-def index_batches(job_id: str, parts: int) -> Signature:
-    """Every batch of chunks, and when all are in, the switch to the new version."""
-    return _fan_out([_task(INDEX, job_id, part) for part in range(parts)], _task(PUBLISH, job_id))
+def following(kind: str, stage: str) -> str | None:
+    """The stage after one that is done and has not been done in parts."""
+    order = ORDER[kind]
+    skipped: set[str] = set()
+    for name in order[order.index(stage) + 1 :]:
+        if name in BODIES:
+            skipped |= {name, BODIES[name]}
+        elif name not in skipped:
+            return name
+    return None
 
 
-def _fan_out(header: Sequence[Signature], body: Signature) -> Signature:
+def _rest(kind: str, job_id: str, stage: str) -> list[Signature]:
+    order = ORDER[kind]
+    later = order[order.index(stage) + 1 :]
+    bodies = BODIES.values()
+    names = [stage, *(name for name in later if name not in BODIES and name not in bodies)]
+    return [_task(name, job_id) for name in names]
+
+
+def parts_of(stage: str) -> Callable[[str, Sequence[Part]], Signature]:
+    """Makes the canvas of some parts of this stage, and of the one that waits for them.
+
+    It takes the place of the task that returns it.
+    """
+
+    def canvas(job_id: str, parts: Sequence[Part]) -> Signature:
+        return _fan_out(job_id, stage, parts, _task(BODIES[stage], job_id))
+
+    return canvas
+
+
+convert_ranges = parts_of(CONVERT_RANGE)
+"""Page ranges of a long document: the whole fleet shares one book."""
+
+index_batches = parts_of(INDEX)
+"""Batches of chunks, and when all are in, the switch to the new version."""
+
+index_again = parts_of(INDEX_AGAIN)
+"""Batches of stored chunks, whose points are written anew in their place."""
+
+
+def _fan_out(job_id: str, stage: str, parts: Sequence[Part], body: Signature) -> Signature:
+    header = [_task(stage, job_id, part.number, *part.args) for part in parts]
     # A chord needs its header's results, which are otherwise not kept.
     for signature in header:
         signature.options["ignore_result"] = False
     canvas: Signature = chord(group(header), body)
     return canvas
-
-
-def remove(job_id: str) -> None:
-    """Remove the points of deleted documents, then their blobs and rows."""
-    _send(chain(_task(REMOVE, job_id), _task(PURGE, job_id)), job_id)
 
 
 def answer(job_id: str, reply_to: str | None = None) -> None:
@@ -114,9 +160,14 @@ def fail(job_id: str) -> None:
     _send_one(FAIL, job_id)
 
 
-def discard(tenant_id: str, document_id: str, version_id: str) -> None:
-    """Remove what a given-up version left in the vector store."""
-    _send_one(DISCARD, tenant_id, document_id, version_id)
+def discard(job_id: str) -> None:
+    """Remove what a cancelled ingestion left in the vector store."""
+    _send_one(DISCARD, job_id)
+
+
+def call_back(delivery_id: str) -> None:
+    """Have a delivery sent now; without this, the reaper finds that it is due."""
+    _send_one(CALL_BACK, delivery_id)
 
 
 # --- the fleets' smoke tests ---------------------------------------------------------------

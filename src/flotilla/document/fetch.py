@@ -6,16 +6,13 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from email.message import Message
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import unquote
 
 import httpcore
 import httpx
 
-from flotilla.document.transport import AddressRefused, CheckedTransport
 from flotilla.errors import (
     FileTooLarge,
     SourceNotFound,
@@ -24,6 +21,8 @@ from flotilla.errors import (
     SourceUnavailable,
 )
 from flotilla.models import Value
+from flotilla.public_addresses import AddressRefused, CheckedTransport
+from flotilla.retry_after import seconds_to_wait
 
 MAX_REDIRECTS = 5
 MAX_NAME_BYTES = 200
@@ -140,24 +139,9 @@ def _check_status(response: httpx.Response, address: httpx.URL) -> None:
     if status in RETRYABLE or status >= 500:
         raise SourceUnavailable(
             f"The server answers {status} for {shown}; try again later.",
-            retry_after=_retry_after(response.headers.get("retry-after")),
+            retry_after=seconds_to_wait(response.headers.get("retry-after")),
         )
     raise SourceRefused(f"The server answers {status} for {shown} and sends no document.")
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Seconds, from a number or from a date (RFC 9110, section 10.2.3)."""
-    if not value:
-        return None
-    if value.strip().isdigit():
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def _save(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from celery.canvas import Signature
+from celery.signals import worker_process_init
 
 from flotilla import pipelines
 from flotilla.blobs import BlobStore, chunks_ref, pages_ref, source_ref, version_prefix
@@ -15,11 +16,15 @@ from flotilla.broker import at_start
 from flotilla.document.converters import Converter, converter_for
 from flotilla.document.detect import MediaType, detect
 from flotilla.document.fetch import fetch as fetch_url
+from flotilla.document.memory import watch_memory
+from flotilla.document.reuse import KnownTexts
 from flotilla.document.splitter import SectionSplitter, Splitter
 from flotilla.errors import Cancelled, DocumentNotFound, NoText, TooManyPages
-from flotilla.ledger.stages import StageRun, stage
+from flotilla.ledger import documents
+from flotilla.ledger.runs import StageRun
+from flotilla.ledger.stages import stage
 from flotilla.ledger.versions import Version
-from flotilla.models import Page
+from flotilla.models import Chunk, Page
 from flotilla.settings import get_settings
 
 CONTENT_TYPES = {
@@ -50,6 +55,11 @@ def _splitter() -> Splitter:
 def _warm_up() -> None:
     """Load what every document needs, once for all processes of the worker."""
     _splitter()
+
+
+@worker_process_init.connect
+def _limit_memory(**_: Any) -> None:
+    watch_memory(get_settings().document.memory_limit)
 
 
 def _converter(media_type: MediaType) -> Converter:
@@ -98,7 +108,7 @@ def convert(run: StageRun) -> Signature | None:
             size = settings.pages_per_range
             firsts = range(1, info.pages + 1, size)
             ranges = [(first, min(first + size - 1, info.pages)) for first in firsts]
-            return pipelines.convert_ranges(run.job.id, ranges)
+            return pipelines.convert_ranges(run.job.id, run.plan(pipelines.CONVERT_RANGE, ranges))
         pages = converter.pages(path, password=password)
         _blobs().put_values(pages_ref(version.tenant_id, version.id, 0), pages)
     _check_wanted(run, version)
@@ -119,12 +129,13 @@ def convert_range(run: StageRun, first: int, last: int) -> None:
     run.finish_part(last - first + 1, version.pages, "pages")
 
 
-@stage(pipelines.SPLIT)
+@stage(pipelines.SPLIT, after=pipelines.CONVERT_RANGE)
 def split(run: StageRun) -> Signature:
     """Cut the pages into chunks, in batches for the vectorstore fleet."""
     version = run.version()
-    chunks = _splitter().split(
-        _pages(version), document_id=version.document_id, version_id=version.id
+    known = KnownTexts(_live_chunks(run, version))
+    chunks = known.mark(
+        _splitter().split(_pages(version), document_id=version.document_id, version_id=version.id)
     )
     size = get_settings().vectorstore.chunks_per_batch
     total = parts = 0
@@ -137,7 +148,7 @@ def split(run: StageRun) -> Signature:
     _check_wanted(run, version)
     run.describe(chunks=total)
     run.progress(0, total, "chunks")
-    return pipelines.index_batches(run.job.id, parts)
+    return pipelines.index_batches(run.job.id, run.plan(pipelines.INDEX, [()] * parts))
 
 
 def _check_wanted(run: StageRun, version: Version) -> None:
@@ -162,6 +173,18 @@ def _pages(version: Version) -> Iterator[Page]:
     part = 0
     while _blobs().exists(ref := pages_ref(version.tenant_id, version.id, part)):
         yield from _blobs().values(ref, Page)
+        part += 1
+
+
+def _live_chunks(run: StageRun, version: Version) -> Iterator[Chunk]:
+    """The chunks of the version that answers now, whose vectors may be taken over."""
+    with run.database.reading() as connection:
+        live = documents.live(connection, [version.document_id]).get(version.document_id)
+    part = 0
+    while live is not None and _blobs().exists(
+        ref := chunks_ref(version.tenant_id, live.version_id, part)
+    ):
+        yield from _blobs().values(ref, Chunk)
         part += 1
 
 

@@ -13,9 +13,19 @@ from flotilla.broker import settle_memory
 from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import open_services
 from flotilla.gateway.middleware import BodyLimit, RequestId
-from flotilla.gateway.routes import collections, documents, health, questions, smoke, sources, tasks
+from flotilla.gateway.routes import (
+    collections,
+    documents,
+    events,
+    health,
+    questions,
+    smoke,
+    sources,
+    tasks,
+    webhooks,
+)
 from flotilla.logging import configure_logging
-from flotilla.schemas import Problem
+from flotilla.schemas import Problem, TaskEvent
 from flotilla.settings import Settings, get_settings
 
 DESCRIPTION = """\
@@ -46,7 +56,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         responses=problems.RESPONSES,
     )
     problems.install(app)
-    for module in (documents, sources, collections, questions, smoke, tasks, health):
+    for module in (
+        documents,
+        sources,
+        collections,
+        questions,
+        smoke,
+        tasks,
+        events,
+        webhooks,
+        health,
+    ):
         app.include_router(module.router)
     app.add_middleware(BodyLimit)
     if chosen.cors_origins:
@@ -70,16 +90,18 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     schemas = document["components"]["schemas"]
     for own in ("HTTPValidationError", "ValidationError"):
         schemas.pop(own, None)
-    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas.update(problem.pop("$defs", {}))
-    schemas["Problem"] = problem
+    # Neither is the type of what a function returns, and so FastAPI does not know them.
+    for model in (Problem, TaskEvent):
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(schema.pop("$defs", {}))
+        schemas[model.__name__] = schema
     for path in document["paths"].values():
         for operation in path.values():
             _give_examples(operation)
     for name, schema in schemas.items():
         if name in examples.SCHEMAS:
             schema["examples"] = [examples.SCHEMAS[name]]
-    problem["examples"] = [problems.example(examples.EMPTY_QUESTION)]
+    schemas["Problem"]["examples"] = [problems.example(examples.EMPTY_QUESTION)]
     return document
 
 

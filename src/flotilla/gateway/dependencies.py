@@ -16,11 +16,15 @@ from sqlalchemy import Connection
 
 from flotilla.blobs import BlobStore
 from flotilla.errors import InvalidRequest
+from flotilla.gateway.callbacks import CallbackAddresses
+from flotilla.gateway.event_feeds import Feeds
 from flotilla.gateway.replies import Replies
 from flotilla.gateway.submissions import Submissions
+from flotilla.ledger import task_events
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database
 from flotilla.schemas import Listing
+from flotilla.schemas.webhooks import CallbackURL
 from flotilla.settings import Settings
 
 Value = TypeVar("Value")
@@ -38,7 +42,9 @@ class Services:
     redis: redis.Redis
     http: httpx.AsyncClient
     replies: Replies
+    feeds: Feeds
     submissions: Submissions
+    callbacks: CallbackAddresses
     threads: anyio.CapacityLimiter
 
     async def in_thread(
@@ -95,16 +101,21 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             ),
             http=http,
             replies=Replies(settings.redis_url),
+            feeds=Feeds(settings.redis_url, lambda ids: services.read(task_events.states, ids)),
             submissions=Submissions(database),
+            callbacks=CallbackAddresses(allow_private=settings.webhook.allow_private),
             threads=anyio.CapacityLimiter(settings.gateway.threads),
         )
         await services.replies.start()
+        await services.feeds.start()
         await services.submissions.start()
         try:
             yield services
         finally:
+            await services.feeds.close()
             await services.submissions.close()
             await services.replies.close()
+            services.callbacks.close()
             await services.redis.aclose()
             database.close()
 
@@ -167,4 +178,14 @@ async def list_part(
 
 ServicesDep = Annotated[Services, Depends(get_services)]
 TenantDep = Annotated[str, Depends(current_tenant)]
+
+
+async def callback_parameter(
+    services: ServicesDep, callback_url: Annotated[CallbackURL, Query()] = None
+) -> str | None:
+    """For requests that have no body to put it in."""
+    return None if callback_url is None else await services.callbacks.check(callback_url)
+
+
+CallbackDep = Annotated[str | None, Depends(callback_parameter)]
 PartDep = Annotated[Part, Depends(list_part)]

@@ -4,13 +4,17 @@ They stand here and not in the schemas, which the client loads as well and which
 them. Each is checked against its schema by a test.
 """
 
+import json
 from typing import Any
 
 from flotilla import __version__
 from flotilla.errors import (
     AnswerTimeout,
+    CallbackRefused,
     CollectionExists,
     CollectionNotFound,
+    Conflict,
+    DeliveryNotFound,
     DependencyUnavailable,
     DocumentNotFound,
     FileTooLarge,
@@ -18,6 +22,7 @@ from flotilla.errors import (
     PathNotAllowed,
     QuestionEmpty,
     TaskNotFound,
+    WebhookNotFound,
 )
 
 TASK = "019ab3c4-7d10-7c2e-9a55-3f60c1d28e41"
@@ -27,6 +32,10 @@ VERSION = "019ab3c4-7d0f-7a64-8e21-0c9b5d3f1a76"
 CHUNK = "8d0f6c1e-2b7a-5e43-9c58-71a4d2e6f390"
 REQUEST = "4b1d7c0e9a2f4f6d8c3b5a7e1f9d0c62"
 CURSOR = "MDE5YWIzYzQtN2QwZS03ZjkzLWIxYzgtNmEyZDRlOGY3MDUz"
+WEBHOOK = "019ab3c4-51aa-7e02-a4d7-9b3c6e1f2058"
+DELIVERY = "019ab3c4-84f3-7b6d-9c10-2e5a7f4d8b31"
+RECEIVER = "https://example.com/flotilla"
+EVENT = "1795166131842-0/vectorstore.index/chunks/12"
 BEGAN, ENDED = "2026-11-20T09:30:00Z", "2026-11-20T09:30:02Z"
 FILE = "terms-of-use.pdf"
 METADATA = {"year": 2026, "kind": "terms"}
@@ -133,7 +142,39 @@ _worker = {
     "seen_at": ENDED,
 }
 _healthy = {"ok": True, "latency_ms": 0.84}
+_webhook = {"webhook_id": WEBHOOK, "url": RECEIVER, "events": ["task.failed"], "created_at": BEGAN}
+_attempt = {
+    "attempt": 1,
+    "started_at": ENDED,
+    "status": 204,
+    "message": "The receiver answered 204.",
+    "duration_ms": 61.3,
+}
+_delivery = {
+    "delivery_id": DELIVERY,
+    "webhook_id": WEBHOOK,
+    "task_id": TASK,
+    "url": RECEIVER,
+    "event": "task.completed",
+    "state": "succeeded",
+    "attempts": [_attempt],
+    "created_at": ENDED,
+    "finished_at": ENDED,
+}
 _question = {"question": QUESTION, "collection": "default", "top_k": 5}
+
+_progress = {"done": 12, "total": 18, "unit": "chunks", "eta_seconds": 0.4}
+_event = {
+    "event": "progress",
+    "id": EVENT,
+    "task_id": TASK,
+    "kind": "ingest",
+    "status": "processing",
+    "stage": "vectorstore.index",
+    "attempt": 1,
+    "progress": _progress,
+}
+EVENTS = f"id: {EVENT}\nevent: progress\ndata: {json.dumps(_event)}\n\n"
 
 SCHEMAS: dict[str, Any] = {
     "Citation": _citation,
@@ -159,7 +200,8 @@ SCHEMAS: dict[str, Any] = {
     "Task": _task,
     "TaskAccepted": {"task_id": TASK, "status": "pending"},
     "TaskError": _error,
-    "Progress": {"done": 12, "total": 18, "unit": "chunks"},
+    "TaskEvent": _event,
+    "Progress": _progress,
     "Listing_Task_": {"items": [_task], "next_cursor": CURSOR},
     "Queue": _queue,
     "Worker": _worker,
@@ -192,6 +234,25 @@ SCHEMAS: dict[str, Any] = {
     },
     "Collection": _collection,
     "Listing_Collection_": {"items": [_collection], "next_cursor": None},
+    "WebhookRequest": {"url": RECEIVER, "events": ["task.failed"]},
+    "Webhook": _webhook,
+    "WebhookCreated": {**_webhook, "secret": "whsec_choose-your-own-or-have-one-made"},
+    "Listing_Webhook_": {"items": [_webhook], "next_cursor": None},
+    "SigningSecret": {
+        "source": "ledger",
+        "secret": "whsec_choose-your-own-or-have-one-made",
+        "created_at": BEGAN,
+    },
+    "DeliveryAttempt": _attempt,
+    "Delivery": _delivery,
+    "Listing_Delivery_": {"items": [_delivery], "next_cursor": None},
+    "Callback": {
+        "event": "task.completed",
+        "delivery_id": DELIVERY,
+        "attempt": 1,
+        "created_at": ENDED,
+        "task": _task,
+    },
     "DependencyHealth": _healthy,
     "Health": {"status": "ok", "version": __version__},
     "Readiness": {
@@ -217,6 +278,9 @@ NOT_READY: dict[str, Any] = {
 PARAMETERS: dict[str, Any] = {
     "document_id": DOCUMENT,
     "task_id": TASK,
+    "webhook_id": WEBHOOK,
+    "delivery_id": DELIVERY,
+    "callback_url": RECEIVER,
     "name": "contracts",
     "collection": "contracts",
     "status": "processing",
@@ -224,6 +288,7 @@ PARAMETERS: dict[str, Any] = {
     "limit": 20,
     "cursor": CURSOR,
     "wait": 30,
+    "Last-Event-ID": EVENT,
     "timeout": 10,
 }
 
@@ -231,6 +296,19 @@ NO_DOCUMENT = DocumentNotFound(
     f"There is no document {DOCUMENT!r}: GET /documents lists what there is."
 )
 NO_TASK = TaskNotFound(f"There is no task {TASK!r}: GET /tasks lists what there is.")
+NO_WEBHOOK = WebhookNotFound(f"There is no webhook {WEBHOOK!r}: GET /webhooks lists what there is.")
+NO_DELIVERY = DeliveryNotFound(
+    f"There is no delivery {DELIVERY!r}: GET /webhooks/{{webhook_id}}/deliveries and "
+    "GET /tasks/{task_id}/deliveries list what there is."
+)
+TASK_OVER = Conflict("This task is completed already: there is nothing to cancel.")
+BEING_SENT = Conflict(f"The delivery {DELIVERY} is being sent just now: look again soon.")
+ENOUGH_WEBHOOKS = Conflict("There are 20 webhooks, which is the most: delete one first.")
+PRIVATE_CALLBACK = CallbackRefused(
+    "localhost may not be called: it leads to a private or reserved address. Give a public one, or "
+    "set FLOTILLA_WEBHOOK_ALLOW_PRIVATE.",
+    field="callback_url",
+)
 NO_COLLECTION = CollectionNotFound(
     "There is no collection named 'contracts': create it with POST /collections, or leave the "
     "field out to use 'default'.",

@@ -14,9 +14,10 @@ from flotilla import pipelines
 from flotilla.errors import DependencyUnavailable, FlotillaError
 from flotilla.gateway.replies import end
 from flotilla.ledger import collections, jobs
+from flotilla.ledger.attempts import as_task_error
 from flotilla.ledger.database import Database
+from flotilla.ledger.endings import fail
 from flotilla.ledger.jobs import NewJob
-from flotilla.ledger.stages import as_task_error, fail
 from flotilla.logging import get_logger
 
 logger = get_logger(__name__)

@@ -5,7 +5,6 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,10 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from flotilla.errors import ConfigurationError, DependencyUnavailable
+from flotilla.ledger.clock import TOLERANCE, now, skew
 from flotilla.settings import Settings, get_settings
+
+__all__ = ["Database", "RawJSON", "get_database", "is_current", "new_id", "now", "upgrade"]
 
 SQLITE_BUSY_SECONDS = 15
 MIGRATION_LOCK = 0x0F107111A  # the number of PostgreSQL's advisory lock, any constant
@@ -24,12 +26,10 @@ MIGRATION_LOCK = 0x0F107111A  # the number of PostgreSQL's advisory lock, any co
 
 def new_id() -> str:
     """A UUID7: ordered by time, so that the newest has the greatest id."""
-    return str(uuid_utils.uuid7())
-
-
-def now() -> datetime:
-    """This moment in UTC."""
-    return datetime.now(UTC)
+    if abs(skew()) < TOLERANCE:
+        return str(uuid_utils.uuid7())
+    moment = now().timestamp()
+    return str(uuid_utils.uuid7(int(moment), int(moment % 1 * 1e9)))
 
 
 class RawJSON(str):

@@ -4,10 +4,20 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from flotilla.ledger.tables import JOBS
-from flotilla.schemas import Progress, Task, TaskError, TaskStatus
+from flotilla.ledger.clock import now
+from flotilla.ledger.tables import FAILURES, JOBS
+from flotilla.schemas import Progress, Task, TaskError, TaskFailure, TaskStatus
 
 jobs = JOBS.c
+
+PROGRESS_COLUMNS = (
+    jobs.progress_done,
+    jobs.progress_total,
+    jobs.progress_unit,
+    jobs.progress_since,
+)
+EARLIEST_ETA = 0.5  # seconds; less is the time of one step alone
+SURE_ETA = 2.0  # seconds
 
 
 def view(connection: Connection, tenant_id: str, job_id: str) -> Task | None:
@@ -18,7 +28,29 @@ def view(connection: Connection, tenant_id: str, job_id: str) -> Task | None:
     if row is None:
         return None
     position = _queue_position(connection, row) if row.status == TaskStatus.PENDING else None
-    return task_of(row, position)
+    task = task_of(row, position)
+    return task.model_copy(update={"failures": _failures(connection, job_id)})
+
+
+SHOWN_FAILURES = 50
+
+
+def _failures(connection: Connection, job_id: str) -> list[TaskFailure]:
+    failures = FAILURES.c
+    rows = connection.execute(
+        select(*FAILURES.c)
+        .where(failures.job_id == job_id)
+        .order_by(failures.id.desc())
+        .limit(SHOWN_FAILURES)
+    )
+    return [TaskFailure.model_validate(dict(row._mapping)) for row in rows]
+
+
+def find(connection: Connection, job_id: str) -> Task | None:
+    """The job as the API shows it, whoever it belongs to and without its result."""
+    columns = (column for column in JOBS.c if column.name != "result")
+    row = connection.execute(select(*columns).where(jobs.id == job_id)).one_or_none()
+    return task_of(row) if row is not None else None
 
 
 def listing(
@@ -64,20 +96,16 @@ def task_of(row: Row[Any], position: int | None = None) -> Task:
 
     `position` is its place in its queue.
     """
-    progress = (
-        Progress(done=row.progress_done, total=row.progress_total, unit=row.progress_unit)
-        if row.progress_unit is not None
-        else None
-    )
     return Task(
         task_id=row.id,
         kind=row.kind,
         status=TaskStatus(row.status),
         stage=row.stage,
-        progress=progress,
+        progress=progress_of(row),
         attempt=row.attempt,
         queue=row.queue,
         queue_position=position,
+        parent_id=row.parent_id,
         document_id=row.document_id,
         collection=row.collection,
         created_at=row.created_at,
@@ -86,6 +114,33 @@ def task_of(row: Row[Any], position: int | None = None) -> Task:
         result=row._mapping.get("result"),
         error=error_of(row),
     )
+
+
+def progress_of(row: Row[Any]) -> Progress | None:
+    """The progress in a row of `PROGRESS_COLUMNS` and `status`, with the time that is left."""
+    if row.progress_unit is None:
+        return None
+    return Progress(
+        done=row.progress_done,
+        total=row.progress_total,
+        unit=row.progress_unit,
+        eta_seconds=_eta(row) if row.status == TaskStatus.PROCESSING.value else None,
+    )
+
+
+def _eta(row: Row[Any]) -> float | None:
+    """Seconds until the present unit is done, at the rate since its count began.
+
+    The rate over all of it is as smooth as a rate can be, and says nothing at first: None until
+    EARLIEST_ETA seconds and a twentieth of the work, or SURE_ETA seconds, have been seen.
+    """
+    done, total, since = row.progress_done, row.progress_total, row.progress_since
+    if total is None or since is None or done <= 0:
+        return None
+    elapsed = (now() - since).total_seconds()
+    if elapsed < EARLIEST_ETA or (elapsed < SURE_ETA and done * 20 < total):
+        return None
+    return round(max(0.0, (total - done) * elapsed / done), 1)
 
 
 def error_of(row: Row[Any]) -> TaskError | None:

@@ -5,17 +5,16 @@ one wins and the other learns that it has lost.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, case, delete, func, insert, select, update
 
-from flotilla.ledger.database import RawJSON, new_id, now
-from flotilla.ledger.job_views import task_of
+from flotilla.ledger.database import new_id, now
 from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
 from flotilla.ledger.versions import LIVE, PENDING
-from flotilla.schemas import Task, TaskError, TaskStatus
+from flotilla.schemas import TaskStatus
 
 OPEN = (TaskStatus.PENDING.value, TaskStatus.PROCESSING.value)
 
@@ -33,6 +32,7 @@ class NewJob:
     payload: dict[str, Any]
     id: str = field(default_factory=new_id)
     parent_id: str | None = None
+    sent: bool = False  # its message follows this row at once
     document_id: str | None = None
     version_id: str | None = None
     collection_id: str | None = None
@@ -57,6 +57,8 @@ class Job:
     started_at: datetime | None
 
 
+_JOB_FIELDS = tuple(each.name for each in fields(Job))
+
 JOB_COLUMNS = (
     jobs.id,
     jobs.tenant_id,
@@ -73,15 +75,10 @@ JOB_COLUMNS = (
 )
 
 
-# What has just been written does not need to be read and parsed again.
-_WITHOUT_RESULT = tuple(column for column in JOBS.c if column.name != "result")
-
-
 def job_of(row: Row[Any]) -> Job:
     """The job that a row of `JOB_COLUMNS` holds."""
-    values = dict(row._mapping)
-    values["status"] = TaskStatus(values["status"])
-    return Job(**values)
+    values = {name: getattr(row, name) for name in _JOB_FIELDS}
+    return Job(**values | {"status": TaskStatus(row.status)})
 
 
 def add(connection: Connection, new: Sequence[NewJob]) -> None:
@@ -103,6 +100,7 @@ def add(connection: Connection, new: Sequence[NewJob]) -> None:
                 "attempt": 1,
                 "fence": 0,
                 "payload": job.payload,
+                "sent_at": created_at if job.sent else None,
                 "document_id": job.document_id,
                 "version_id": job.version_id,
                 "collection_id": job.collection_id,
@@ -112,11 +110,6 @@ def add(connection: Connection, new: Sequence[NewJob]) -> None:
             for job in new
         ],
     )
-
-
-def mark_sent(connection: Connection, job_ids: Sequence[str]) -> None:
-    """Note that the jobs' first messages are in the broker."""
-    connection.execute(update(JOBS).where(jobs.id.in_(job_ids)).values(sent_at=now()))
 
 
 def get(connection: Connection, job_id: str) -> Job | None:
@@ -131,6 +124,14 @@ def lock(connection: Connection, job_id: str) -> None:
     same moment would otherwise not see one another, and their sum would be short.
     """
     connection.execute(select(jobs.id).where(jobs.id == job_id).with_for_update(key_share=True))
+
+
+def is_open(connection: Connection, job_id: str) -> bool:
+    """Whether the job may still be worked on: not over, and not about to be cancelled."""
+    found = select(jobs.id).where(
+        jobs.id == job_id, jobs.status.in_(OPEN), jobs.cancel_requested_at.is_(None)
+    )
+    return connection.scalar(found) is not None
 
 
 def claim(
@@ -157,7 +158,8 @@ def claim(
 
 def progress(connection: Connection, job_id: str, done: int, total: int | None, unit: str) -> None:
     """Set the job's progress; within one unit it never goes back."""
-    same_unit_further = (jobs.progress_unit == unit) & (jobs.progress_done > done)
+    same_unit = func.coalesce(jobs.progress_unit, "") == unit
+    same_unit_further = same_unit & (jobs.progress_done > done)
     connection.execute(
         update(JOBS)
         .where(jobs.id == job_id, jobs.status.in_(OPEN))
@@ -165,6 +167,7 @@ def progress(connection: Connection, job_id: str, done: int, total: int | None, 
             progress_done=case((same_unit_further, jobs.progress_done), else_=done),
             progress_total=total,
             progress_unit=unit,
+            progress_since=case((same_unit, jobs.progress_since), else_=now()),
         )
     )
 
@@ -174,56 +177,21 @@ def set_attempt(connection: Connection, job_id: str, attempt: int) -> None:
     connection.execute(update(JOBS).where(jobs.id == job_id).values(attempt=attempt))
 
 
-def complete(connection: Connection, job_id: str, result: Any) -> Task | None:
-    """End the job well. None when it was over already.
-
-    A result that is RawJSON is stored as it is, and is not in the returned task.
-    """
-    ended = _end(connection, job_id, status=TaskStatus.COMPLETED.value, result=result)
-    if ended is None or isinstance(result, RawJSON):
-        return ended
-    return ended.model_copy(update={"result": result})
-
-
-def fail(connection: Connection, job_id: str, error: TaskError) -> Task | None:
-    """End the job with its error. None when it was over already."""
-    return _end(
-        connection,
-        job_id,
-        status=TaskStatus.FAILED.value,
-        error_stage=error.stage,
-        error_code=error.code,
-        error_message=error.message,
-        error_retryable=error.retryable,
+def open_members(connection: Connection, batch_id: str) -> list[str]:
+    """Ids of a batch's members that are not over."""
+    return list(
+        connection.scalars(select(jobs.id).where(jobs.parent_id == batch_id, jobs.status.in_(OPEN)))
     )
 
 
-def cancel(connection: Connection, job_id: str) -> Task | None:
-    """End the job as cancelled. None when it was over already."""
-    return _end(connection, job_id, status=TaskStatus.CANCELLED.value, cancel_requested_at=now())
-
-
-def _end(connection: Connection, job_id: str, **values: Any) -> Task | None:
-    row = connection.execute(
-        update(JOBS)
-        .where(jobs.id == job_id, jobs.status.in_(OPEN))
-        .values(finished_at=now(), lease_owner=None, lease_until=None, **values)
-        .returning(*_WITHOUT_RESULT)
-    ).one_or_none()
-    if row is None:
-        return None
-    if "password" in row.payload:  # a source's password goes as soon as nothing needs it
-        kept = {key: value for key, value in row.payload.items() if key != "password"}
-        connection.execute(update(JOBS).where(jobs.id == job_id).values(payload=kept))
-    return task_of(row)
-
-
 def open_of_document(connection: Connection, document_id: str) -> list[str]:
-    """Ids of the document's ingestions that are not over."""
+    """Ids of the jobs that write the document's points and are not over."""
     return list(
         connection.scalars(
             select(jobs.id).where(
-                jobs.document_id == document_id, jobs.kind == "ingest", jobs.finished_at.is_(None)
+                jobs.document_id == document_id,
+                jobs.kind.in_(("ingest", "reindex")),
+                jobs.finished_at.is_(None),
             )
         )
     )

@@ -1,4 +1,4 @@
-"""Running one message of a job: claim, work, record; retry what may pass, fail what will not.
+"""Running one message of a job: begin, work, record; retry what may pass, fail what will not.
 
 `stage` wraps a fleet's function into a Celery task. The function gets a `StageRun` and does the
 work; what it raises becomes another attempt or the job's final error. Any message may be delivered
@@ -6,10 +6,9 @@ twice, so every function must be able to run twice.
 """
 
 import functools
-import random
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import celery
@@ -17,7 +16,6 @@ import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 from celery.canvas import Signature
 from celery.exceptions import Ignore, Reject, Retry
-from sqlalchemy import Connection
 
 from flotilla.broker import app, queue_of
 from flotilla.errors import (
@@ -25,103 +23,94 @@ from flotilla.errors import (
     DependencyUnavailable,
     FlotillaError,
     LeaseLost,
+    OutOfMemory,
     TimeLimit,
-    WorkerLost,
 )
-from flotilla.ledger import jobs, steps, versions
+from flotilla.ledger import job_ends, job_leases, jobs, steps
+from flotilla.ledger.admission import wave_size
 from flotilla.ledger.announce import announce
-from flotilla.ledger.database import Database, RawJSON, get_database
+from flotilla.ledger.attempts import as_task_error, backoff
+from flotilla.ledger.database import RawJSON, get_database
+from flotilla.ledger.endings import cancel, fail
+from flotilla.ledger.leases import Lease, get_keeper
+from flotilla.ledger.runs import StageRun
+from flotilla.ledger.steps import Held, Key, Part, Taken
 from flotilla.logging import get_logger
-from flotilla.schemas import Task, TaskError
-from flotilla.settings import JobSettings, get_settings
+from flotilla.schemas import TaskError
+from flotilla.settings import get_settings
 
 logger = get_logger(__name__)
 
-# Seconds. A message that waits longer than the broker's visibility timeout (300 at least) is
-# handed to a second worker; what has to wait longer than this fails, and may be sent again.
+# Seconds. A message that waits longer than the broker's visibility timeout (300 at least) would be
+# handed to a second worker; what has to wait longer than this waits in the ledger.
 LONGEST_DELAY = 240.0
 # Seconds until the next look at a ledger that is out of reach.
 LEDGER_PAUSE = 1.0
 
-
-@dataclass(frozen=True, slots=True)
-class StageRun:
-    """One attempt at one part of a job's stage."""
-
-    job: jobs.Job
-    stage: str
-    part: int
-    attempt: int
-    database: Database
-
-    def version(self) -> versions.Version:
-        """The version that the job ingests.
-
-        Raises:
-            Cancelled: its document was deleted meanwhile.
-        """
-        assert self.job.version_id is not None  # noqa: S101 - ingestions have one
-        with self.database.reading() as connection:
-            version = versions.get(connection, self.job.version_id)
-        if version.deleted:
-            raise Cancelled("The document was deleted while it was being ingested.")
-        return version
-
-    def describe(self, **values: Any) -> None:
-        """Note what became known of the version (pages, chunks, content_type, …)."""
-        assert self.job.version_id is not None  # noqa: S101
-        with self.database.writing() as connection:
-            versions.describe(connection, self.job.version_id, **values)
-
-    def progress(self, done: int, total: int | None, unit: str) -> None:
-        """Set how much of the work is done."""
-        with self.database.writing() as connection:
-            jobs.progress(connection, self.job.id, done, total, unit)
-
-    def finish_part(self, units: int, total: int | None, unit: str) -> None:
-        """Mark this part done and move the job's progress by what it carried."""
-        with self.database.writing() as connection:
-            jobs.lock(connection, self.job.id)
-            done = steps.finish(connection, self.job.id, self.stage, self.part, units)
-            jobs.progress(connection, self.job.id, done, total, unit)
-
-
 CeleryTask: TypeAlias = "celery.Task[Any, Any]"
 StageFunction: TypeAlias = "Callable[..., Signature | None]"
+Wave: TypeAlias = Callable[[str, list[Part]], Signature]
 
 
-def stage(name: str, **options: Any) -> Callable[[StageFunction], CeleryTask]:
+def stage(
+    name: str, *, after: str | None = None, wave: Wave | None = None, **options: Any
+) -> Callable[[StageFunction], CeleryTask]:
     """Make a function the Celery task `name(job_id, part=0, ...)` of a job's stage.
 
-    The function may return a signature, which takes the task's place in its chain.
+    The function may return a signature, which takes the task's place in its chain; it has then
+    ended its step itself, with `StageRun.plan`.
+
+    Args:
+        name: the task's and the stage's.
+        after: the fan-out whose parts must all be done before; until then the task does nothing.
+        wave: makes the canvas of the fan-out's next parts, where not all are sent at once.
+        options: of the Celery task.
     """
 
     def decorate(function: StageFunction) -> CeleryTask:
-        @app.task(name=name, bind=True, throws=(FlotillaError,), max_retries=None, **options)
+        @app.task(
+            name=name,
+            bind=True,
+            throws=(FlotillaError,),
+            max_retries=None,
+            Request="flotilla.ledger.deaths:WatchedRequest",
+            **options,
+        )
         @functools.wraps(function)
         def task(self: CeleryTask, job_id: str, part: int = 0, *args: Any) -> None:
             with structlog.contextvars.bound_contextvars(task_id=job_id, stage=name):
+                key = Key(job_id, name, part)
                 with _waiting_for_ledger(self):
-                    run = _begin(self, name, job_id, part)
-                if run is None:
+                    begun = _begin(self, key, after, wave)
+                if begun is None:
                     return
-                try:
-                    replacement = function(run, *args)
-                except Exception as error:
-                    with _waiting_for_ledger(self):
-                        _failed(self, run, error)
-                    raise
-                # A step that hands on to others is over when they are: should this process die
-                # before it has sent them, the next delivery does it.
-                if replacement is None:
-                    with _waiting_for_ledger(self):
-                        _finish_step(run)
+                if isinstance(begun, StageRun):
+                    replacement = _work(self, begun, function, args)
+                else:
+                    replacement = begun
             if replacement is not None:
                 self.replace(replacement)
 
         return task  # type: ignore[no-any-return]
 
     return decorate
+
+
+def _work(
+    task: CeleryTask, run: StageRun, function: StageFunction, args: tuple[Any, ...]
+) -> Signature | None:
+    with get_keeper().holding(run.lease):
+        run.tell()
+        try:
+            replacement = function(run, *args)
+        except Exception as error:
+            with _waiting_for_ledger(task):
+                _failed(task, run, error)
+            raise
+        if replacement is None:
+            with _waiting_for_ledger(task), run.database.writing() as connection:
+                steps.finish(connection, run.held)
+    return replacement
 
 
 def reply(name: str, **options: Any) -> Callable[[Callable[[jobs.Job], str]], CeleryTask]:
@@ -140,17 +129,23 @@ def reply(name: str, **options: Any) -> Callable[[Callable[[jobs.Job], str]], Ce
                 with _waiting_for_ledger(self):
                     database = get_database()
                     with database.writing() as connection:
-                        job = jobs.claim(connection, job_id, name, queue_of(name), attempt)
-                if job is None:
+                        leased = job_leases.lease(
+                            connection, job_id, name, queue_of(name), attempt, _worker(self)
+                        )
+                if leased is None:
+                    logger.info("reply.nothing_to_do")
                     return
-                try:
-                    result = RawJSON(function(job))
-                except Exception as error:
-                    with _waiting_for_ledger(self):
-                        _failed(self, StageRun(job, name, 0, attempt, database), error)
-                    raise
-                with _waiting_for_ledger(self), database.writing() as connection:
-                    ended = jobs.complete(connection, job_id, result)
+                fence = leased.fence
+                lease = Lease(database, lambda c: job_leases.renew(c, job_id, fence))
+                with get_keeper().holding(lease):
+                    try:
+                        result = RawJSON(function(leased.job))
+                    except Exception as error:
+                        with _waiting_for_ledger(self):
+                            _not_answered(self, leased, attempt, error)
+                        raise
+                    with _waiting_for_ledger(self), database.writing() as connection:
+                        ended = job_ends.complete(connection, job_id, result, fence)
                 if ended is not None:
                     announce(ended, result, reply_to)
 
@@ -173,38 +168,44 @@ def _waiting_for_ledger(task: CeleryTask) -> Iterator[None]:
         raise task.retry(exc=error, countdown=delay) from error
 
 
-def _begin(task: CeleryTask, name: str, job_id: str, part: int) -> StageRun | None:
-    """Claim the job; None when this part is done already and its chain should just go on.
+def _worker(task: CeleryTask) -> str:
+    return f"{task.request.hostname}:{os.getpid()}"
+
+
+def _begin(
+    task: CeleryTask, key: Key, after: str | None, wave: Wave | None
+) -> StageRun | Signature | None:
+    """Take the step's lease.
+
+    Returns None when the step is done already and its chain should just go on, and the next parts
+    of the fan-out before it when some are not sent yet.
 
     Raises:
-        Ignore: the job is over, so the chain ends here.
-        WorkerLost: earlier attempts left no trace but their beginning.
+        Ignore: there is nothing to do here, so the chain ends.
     """
     database = get_database()
     with database.writing() as connection:
-        job = jobs.claim(connection, job_id, name, queue_of(name))
-        if job is None:
+        jobs.lock(connection, key.job_id)
+        if not jobs.is_open(connection, key.job_id):
             logger.info("stage.nothing_to_do")
             raise Ignore
-        step = steps.begin(connection, job_id, name, part, str(task.request.hostname))
-        if step.attempts > 1:
-            jobs.set_attempt(connection, job_id, step.attempts)
-    if step.done:
-        return None
-    run = StageRun(job, name, part, step.attempts, database)
-    if step.attempts > get_settings().job.max_attempts:
-        error = WorkerLost(
-            f"After {step.attempts - 1} attempts, of which the last killed its worker, this is "
-            "set aside: the worker's log says how it died."
-        )
-        fail(database, job_id, as_task_error(name, error))
-        raise error
-    return run
-
-
-def _finish_step(run: StageRun) -> None:
-    with run.database.writing() as connection:
-        steps.complete(connection, run.job.id, run.stage, run.part)
+        if after is not None and not steps.all_done(connection, key.job_id, after):
+            parts = steps.next_wave(connection, key.job_id, after, wave_size(after))
+            if wave is None or not parts:
+                # The others are on their way, and bring this message along.
+                logger.info("stage.too_early")
+                raise Ignore
+            return wave(key.job_id, parts)
+        held = steps.begin(connection, key, _worker(task))
+        if held is Taken.DONE:
+            return None
+        if not isinstance(held, Held):
+            logger.info("stage.held_by_another")
+            raise Ignore
+        job = jobs.claim(connection, key.job_id, key.stage, queue_of(key.stage), held.attempts)
+        if job is None:
+            raise Ignore
+    return StageRun(job, held, database, Lease(database, lambda c: steps.still_held(c, held)))
 
 
 def _failed(task: CeleryTask, run: StageRun, error: Exception) -> None:
@@ -215,19 +216,28 @@ def _failed(task: CeleryTask, run: StageRun, error: Exception) -> None:
         if isinstance(error, Cancelled):
             cancel(run.database, run.job.id)
         raise Ignore from error
-    if isinstance(error, SoftTimeLimitExceeded):
-        error = TimeLimit("The work took longer than this fleet's time limit allows.")
     settings = get_settings().job
-    task_error = as_task_error(run.stage, error)
-    if not isinstance(error, FlotillaError):
-        logger.error("stage.crashed", code=task_error.code, exc_info=error)
+    error, task_error = _understood(run.stage, error)
+    outage = isinstance(error, DependencyUnavailable)
+    if outage:
+        attempts, limit = run.held.outages + 1, settings.max_outage_attempts
+    else:
+        attempts, limit = run.held.failures + 1, settings.max_attempts
+    delay = backoff(settings, attempts, getattr(error, "retry_after", None))
+    again = task_error.retryable and attempts < limit
+    on_its_way = again and delay <= LONGEST_DELAY
     with run.database.writing() as connection:
-        steps.record_failure(
-            connection, run.job.id, run.part, run.attempt, str(task.request.hostname), task_error
-        )
-    delay = backoff(settings, run.attempt, getattr(error, "retry_after", None))
-    if task_error.retryable and run.attempt < settings.max_attempts and delay <= LONGEST_DELAY:
+        jobs.lock(connection, run.job.id)
+        if not steps.still_held(connection, run.held):
+            raise Ignore from error
+        # An outage of hours is one story, and not a line for each attempt.
+        if attempts <= settings.max_attempts:
+            steps.record_failure(connection, run.held.key, run.attempt, _worker(task), task_error)
+        steps.release(connection, run.held, delay, sent=on_its_way or not again, outage=outage)
+    if again:
         logger.info("stage.retrying", code=task_error.code, attempt=run.attempt, delay=delay)
+        if not on_its_way:
+            raise Ignore from error  # the reaper sends it when it is due
         # How often is settled above: the tasks' own max_retries is None, which is no limit. Given
         # here, None would mean Celery's default of 3.
         raise task.retry(exc=error, countdown=delay)
@@ -235,48 +245,38 @@ def _failed(task: CeleryTask, run: StageRun, error: Exception) -> None:
     fail(run.database, run.job.id, task_error)
 
 
-def fail(database: Database, job_id: str, error: TaskError) -> Task | None:
-    """End a job with its error, and its version with it; None when it was over already."""
-    return _give_up(database, job_id, lambda connection: jobs.fail(connection, job_id, error))
-
-
-def cancel(database: Database, job_id: str) -> Task | None:
-    """End a job as cancelled, and its version with it; None when it was over already."""
-    return _give_up(database, job_id, lambda connection: jobs.cancel(connection, job_id))
-
-
-def _give_up(
-    database: Database, job_id: str, end: Callable[[Connection], Task | None]
-) -> Task | None:
+def _not_answered(
+    task: CeleryTask, leased: job_leases.Leased, attempt: int, error: Exception
+) -> None:
+    """The same for a job without steps."""
+    if isinstance(error, Ignore | Reject | Retry):
+        raise error
+    settings = get_settings().job
+    job = leased.job
+    error, task_error = _understood(job.stage, error)
+    database = get_database()
+    delay = backoff(settings, attempt, getattr(error, "retry_after", None))
+    key = Key(job.id, job.stage)
+    again = task_error.retryable and attempt < settings.max_attempts and delay <= LONGEST_DELAY
     with database.writing() as connection:
-        ended = end(connection)
-        job = jobs.get(connection, job_id) if ended is not None else None
-        if job is not None and job.kind == "ingest" and job.version_id and job.document_id:
-            versions.fail(connection, job.document_id, job.version_id)
-    if ended is not None:
-        announce(ended)
-    return ended
+        if not job_leases.renew(connection, job.id, leased.fence):
+            raise Ignore from error
+        steps.record_failure(connection, key, attempt, _worker(task), task_error)
+        if again:
+            job_leases.give_back(connection, job.id, leased.fence, delay)
+    if again:
+        logger.info("stage.retrying", code=task_error.code, attempt=attempt, delay=delay)
+        raise task.retry(exc=error, countdown=delay)
+    logger.info("stage.failed", code=task_error.code, attempt=attempt)
+    fail(database, job.id, task_error)
 
 
-def as_task_error(stage_name: str, error: Exception) -> TaskError:
-    """What the user is told of an error; the text of an unexpected one stays in the log."""
-    if isinstance(error, FlotillaError):
-        return TaskError(
-            stage=stage_name, code=error.code, message=error.message, retryable=error.retryable
-        )
-    return TaskError(
-        stage=stage_name,
-        code=FlotillaError.code,
-        message=f"An internal error ({type(error).__name__}) ended this stage: the worker's log "
-        "has the details under this task id.",
-        retryable=isinstance(error, ConnectionError | TimeoutError),
-    )
-
-
-def backoff(settings: JobSettings, attempt: int, retry_after: float | None) -> float:
-    """Seconds until the next attempt: exponential with full jitter, never before Retry-After.
-
-    Full jitter as in Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015).
-    """
-    ceiling = min(settings.backoff_cap, settings.backoff_base * 2 ** (attempt - 1))
-    return max(retry_after or 0.0, random.uniform(0, ceiling))
+def _understood(stage_name: str, error: Exception) -> tuple[Exception, TaskError]:
+    if isinstance(error, SoftTimeLimitExceeded):
+        error = TimeLimit("The work took longer than this fleet's time limit allows.")
+    elif isinstance(error, MemoryError):
+        error = OutOfMemory("The work took more memory than there is for one document.")
+    task_error = as_task_error(stage_name, error)
+    if not isinstance(error, FlotillaError):
+        logger.error("stage.crashed", code=task_error.code, exc_info=error)
+    return error, task_error

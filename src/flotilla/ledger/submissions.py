@@ -7,14 +7,19 @@ from typing import Any
 
 from sqlalchemy import Connection, case, func, insert, select, update
 
+from flotilla.errors import Conflict
 from flotilla.ledger.collections import resolve
 from flotilla.ledger.database import new_id, now
+from flotilla.ledger.documents import live_version
 from flotilla.ledger.jobs import NewJob
 from flotilla.ledger.jobs import add as add_jobs
 from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
 from flotilla.ledger.versions import LIVE, PENDING
 from flotilla.models import Metadata
 from flotilla.schemas import DocumentAccepted, DocumentStatus
+
+# As `pipelines`, which stands above, names it.
+REINDEX_STAGE = "vectorstore.reindex"
 
 documents = DOCUMENTS.c
 versions = VERSIONS.c
@@ -40,6 +45,7 @@ class NewSource:
     content_type: str | None = None
     source_url: str | None = None
     password: str | None = None
+    callback_url: str | None = None
 
 
 def submit(
@@ -77,6 +83,8 @@ def _submit_one(
         payload["password"] = source.password
     if source.source_url is not None:
         payload["url"] = source.source_url
+    if source.callback_url is not None:
+        payload["callback_url"] = source.callback_url
     job = NewJob(
         id=job_id,
         tenant_id=tenant_id,
@@ -199,3 +207,44 @@ def _same_bytes(connection: Connection, collection_id: str, sha256: str) -> Docu
         status=row.status,
         duplicate_of=row.id,
     )
+
+
+def reindex(
+    connection: Connection, tenant_id: str, document_id: str, parent_id: str | None = None
+) -> str:
+    """Write the job that re-indexes a document's live version; returns its id.
+
+    While one is on its way already, its id.
+
+    Raises:
+        DocumentNotFound: the tenant has no such document.
+        Conflict: no version of it is live.
+    """
+    version_id = live_version(connection, tenant_id, document_id)
+    if version_id is None:
+        raise Conflict(
+            "No version of this document is live yet: wait until it is ingested, or retry its task."
+        )
+    on_its_way = connection.scalar(
+        select(jobs.id).where(
+            jobs.version_id == version_id, jobs.kind == "reindex", jobs.finished_at.is_(None)
+        )
+    )
+    if on_its_way is not None:
+        return str(on_its_way)
+    row = connection.execute(
+        select(documents.collection_id, documents.name).where(documents.id == document_id)
+    ).one()
+    job = NewJob(
+        tenant_id=tenant_id,
+        kind="reindex",
+        queue="vectorstore",
+        stage=REINDEX_STAGE,
+        payload={"name": row.name},
+        parent_id=parent_id,
+        document_id=document_id,
+        version_id=version_id,
+        collection_id=row.collection_id,
+    )
+    add_jobs(connection, [job])
+    return job.id

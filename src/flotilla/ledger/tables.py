@@ -45,6 +45,9 @@ class Table(DeclarativeBase):
 Id = String(36)
 Name = String(255)
 
+HELD = "finished_at IS NULL AND sent_at IS NULL"
+UNCLEANED = "finished_at IS NOT NULL AND cleaned_at IS NULL"
+
 
 class TenantRow(Table):
     """Who owns documents."""
@@ -163,17 +166,20 @@ class JobRow(Table):
     progress_done: Mapped[int | None]
     progress_total: Mapped[int | None]
     progress_unit: Mapped[str | None] = mapped_column(String(16))
+    progress_since: Mapped[datetime | None]
     error_stage: Mapped[str | None] = mapped_column(String(64))
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_message: Mapped[str | None] = mapped_column(Text)
     error_retryable: Mapped[bool | None]
     lease_owner: Mapped[str | None] = mapped_column(Name)
     lease_until: Mapped[datetime | None]
+    losses: Mapped[int] = mapped_column(server_default="0")
     sent_at: Mapped[datetime | None]
     cancel_requested_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    cleaned_at: Mapped[datetime | None]
 
     __table_args__ = (
         Index("ix_jobs_tenant", "tenant_id", "id"),
@@ -187,14 +193,39 @@ class JobRow(Table):
             sqlite_where=text("finished_at IS NULL"),
             postgresql_where=text("finished_at IS NULL"),
         ),
+        # What waits for its turn, tenant by tenant.
+        Index(
+            "ix_jobs_held",
+            "tenant_id",
+            "id",
+            sqlite_where=text(HELD),
+            postgresql_where=text(HELD),
+        ),
+        Index(
+            "ix_jobs_uncleaned",
+            "id",
+            sqlite_where=text(UNCLEANED),
+            postgresql_where=text(UNCLEANED),
+        ),
+        Index(
+            "ix_jobs_parent",
+            "parent_id",
+            "status",
+            sqlite_where=text("parent_id IS NOT NULL"),
+            postgresql_where=text("parent_id IS NOT NULL"),
+        ),
     )
 
 
 class StepRow(Table):
     """One message's share of a job's stage: a page range, a batch of chunks, or all of it.
 
-    A stage of several parts is worked on by several workers at once, so the lease and the count
-    of attempts stand here; the job shows the newest.
+    A stage of several parts is worked on by several workers at once, so the lease and the counts
+    of attempts stand here; the job shows the newest. `kills` counts the deaths of a process that
+    were the step's own doing, `losses` those that tell nothing of it, `outages` the attempts that
+    found a part of the system out of reach. `sent_at` is null while a
+    planned part waits for its wave; `due_at` is when a step that failed may be tried again; `args`
+    are the message's further arguments.
     """
 
     __tablename__ = "steps"
@@ -208,8 +239,24 @@ class StepRow(Table):
     lease_owner: Mapped[str | None] = mapped_column(Name)
     lease_until: Mapped[datetime | None]
     units: Mapped[int]
+    kills: Mapped[int] = mapped_column(server_default="0")
+    losses: Mapped[int] = mapped_column(server_default="0")
+    outages: Mapped[int] = mapped_column(server_default="0")
+    args: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    sent_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index(
+            "ix_steps_open",
+            "state",
+            "job_id",
+            sqlite_where=text("state <> 'done'"),
+            postgresql_where=text("state <> 'done'"),
+        ),
+    )
 
 
 class FailureRow(Table):
@@ -239,3 +286,84 @@ VERSIONS = cast("SQLTable", VersionRow.__table__)
 JOBS = cast("SQLTable", JobRow.__table__)
 STEPS = cast("SQLTable", StepRow.__table__)
 FAILURES = cast("SQLTable", FailureRow.__table__)
+
+
+# --- webhooks ------------------------------------------------------------------------------
+
+UNDELIVERED = "finished_at IS NULL"
+
+
+class WebhookRow(Table):
+    """An address that a tenant's ended jobs are told to. `events` is null for all of them."""
+
+    __tablename__ = "webhooks"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    url: Mapped[str] = mapped_column(Text)
+    events: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    secret: Mapped[str] = mapped_column(Name)
+    created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
+    disabled_reason: Mapped[str | None] = mapped_column(Text)
+
+    __table_args__ = (Index("ix_webhooks_tenant", "tenant_id", "id"),)
+
+
+class WebhookDeliveryRow(Table):
+    """One event on its way to one address, written with the end of the job that it tells.
+
+    `webhook_id` is null for a submission's own `callback_url`, and `job_id` for a ping. `task` is
+    the job as it was then. `attempts` is what came of each attempt; the lease and the fence are
+    those of the present one, which began at `started_at`.
+    """
+
+    __tablename__ = "webhook_deliveries"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    webhook_id: Mapped[str | None] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
+    job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    url: Mapped[str] = mapped_column(Text)
+    event: Mapped[str] = mapped_column(String(32))
+    task: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
+    state: Mapped[str] = mapped_column(String(16))
+    attempt: Mapped[int]
+    attempts: Mapped[list[Any]] = mapped_column(JSON)
+    fence: Mapped[int]
+    lease_owner: Mapped[str | None] = mapped_column(Name)
+    lease_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    give_up_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("ix_webhook_deliveries_webhook", "webhook_id", "id"),
+        Index("ix_webhook_deliveries_job", "job_id", "id"),
+        Index(
+            "ix_webhook_deliveries_open",
+            "url",
+            "due_at",
+            sqlite_where=text(UNDELIVERED),
+            postgresql_where=text(UNDELIVERED),
+        ),
+    )
+
+
+class SigningSecretRow(Table):
+    """What a tenant's callbacks are signed with; the one before counts until `previous_until`."""
+
+    __tablename__ = "signing_secrets"
+
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
+    secret: Mapped[str] = mapped_column(Name)
+    created_at: Mapped[datetime]
+    previous: Mapped[str | None] = mapped_column(Name)
+    previous_until: Mapped[datetime | None]
+
+
+WEBHOOKS = cast("SQLTable", WebhookRow.__table__)
+WEBHOOK_DELIVERIES = cast("SQLTable", WebhookDeliveryRow.__table__)
+SIGNING_SECRETS = cast("SQLTable", SigningSecretRow.__table__)

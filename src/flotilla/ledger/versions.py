@@ -78,6 +78,16 @@ def get(connection: Connection, version_id: str) -> Version:
     )
 
 
+def is_live(connection: Connection, version_id: str) -> bool:
+    """Whether the version is there, and is the one of its document that answers."""
+    found = (
+        select(versions.id)
+        .join(DOCUMENTS, documents.id == versions.document_id)
+        .where(versions.id == version_id, versions.state == LIVE, documents.deleted_at.is_(None))
+    )
+    return connection.scalar(found) is not None
+
+
 def describe(connection: Connection, version_id: str, **values: Any) -> None:
     """Set what became known of a version: blob, sha256, size, content_type, pages, chunks."""
     connection.execute(update(VERSIONS).where(versions.id == version_id).values(**values))

@@ -61,6 +61,8 @@ def retrieve(query: Query) -> list[Passage]:
         passage.model_copy(update={"collection": live[passage.document_id].collection})
         for passage in found
         if passage.document_id in live
+        # A late worker may show a version again that was replaced.
+        and passage.version_id >= live[passage.document_id].version_id
     )
     return _newest(named)[: query.top_k]
 

@@ -15,6 +15,7 @@ from flotilla.schemas.base import (
     check_metadata,
 )
 from flotilla.schemas.tasks import Task, TaskError, TaskStatus
+from flotilla.schemas.webhooks import CallbackURL
 
 
 class DocumentStatus(StrEnum):
@@ -99,3 +100,4 @@ class PipelineRequest(Request):
     collection: str = Field(DEFAULT_COLLECTION, pattern=COLLECTION_NAME)
     metadata: Annotated[Metadata, AfterValidator(check_metadata)] = Field(default_factory=dict)
     password: str | None = Field(None, max_length=1024, description="Opens an encrypted PDF.")
+    callback_url: CallbackURL = None

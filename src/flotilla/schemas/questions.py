@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field
 
 from flotilla.models import Answer, Found, Metadata
 from flotilla.schemas.base import COLLECTION_NAME, Request, Response
+from flotilla.schemas.webhooks import CallbackURL
 
 
 class QuestionRequest(Request):
@@ -23,6 +24,7 @@ class QuestionRequest(Request):
         "an object with gt, gte, lt, lte or not.",
         examples=[{"year": {"gte": 2024}, "kind": ["faq", "terms"]}],
     )
+    callback_url: CallbackURL = None
 
 
 class AnswerResponse(Answer, Response):

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from flotilla.schemas.base import Response
+from flotilla.schemas.base import COLLECTION_NAME, Request, Response
 
 
 class TaskStatus(StrEnum):
@@ -29,7 +29,10 @@ class TaskKind(StrEnum):
     """What a task does."""
 
     INGEST = "ingest"
+    REINDEX = "reindex"
     DELETE = "delete"
+    BATCH = "batch"
+    SWEEP = "sweep"
     QUERY = "query"
     SEARCH = "search"
     DEMO = "demo"
@@ -41,6 +44,12 @@ class Progress(Response):
     done: int = Field(examples=[12])
     total: int | None = Field(None, description="Not known yet when null.", examples=[40])
     unit: str = Field(examples=["chunks"])
+    eta_seconds: float | None = Field(
+        None,
+        description="Seconds until all of this unit is done, at its rate so far; null while "
+        "too little of it is done to tell.",
+        examples=[4.2],
+    )
 
 
 class TaskError(Response):
@@ -52,11 +61,23 @@ class TaskError(Response):
     retryable: bool = Field(examples=[False])
 
 
+class TaskFailure(TaskError):
+    """One attempt that failed, whatever became of the task."""
+
+    part: int = Field(description="Which page range or batch of the stage, from 0.")
+    attempt: int
+    worker: str
+    failed_at: datetime
+
+
 class Task(Response):
     """One submitted unit of work as the ledger knows it."""
 
     task_id: str
-    kind: str = Field(description="ingest, delete, query, search, demo.", examples=["ingest"])
+    kind: str = Field(
+        description="ingest, reindex, delete, batch, sweep, query, search, demo.",
+        examples=["ingest"],
+    )
     status: TaskStatus
     stage: str | None = Field(None, description="The stage it is at, or ended in.")
     progress: Progress | None = None
@@ -65,6 +86,7 @@ class Task(Response):
     queue_position: int | None = Field(
         None, description="While pending: its place in the queue, from 1."
     )
+    parent_id: str | None = Field(None, description="The batch that it belongs to.")
     document_id: str | None = None
     collection: str | None = None
     created_at: datetime
@@ -72,6 +94,11 @@ class Task(Response):
     finished_at: datetime | None = None
     result: Any | None = Field(None, description="What the task gave, when it is completed.")
     error: TaskError | None = Field(None, description="Why it failed, when it failed.")
+    failures: list[TaskFailure] | None = Field(
+        None,
+        description="Attempts that failed, the newest first, also of a task that is completed; "
+        "shown with a single task.",
+    )
 
 
 class TaskAccepted(Response):
@@ -79,3 +106,30 @@ class TaskAccepted(Response):
 
     task_id: str
     status: TaskStatus = TaskStatus.PENDING
+
+
+class RetryRequest(Request):
+    """Which failed tasks to send again; what is not given does not matter."""
+
+    kind: TaskKind | None = None
+    stage: str | None = Field(None, max_length=64, examples=["vectorstore.index"])
+    code: str | None = Field(None, max_length=64, examples=["dependency_unavailable"])
+    collection: str | None = Field(None, pattern=COLLECTION_NAME)
+    batch: str | None = Field(None, max_length=64, description="Members of this batch.")
+    created_after: datetime | None = None
+    limit: int = Field(1000, ge=1, le=10_000, description="Most tasks to send again.")
+
+
+class RetryRefused(Response):
+    """A task that was not sent again."""
+
+    task_id: str
+    code: str
+    message: str
+
+
+class Retried(Response):
+    """The tasks that were sent again."""
+
+    task_ids: list[str]
+    refused: list[RetryRefused]

@@ -24,6 +24,7 @@ from flotilla.settings.groups import (
     QdrantSettings,
     RagSettings,
     VectorstoreSettings,
+    WebhookSettings,
     cores,
 )
 from flotilla.settings.process import FLEETS, Settings
@@ -41,6 +42,7 @@ __all__ = [
     "RagSettings",
     "Settings",
     "VectorstoreSettings",
+    "WebhookSettings",
     "child_environment",
     "cores",
     "get_settings",

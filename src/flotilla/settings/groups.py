@@ -98,6 +98,11 @@ class DocumentSettings(BaseSettings):
     max_memory_per_child: int = Field(
         700 * 1024, gt=0, description="Resident KiB after which a worker process is replaced."
     )
+    memory_limit: int = Field(
+        2048 * MEBIBYTE,
+        gt=0,
+        description="Resident bytes at which a worker process ends its task as out of memory.",
+    )
     max_tasks_per_child: int = Field(
         500, gt=0, description="Tasks after which a worker process is replaced."
     )
@@ -190,12 +195,71 @@ class JobSettings(BaseSettings):
     max_attempts: int = Field(
         6, ge=1, description="Attempts at one stage before the job fails for good."
     )
+    max_outage_attempts: int = Field(
+        1000,
+        ge=1,
+        description="Attempts at one stage that a part of the system which is out of reach, such "
+        "as Qdrant, may cost before the job fails.",
+    )
+    max_kills: int = Field(
+        2,
+        ge=1,
+        description="Crashes, time limits and memory limits of its process after which a document "
+        "is quarantined.",
+    )
+    max_losses: int = Field(
+        8,
+        ge=1,
+        description="Workers that may vanish for reasons of their own, such as a machine that goes "
+        "away, with one and the same step before its job fails.",
+    )
+    in_flight: int = Field(
+        0,
+        ge=0,
+        description="Ingestions that the fleets work on at once, while the rest waits in the "
+        "ledger; 0 for four a process of the document and vectorstore fleets, at least 32.",
+    )
+    parts_in_flight: int = Field(
+        0,
+        ge=0,
+        description="Page ranges or batches of one document that are sent at once, so that a long "
+        "one leaves room; 0 for four a process of their fleet, at least 16.",
+    )
     backoff_base: float = Field(
         2.0, gt=0, description="Seconds of the first back-off; doubled at each attempt."
     )
     backoff_cap: float = Field(60.0, gt=0, description="Longest back-off in seconds.")
     retention_days: int = Field(
         30, ge=1, description="Days for which ended jobs stay in the ledger."
+    )
+
+
+class WebhookSettings(BaseSettings):
+    """Webhooks and callback URLs."""
+
+    model_config = group_config("FLOTILLA_WEBHOOK_")
+
+    secret: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="What `callback_url` deliveries of all tenants are signed with; one made for "
+        "each tenant when it is not set.",
+    )
+    allow_private: bool = Field(
+        False, description="Whether private and loopback addresses may be called."
+    )
+    timeout: float = Field(
+        10.0, gt=0, le=120, description="Seconds in which a receiver has to answer."
+    )
+    backoff_base: float = Field(
+        5.0, gt=0, description="Seconds of the first back-off; doubled at each attempt."
+    )
+    backoff_cap: float = Field(3600.0, gt=0, description="Longest back-off in seconds.")
+    give_up_after: float = Field(
+        86_400.0, ge=0, le=2_592_000, description="Seconds for which a delivery is tried."
+    )
+    concurrency: int = Field(
+        16, ge=1, description="Deliveries at once of one default worker, beside its tasks."
     )
 
 

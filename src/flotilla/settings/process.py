@@ -17,6 +17,7 @@ from flotilla.settings.groups import (
     QdrantSettings,
     RagSettings,
     VectorstoreSettings,
+    WebhookSettings,
     group_config,
 )
 
@@ -66,6 +67,7 @@ class Settings(BaseSettings):
     rag: RagSettings = Field(default_factory=RagSettings)
     default: DefaultSettings = Field(default_factory=DefaultSettings)
     job: JobSettings = Field(default_factory=JobSettings)
+    webhook: WebhookSettings = Field(default_factory=WebhookSettings)
     qdrant: QdrantSettings = Field(default_factory=QdrantSettings)
     embedding: EmbeddingSettings = Field(default_factory=EmbeddingSettings)
     llm: LLMSettings = Field(default_factory=LLMSettings)

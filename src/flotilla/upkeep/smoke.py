@@ -6,10 +6,11 @@ from typing import Any
 from flotilla import pipelines
 from flotilla.broker import app, queue_of
 from flotilla.errors import DependencyUnavailable, InvalidRequest
-from flotilla.ledger import jobs
+from flotilla.ledger import job_ends, jobs
 from flotilla.ledger.announce import announce
+from flotilla.ledger.attempts import as_task_error
 from flotilla.ledger.database import get_database
-from flotilla.ledger.stages import as_task_error, fail
+from flotilla.ledger.endings import fail
 
 
 def _at(job_id: str, stage: str) -> None:
@@ -76,6 +77,6 @@ def total(values: list[float], *, job_id: str) -> float:
 def deliver(result: Any, *, job_id: str) -> None:
     """Write a canvas's result into the ledger, where the API reads it."""
     with get_database().writing() as connection:
-        ended = jobs.complete(connection, job_id, result)
+        ended = job_ends.complete(connection, job_id, result)
     if ended is not None:
         announce(ended)

@@ -1,28 +1,43 @@
-"""The points in Qdrant: written, published, removed, counted and queried.
+"""The points in Qdrant: written, published and removed. Reading them is in `point_queries`.
 
-This is the one place that builds the tenant filter, and every method takes the tenant first.
-One Qdrant collection holds all tenants, as Qdrant advises; which of Flotilla's collections a
-point belongs to is a payload field.
+Every method takes the tenant first, and one Qdrant collection holds all tenants, as Qdrant
+advises; which of Flotilla's collections a point belongs to is a payload field.
+
+A point is live or not. Searches see live points alone, and only two methods make a point live or
+change one that is: `publish` and `rewrite`. So a worker that is late, because it was paused or its
+message came twice, can write whatever it likes with `upsert`: nobody sees it, and nothing that
+is published is hidden or changed by it.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from qdrant_client import QdrantClient, models
 
 from flotilla.errors import DependencyUnavailable
-from flotilla.models import Chunk, Passage
+from flotilla.models import Chunk
 from flotilla.settings import Settings
 from flotilla.vectorstore.bm25 import SparseVector
-from flotilla.vectorstore.embedder import Matrix, Vector
+from flotilla.vectorstore.embedder import Matrix
+from flotilla.vectorstore.point_queries import (
+    BM25,
+    DENSE,
+    Fusion,
+    PointReader,
+    StoredVectors,
+    equal,
+    one_of,
+    tenants,
+)
 from flotilla.vectorstore.qdrant import CollectionAbsent, call
 
-DENSE = "dense"
-BM25 = "bm25"
+__all__ = ["BM25", "DENSE", "Fusion", "PointStore", "StoredVectors", "collection_name"]
 
 KEYWORD_INDEXES = ("collection_id", "document_id", "version_id")
+
+NOT_PAYLOAD = frozenset(("id", "tokens", "vector_of"))
+"""Fields of a chunk that its point does not carry."""
 
 
 def collection_name(settings: Settings) -> str:
@@ -34,22 +49,7 @@ def collection_name(settings: Settings) -> str:
     return f"{settings.qdrant.collection}-{slug}"
 
 
-@dataclass(frozen=True)
-class Fusion:
-    """Weighted reciprocal rank fusion: a point's score is the sum over both searches of
-    weight / (k + rank), after Cormack et al. 2009 (SIGIR, "Reciprocal rank fusion outperforms
-    Condorcet and individual rank learning methods").
-
-    `prefetch` is how many candidates each search hands to the fusion.
-    """
-
-    prefetch: int
-    k: int
-    dense_weight: float
-    bm25_weight: float
-
-
-class PointStore:
+class PointStore(PointReader):
     """A Qdrant collection of chunks with a dense and a BM25 vector each.
 
     Every method may be repeated, and may run in many threads and processes at once. All raise
@@ -62,9 +62,8 @@ class PointStore:
     """
 
     def __init__(self, client: QdrantClient, collection: str, dimensions: int) -> None:
-        self._client = client
+        super().__init__(client, collection)
         self._dimensions = dimensions
-        self.collection = collection
 
     # --- the collection --------------------------------------------------------------------
 
@@ -112,36 +111,54 @@ class PointStore:
         sparse: Sequence[SparseVector],
         live: bool = False,
     ) -> None:
-        """Write one point a chunk, under the chunk's id.
+        """Write one point a chunk, under the chunk's id, that no search sees until `publish`.
 
-        `dense` has shape (len(chunks), dimensions); `sparse` has one vector a chunk. Points stay
-        out of every search until `publish`, unless `live` is set.
+        `dense` has shape (len(chunks), dimensions); `sparse` has one vector a chunk. Points that
+        are live already stay as they are.
+
+        With `live` the points are live at once, and replace what is there. That is for a Qdrant
+        collection that answers no searches yet: what is published is changed by `rewrite`.
         """
         if not chunks:
             return
-        shared = {
-            "tenant_id": tenant_id,
-            "collection_id": collection_id,
-            "document_name": document_name,
-            "metadata": dict(metadata),
-            "live": live,
-        }
-        points = [
-            models.PointStruct(
-                id=chunk.id,
-                vector={
-                    DENSE: row,
-                    BM25: models.SparseVector(indices=terms.indices, values=terms.values),
-                },
-                payload={**shared, **_payload(chunk)},
-            )
-            for chunk, row, terms in zip(chunks, dense.tolist(), sparse, strict=True)
-        ]
+        shared = _shared(tenant_id, collection_id, document_name, metadata)
+        points = _points(shared | {"live": live}, chunks, dense, sparse)
+        self._update([_hidden(points) if not live else _upsert(points)])
+
+    def rewrite(
+        self,
+        tenant_id: str,
+        collection_id: str,
+        document_name: str,
+        metadata: Mapping[str, Any],
+        chunks: Sequence[Chunk],
+        dense: Matrix,
+        sparse: Sequence[SparseVector],
+    ) -> None:
+        """Write the points of a version that is live anew, in place and in one batched call.
+
+        Points that are live are replaced and stay live, so that every search finds them before,
+        meanwhile and after. Points that are missing are written hidden: `publish`, which asks
+        the ledger first, makes them live. So a worker that is late by a version adds nothing to
+        what a search sees.
+        """
+        if not chunks:
+            return
+        shared = _shared(tenant_id, collection_id, document_name, metadata)
+        present = _upsert(
+            _points(shared | {"live": True}, chunks, dense, sparse),
+            update_filter=models.Filter(must=[equal("live", True)]),
+            update_mode=models.UpdateMode.UPDATE_ONLY,
+        )
+        missing = _hidden(_points(shared | {"live": False}, chunks, dense, sparse))
+        self._update([present, missing])
+
+    def _update(self, operations: list[Any]) -> None:
         try:
-            call(lambda: self._client.upsert(self.collection, points, wait=True))
+            call(lambda: self._client.batch_update_points(self.collection, operations, wait=True))
         except CollectionAbsent:
             self.ensure()
-            call(lambda: self._client.upsert(self.collection, points, wait=True))
+            call(lambda: self._client.batch_update_points(self.collection, operations, wait=True))
 
     def publish(
         self, tenant_id: str, document_id: str, version_id: str, superseded: Sequence[str]
@@ -152,21 +169,18 @@ class PointStore:
         Only the versions that are named lose their points: a late call for an old version can
         never take those of a newer one away.
         """
-        document = _equal("document_id", document_id)
+        document = equal("document_id", document_id)
         operations: list[Any] = [
             models.SetPayloadOperation(
                 set_payload=models.SetPayload(
                     payload={"live": True},
-                    filter=_of(tenant_id, document, _equal("version_id", version_id)),
+                    filter=tenants(tenant_id, document, equal("version_id", version_id)),
                 )
             )
         ]
         if superseded:
-            older = models.FieldCondition(
-                key="version_id", match=models.MatchAny(any=list(superseded))
-            )
-            selector = models.FilterSelector(filter=_of(tenant_id, document, older))
-            operations.append(models.DeleteOperation(delete=selector))
+            older = tenants(tenant_id, document, one_of("version_id", superseded))
+            operations.append(models.DeleteOperation(delete=models.FilterSelector(filter=older)))
         try:
             call(lambda: self._client.batch_update_points(self.collection, operations, wait=True))
         except CollectionAbsent as error:
@@ -175,130 +189,66 @@ class PointStore:
                 "ingest the document again."
             ) from error
 
-    def remove_version(self, tenant_id: str, document_id: str, version_id: str) -> None:
-        """Delete the points of one version of a document."""
-        self._delete(
-            _of(tenant_id, _equal("document_id", document_id), _equal("version_id", version_id))
+    def remove_version(self, tenant_id: str, document_id: str, version_id: str) -> int:
+        """Delete the points of one version of a document; returns how many there were."""
+        return self._delete(
+            tenants(tenant_id, equal("document_id", document_id), equal("version_id", version_id))
         )
 
-    def remove_document(self, tenant_id: str, document_id: str) -> None:
-        """Delete all of a document's points."""
-        self._delete(_of(tenant_id, _equal("document_id", document_id)))
+    def remove_document(self, tenant_id: str, document_id: str) -> int:
+        """Delete all of a document's points; returns how many there were."""
+        return self._delete(tenants(tenant_id, equal("document_id", document_id)))
 
-    def remove_collection(self, tenant_id: str, collection_id: str) -> None:
-        """Delete the points of all documents of a collection."""
-        self._delete(_of(tenant_id, _equal("collection_id", collection_id)))
+    def remove_collection(self, tenant_id: str, collection_id: str) -> int:
+        """Delete the points of all documents of a collection; returns how many there were."""
+        return self._delete(tenants(tenant_id, equal("collection_id", collection_id)))
 
-    def _delete(self, selected: models.Filter) -> None:
+    def _delete(self, selected: models.Filter) -> int:
+        found = self._count(selected)
         selector = models.FilterSelector(filter=selected)
         try:
+            # Also where nothing was counted: a late worker may have written meanwhile.
             call(lambda: self._client.delete(self.collection, selector, wait=True))
         except CollectionAbsent:
-            return
-
-    # --- reading ---------------------------------------------------------------------------
-
-    def count(
-        self,
-        tenant_id: str,
-        *,
-        collection_id: str | None = None,
-        document_id: str | None = None,
-        version_id: str | None = None,
-        live: bool | None = None,
-    ) -> int:
-        """How many of the tenant's points have all of the given fields; exact."""
-        fields = {
-            "collection_id": collection_id,
-            "document_id": document_id,
-            "version_id": version_id,
-            "live": live,
-        }
-        given = [_equal(name, value) for name, value in fields.items() if value is not None]
-        selected = _of(tenant_id, *given)
-        try:
-            return call(lambda: self._client.count(self.collection, selected, exact=True)).count
-        except CollectionAbsent:
             return 0
-
-    def query(
-        self,
-        tenant_id: str,
-        collection_ids: Sequence[str],
-        dense: Vector,
-        sparse: SparseVector,
-        fusion: Fusion,
-        limit: int,
-        must: Sequence[Any] = (),
-        must_not: Sequence[Any] = (),
-    ) -> list[Passage]:
-        """The tenant's live passages that are nearest by both vectors, best first.
-
-        One request. `collection_ids` narrows the search unless it is empty; `must` and
-        `must_not` are further conditions of Qdrant's; an empty `sparse` leaves the ranking to
-        the dense vector.
-        """
-        conditions = [_equal("live", True), *must]
-        if collection_ids:
-            wanted = models.MatchAny(any=list(collection_ids))
-            conditions.append(models.FieldCondition(key="collection_id", match=wanted))
-        selected = _of(tenant_id, *conditions, must_not=must_not)
-        depth = max(fusion.prefetch, limit)
-        prefetch = [
-            models.Prefetch(query=dense.tolist(), using=DENSE, filter=selected, limit=depth)
-        ]
-        weights = [fusion.dense_weight]
-        if sparse.indices:
-            terms = models.SparseVector(indices=sparse.indices, values=sparse.values)
-            prefetch.append(models.Prefetch(query=terms, using=BM25, filter=selected, limit=depth))
-            weights.append(fusion.bm25_weight)
-        ranks = models.RrfQuery(rrf=models.Rrf(k=fusion.k, weights=weights))
-        try:
-            found = call(
-                lambda: self._client.query_points(
-                    self.collection, query=ranks, prefetch=prefetch, limit=limit
-                )
-            )
-        except CollectionAbsent:
-            return []
-        return [_passage(point) for point in found.points]
+        return found
 
 
-def _equal(field: str, value: str | bool) -> models.FieldCondition:
-    return models.FieldCondition(key=field, match=models.MatchValue(value=value))
+def _shared(
+    tenant_id: str, collection_id: str, document_name: str, metadata: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the payloads of all points of a version have in common."""
+    return {
+        "tenant_id": tenant_id,
+        "collection_id": collection_id,
+        "document_name": document_name,
+        "metadata": dict(metadata),
+    }
 
 
-def _of(tenant_id: str, *conditions: Any, must_not: Sequence[Any] = ()) -> models.Filter:
-    """The tenant filter, narrowed by further conditions."""
-    return models.Filter(
-        must=[_equal("tenant_id", tenant_id), *conditions], must_not=list(must_not) or None
-    )
+def _points(
+    shared: Mapping[str, Any],
+    chunks: Sequence[Chunk],
+    dense: Matrix,
+    sparse: Sequence[SparseVector],
+) -> list[models.PointStruct]:
+    return [
+        models.PointStruct(
+            id=chunk.id,
+            vector={
+                DENSE: row,
+                BM25: models.SparseVector(indices=terms.indices, values=terms.values),
+            },
+            payload={**shared, **chunk.model_dump(mode="json", exclude=set(NOT_PAYLOAD))},
+        )
+        for chunk, row, terms in zip(chunks, dense.tolist(), sparse, strict=True)
+    ]
 
 
-def _payload(chunk: Chunk) -> dict[str, Any]:
-    return chunk.model_dump(mode="json", exclude={"id", "tokens"})
+def _upsert(points: list[models.PointStruct], **options: Any) -> models.UpsertOperation:
+    return models.UpsertOperation(upsert=models.PointsList(points=points, **options))
 
 
-def _passage(point: models.ScoredPoint) -> Passage:
-    payload = point.payload or {}
-    return Passage(
-        chunk_id=str(point.id),
-        collection=payload["collection_id"],
-        score=point.score,
-        heading_path=tuple(payload["heading_path"]),
-        **{name: payload[name] for name in _COPIED},
-    )
-
-
-_COPIED = (
-    "document_id",
-    "document_name",
-    "version_id",
-    "position",
-    "text",
-    "start",
-    "end",
-    "page_start",
-    "page_end",
-    "metadata",
-)
+def _hidden(points: list[models.PointStruct]) -> models.UpsertOperation:
+    """An upsert that leaves live points alone: the filter says which existing ones it may touch."""
+    return _upsert(points, update_filter=models.Filter(must_not=[equal("live", True)]))

@@ -21,6 +21,9 @@ CONNECTIONS = 64
 """Connections that one process keeps to Qdrant: more than any fleet has threads."""
 
 
+INSUFFICIENT_STORAGE = 507  # RFC 4918, section 11.5
+
+
 class CollectionAbsent(Exception):
     """Qdrant has no collection of this name yet; never leaves this package."""
 
@@ -77,6 +80,10 @@ def call(request: Callable[[], T]) -> T:
             raise CollectionAbsent from error
         if status in (401, 403):
             raise ConfigurationError("Qdrant refuses the key; set QDRANT_API_KEY.") from error
+        if status == INSUFFICIENT_STORAGE:
+            raise DependencyUnavailable(
+                "Qdrant's disk is full: make room on it; the work goes on by itself then."
+            ) from error
         if status >= 500 or status in (408, 429):
             raise DependencyUnavailable(
                 f"Qdrant answered with HTTP status {status}; try again later."

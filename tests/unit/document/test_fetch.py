@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from flotilla.document.fetch import FetchedSource, fetch
-from flotilla.document.transport import is_public
 from flotilla.errors import (
     FileTooLarge,
     FlotillaError,
@@ -20,6 +19,7 @@ from flotilla.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
+from flotilla.public_addresses import is_public
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -210,7 +210,7 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
         names.append(host)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (left.pop(0), port))]
 
-    monkeypatch.setattr("flotilla.document.transport.socket.getaddrinfo", getaddrinfo)
+    monkeypatch.setattr("flotilla.public_addresses.socket.getaddrinfo", getaddrinfo)
     return names
 
 
@@ -221,7 +221,7 @@ def test_a_redirect_into_the_network_is_refused(
     server.on("/secret", body=b"secret")
     # Loopback stands for the public Internet here; the second name leads inside.
     monkeypatch.setattr(
-        "flotilla.document.transport.is_public", lambda address: str(address) == "127.0.0.1"
+        "flotilla.public_addresses.is_public", lambda address: str(address) == "127.0.0.1"
     )
     resolve_to(monkeypatch, "127.0.0.1", "192.168.0.7")
     with pytest.raises(SourceRefused, match="private"):

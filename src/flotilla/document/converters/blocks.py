@@ -173,8 +173,11 @@ def _write_table(out: _Text, table: "_Element") -> None:
 
 
 def _rowspan(cell: "_Element | None") -> int:
-    value = "" if cell is None else cell.get("rowspan", "")
-    return min(int(value), MAX_ROWSPAN) if value.isdigit() else 1
+    value = "" if cell is None else cell.get("rowspan", "").strip()
+    # Digits of other scripts and superscripts are digits to Python too.
+    if not (value.isascii() and value.isdigit()):
+        return 1
+    return min(int(value), MAX_ROWSPAN) if len(value) < 10 else MAX_ROWSPAN
 
 
 def _flat(element: "_Element | None") -> str:

@@ -14,6 +14,8 @@ from flotilla.models import Page
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
+# What XML cannot hold (Extensible Markup Language 1.0, production 2).
+NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # What surrounds the content of a page, by element, by role and by the words in class and id.
 FURNITURE = ("nav", "header", "footer", "aside", "form", "dialog", "menu")
 ROLES = frozenset(("navigation", "banner", "contentinfo", "search", "menu", "menubar", "dialog"))
@@ -33,6 +35,11 @@ MENU_LINK_CHARS = 40
 # page's own structure is kept whole; below the second share it has missed the content.
 AGREEMENT = 0.6
 MISSED = 0.2
+# Pages nest some dozens deep. Trafilatura's time grows with the cube of the depth: a minute at
+# a few thousand.
+MAX_JUDGED_DEPTH = 256
+# At this level libxml2 stops reading in silence: its own bound for huge documents.
+PARSED_DEPTH = 2048
 
 
 class HtmlConverter:
@@ -61,7 +68,7 @@ class HtmlConverter:
         """
         tree = _parse(path.read_bytes())
         page = structured_page(_without_furniture(tree))
-        main = _main_content(tree)
+        main = _main_content(tree) if _depth(tree) <= MAX_JUDGED_DEPTH else None
         if main is not None and MISSED < len(main.text) / max(1, len(page.text)) < AGREEMENT:
             page = main
         if not page.text:
@@ -93,7 +100,34 @@ def _parse(data: bytes) -> "HtmlElement":
         raise NoText("The HTML page holds no element with text.") from None
     except etree.LxmlError as error:
         raise FileCorrupt(f"The HTML page cannot be read: {error}.") from None
+    if _depth(tree) >= PARSED_DEPTH:
+        raise FileCorrupt(
+            f"The HTML page has more than {PARSED_DEPTH:,} elements within one another, which no "
+            "browser shows; save it again and send that."
+        )
+    _drop_controls(tree)
     return tree
+
+
+def _drop_controls(tree: "HtmlElement") -> None:
+    """Take out what a character reference such as `&#3;` may put into a tree, and what a tree
+    refuses to be given again."""
+    for node in tree.iter():
+        if node.text and NOT_XML.search(node.text):
+            node.text = NOT_XML.sub("", node.text)
+        if node.tail and NOT_XML.search(node.tail):
+            node.tail = NOT_XML.sub("", node.tail)
+
+
+def _depth(tree: "HtmlElement") -> int:
+    """How many levels of elements lie within one another."""
+    from lxml import etree
+
+    deepest = level = 0
+    for event, _ in etree.iterwalk(tree, events=("start", "end")):
+        level += 1 if event == "start" else -1
+        deepest = max(deepest, level)
+    return deepest
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from sqlalchemy import Connection
 
 from flotilla.gateway import examples, problems
-from flotilla.gateway.dependencies import PartDep, ServicesDep, TenantDep
+from flotilla.gateway.dependencies import CallbackDep, PartDep, ServicesDep, TenantDep
 from flotilla.gateway.routes.documents import remove_documents, start_removal
 from flotilla.ledger import collections, documents
 from flotilla.schemas import Collection, CollectionRequest, Listing, Task, TaskAccepted
@@ -47,9 +47,13 @@ async def get_collection(name: str, services: ServicesDep, tenant: TenantDep) ->
     "/{name}",
     status_code=202,
     summary="Delete a collection with its documents",
-    responses=problems.responses(examples.NO_COLLECTION, examples.DELETION_UNSENT),
+    responses=problems.responses(
+        examples.NO_COLLECTION, examples.PRIVATE_CALLBACK, examples.DELETION_UNSENT
+    ),
 )
-async def delete_collection(name: str, services: ServicesDep, tenant: TenantDep) -> TaskAccepted:
+async def delete_collection(
+    name: str, services: ServicesDep, tenant: TenantDep, callback_url: CallbackDep
+) -> TaskAccepted:
     """From the reply on its documents answer nothing; their parts are removed by a task.
 
     The collection `default` is emptied and stays.
@@ -57,6 +61,7 @@ async def delete_collection(name: str, services: ServicesDep, tenant: TenantDep)
 
     def write(connection: Connection) -> tuple[str, list[Task]]:
         collection_id = collections.delete(connection, tenant, name)
-        return remove_documents(connection, tenant, documents.deleted_in(connection, collection_id))
+        deleted = documents.deleted_in(connection, collection_id)
+        return remove_documents(connection, tenant, deleted, callback_url)
 
     return await start_removal(services, *await services.write(write))

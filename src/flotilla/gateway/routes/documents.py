@@ -5,24 +5,21 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from sqlalchemy import Connection
 
-from flotilla import pipelines
+from flotilla import dispatch, pipelines
 from flotilla.blobs import chunks_ref
 from flotilla.errors import (
     DependencyUnavailable,
     InvalidRequest,
 )
 from flotilla.gateway import examples, problems
-from flotilla.gateway.dependencies import PartDep, Services, ServicesDep, TenantDep
+from flotilla.gateway.dependencies import CallbackDep, PartDep, Services, ServicesDep, TenantDep
 from flotilla.gateway.uploads import discard, receive_upload
-from flotilla.ledger import collections, documents, job_views, jobs, submissions
-from flotilla.ledger.announce import announce
+from flotilla.ledger import collections, documents, endings, job_views, jobs, submissions
 from flotilla.ledger.submissions import NewSource
-from flotilla.logging import get_logger
 from flotilla.models import Chunk
 from flotilla.schemas import (
     DEFAULT_COLLECTION,
     Document,
-    DocumentAccepted,
     DocumentChunk,
     DocumentsAccepted,
     DocumentState,
@@ -31,8 +28,6 @@ from flotilla.schemas import (
     Task,
     TaskAccepted,
 )
-
-logger = get_logger(__name__)
 
 router = APIRouter(tags=["documents"])
 
@@ -62,6 +57,11 @@ UPLOAD_BODY: dict[str, Any] = {
                             "example": '{"year": 2026}',
                         },
                         "password": {"type": "string", "description": "Opens encrypted PDFs."},
+                        "callback_url": {
+                            "type": "string",
+                            "description": "Address that is told by POST when a file's task has "
+                            "ended.",
+                        },
                     },
                 },
             }
@@ -77,7 +77,10 @@ UPLOAD_BODY: dict[str, Any] = {
     openapi_extra=UPLOAD_BODY,
     summary="Submit one or many files",
     responses=problems.responses(
-        examples.NO_COLLECTION, examples.UPLOAD_TOO_LARGE, examples.NO_FILE
+        examples.NO_COLLECTION,
+        examples.UPLOAD_TOO_LARGE,
+        examples.NO_FILE,
+        examples.PRIVATE_CALLBACK,
     ),
 )
 async def upload_documents(
@@ -91,6 +94,9 @@ async def upload_documents(
     password = upload.fields.get("password")
     try:
         metadata = upload.metadata()
+        callback_url = upload.fields.get("callback_url") or None
+        if callback_url is not None:
+            callback_url = await services.callbacks.check(callback_url)
         sources = [
             NewSource(
                 version_id=file.version_id,
@@ -103,6 +109,7 @@ async def upload_documents(
                 size=file.size,
                 content_type=file.content_type,
                 password=password,
+                callback_url=callback_url,
             )
             for file in upload.files
         ]
@@ -114,29 +121,14 @@ async def upload_documents(
     for file, entry in zip(upload.files, accepted, strict=True):
         if entry.duplicate_of is not None:
             await services.in_thread(services.blobs.delete, file.ref.rpartition("/")[0])
-    await send_ingestions(services, [entry for entry in accepted if entry.duplicate_of is None])
+    await release(services)
     return DocumentsAccepted(documents=accepted)
 
 
-async def send_ingestions(
-    services: Services, accepted: list[DocumentAccepted], stage: str = pipelines.CONVERT
-) -> None:
-    """Send the first messages. What cannot be sent now is sent by `upkeep.reap`: it is written."""
-
-    def send() -> None:
-        sent = []
-        for entry in accepted:
-            try:
-                pipelines.ingest(entry.task_id, stage)
-            except Exception as error:  # noqa: BLE001 - the ledger has the job; nothing is lost
-                logger.warning("ingest.not_sent", task_id=entry.task_id, error=str(error))
-                break
-            sent.append(entry.task_id)
-        if sent:
-            with services.database.writing() as connection:
-                jobs.mark_sent(connection, sent)
-
-    await services.in_thread(send)
+async def release(services: Services) -> None:
+    """Send what has its turn. The rest waits in the ledger, and so does all of it while the broker
+    is out of reach."""
+    await services.in_thread(dispatch.release, services.database)
 
 
 @router.get(
@@ -238,7 +230,7 @@ def _position(cursor: str) -> int:
 
 
 def _chunk(chunk: Chunk) -> DocumentChunk:
-    values = chunk.model_dump(exclude={"id", "document_id", "version_id"})
+    values = chunk.model_dump(exclude={"id", "document_id", "version_id", "vector_of"})
     return DocumentChunk(chunk_id=chunk.id, **values)
 
 
@@ -246,22 +238,24 @@ def _chunk(chunk: Chunk) -> DocumentChunk:
     "/documents/{document_id}",
     status_code=202,
     summary="Delete a document",
-    responses=problems.responses(examples.NO_DOCUMENT, examples.DELETION_UNSENT),
+    responses=problems.responses(
+        examples.NO_DOCUMENT, examples.PRIVATE_CALLBACK, examples.DELETION_UNSENT
+    ),
 )
 async def delete_document(
-    document_id: str, services: ServicesDep, tenant: TenantDep
+    document_id: str, services: ServicesDep, tenant: TenantDep, callback_url: CallbackDep
 ) -> TaskAccepted:
     """From the reply on the document answers nothing; its parts are removed by a task."""
 
     def write(connection: Connection) -> tuple[str, list[Task]]:
         documents.mark_deleted(connection, tenant, document_id)
-        return remove_documents(connection, tenant, [document_id])
+        return remove_documents(connection, tenant, [document_id], callback_url)
 
     return await start_removal(services, *await services.write(write))
 
 
 def remove_documents(
-    connection: Connection, tenant: str, document_ids: list[str]
+    connection: Connection, tenant: str, document_ids: list[str], callback_url: str | None = None
 ) -> tuple[str, list[Task]]:
     """Write the job that removes deleted documents' parts, and cancel their ingestions.
 
@@ -271,14 +265,16 @@ def remove_documents(
         task
         for document_id in document_ids
         for job_id in jobs.open_of_document(connection, document_id)
-        if (task := jobs.cancel(connection, job_id)) is not None
+        for task in endings.cancel_in(connection, job_id)
     ]
     job = jobs.NewJob(
         tenant_id=tenant,
         kind="delete",
         queue="vectorstore",
         stage=pipelines.REMOVE,
-        payload={"document_ids": document_ids},
+        payload={"document_ids": document_ids}
+        | ({} if callback_url is None else {"callback_url": callback_url}),
+        sent=True,
     )
     jobs.add(connection, [job])
     return job.id, cancelled
@@ -289,16 +285,14 @@ async def start_removal(services: Services, job_id: str, cancelled: list[Task]) 
 
     def send() -> None:
         for task in cancelled:
-            announce(task)
+            endings.tell(services.database, task)
         try:
-            pipelines.remove(job_id)
+            pipelines.begin("delete", job_id, pipelines.REMOVE)
         except Exception as error:
             raise DependencyUnavailable(
                 "The deletion is written and will be carried out; the broker does not answer now.",
                 task_id=job_id,
             ) from error
-        with services.database.writing() as connection:
-            jobs.mark_sent(connection, [job_id])
 
     await services.in_thread(send)
     return TaskAccepted(task_id=job_id)

@@ -40,6 +40,7 @@ REFUSALS = (
     examples.BODY_TOO_LARGE,
     examples.EMPTY_QUESTION,
     examples.BAD_FIELD,
+    examples.PRIVATE_CALLBACK,
     examples.OUT_OF_REACH,
 )
 
@@ -53,7 +54,7 @@ REFUSALS = (
 async def ask(body: QuestionRequest, services: ServicesDep, tenant: TenantDep) -> TaskAccepted:
     """The answer is the `result` of the task."""
     job_id = new_id()
-    prepare = _preparation(body, services, tenant, job_id, "query", pipelines.ANSWER)
+    prepare = await _preparation(body, services, tenant, job_id, "query", pipelines.ANSWER)
     await services.submissions.submit(prepare, pipelines.answer)
     return TaskAccepted(task_id=job_id)
 
@@ -69,7 +70,7 @@ async def ask_and_wait(
 ) -> Response:
     """The answer with its citations; 504 with the task id when it takes too long."""
     job_id = new_id()
-    prepare = _preparation(body, services, tenant, job_id, "query", pipelines.ANSWER)
+    prepare = await _preparation(body, services, tenant, job_id, "query", pipelines.ANSWER)
     return await _answered(services, tenant, job_id, prepare, pipelines.answer, timeout)
 
 
@@ -84,11 +85,11 @@ async def search(
 ) -> Response:
     """The passages that retrieval finds, best first."""
     job_id = new_id()
-    prepare = _preparation(body, services, tenant, job_id, "search", pipelines.SEARCH)
+    prepare = await _preparation(body, services, tenant, job_id, "search", pipelines.SEARCH)
     return await _answered(services, tenant, job_id, prepare, pipelines.search, timeout)
 
 
-def _preparation(
+async def _preparation(
     body: QuestionRequest, services: Services, tenant: str, job_id: str, kind: str, stage: str
 ) -> Prepare:
     """Check the question; returns what makes its job where the ledger is at hand."""
@@ -105,6 +106,9 @@ def _preparation(
             field="question",
         )
     parse_filter(body.filter)
+    callback: dict[str, str] = {}
+    if body.callback_url is not None:
+        callback["callback_url"] = await services.callbacks.check(body.callback_url)
     names = body.collections or [body.collection or DEFAULT_COLLECTION]
 
     def prepare(batch: Batch) -> NewJob:
@@ -114,11 +118,13 @@ def _preparation(
             kind=kind,
             queue="rag",
             stage=stage,
+            sent=True,
             payload={
                 "question": question,
                 "collection_ids": batch.collection_ids(tenant, names),
                 "top_k": body.top_k or services.settings.rag.top_k,
                 "filter": body.filter,
+                **callback,
             },
             collection=names[0] if len(names) == 1 else None,
         )

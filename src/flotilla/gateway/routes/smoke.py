@@ -14,7 +14,7 @@ from flotilla.schemas import (
     DivideRequest,
     ParallelRequest,
     ProcessRequest,
-    Request,
+    SmokeRequest,
     TaskAccepted,
 )
 
@@ -22,16 +22,26 @@ router = APIRouter(
     prefix="/tasks",
     tags=["smoke tests"],
     responses=problems.responses(
-        examples.BODY_TOO_LARGE, examples.BAD_FIELD, examples.OUT_OF_REACH
+        examples.BODY_TOO_LARGE,
+        examples.BAD_FIELD,
+        examples.PRIVATE_CALLBACK,
+        examples.OUT_OF_REACH,
     ),
 )
 
 
 async def _start(
-    services: Services, tenant: str, stage: str, body: Request, send: Callable[[str], None]
+    services: Services, tenant: str, stage: str, body: SmokeRequest, send: Callable[[str], None]
 ) -> TaskAccepted:
+    if body.callback_url is not None:
+        body.callback_url = await services.callbacks.check(body.callback_url)
     job = NewJob(
-        tenant_id=tenant, kind="demo", queue="default", stage=stage, payload=body.model_dump()
+        tenant_id=tenant,
+        kind="demo",
+        queue="default",
+        stage=stage,
+        sent=True,
+        payload=body.model_dump(),
     )
     await services.submissions.submit(lambda _batch: job, send)
     return TaskAccepted(task_id=job.id)

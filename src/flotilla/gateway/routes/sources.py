@@ -20,7 +20,7 @@ from flotilla.errors import (
 )
 from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import Services, ServicesDep, TenantDep
-from flotilla.gateway.routes.documents import send_ingestions
+from flotilla.gateway.routes.documents import release
 from flotilla.gateway.uploads import safe_name
 from flotilla.ledger import submissions
 from flotilla.ledger.database import new_id
@@ -35,7 +35,11 @@ router = APIRouter(tags=["documents"])
     status_code=202,
     summary="Submit a URL, a text or a server's file",
     responses=problems.responses(
-        examples.OUTSIDE, examples.NO_COLLECTION, examples.BODY_TOO_LARGE, examples.BAD_FIELD
+        examples.OUTSIDE,
+        examples.NO_COLLECTION,
+        examples.BODY_TOO_LARGE,
+        examples.BAD_FIELD,
+        examples.PRIVATE_CALLBACK,
     ),
 )
 async def submit_source(
@@ -47,6 +51,8 @@ async def submit_source(
         raise InvalidRequest(
             "Send exactly one of url, text and path.", field=given[1] if given else "url"
         )
+    if body.callback_url is not None:
+        body.callback_url = await services.callbacks.check(body.callback_url)
     if body.url is not None:
         source = _url_source(body)
     elif body.text is not None:
@@ -60,8 +66,7 @@ async def submit_source(
             await services.in_thread(services.blobs.delete, source.blob.rpartition("/")[0])
         raise
     if accepted.duplicate_of is None:
-        stage = pipelines.FETCH if body.url is not None else pipelines.CONVERT
-        await send_ingestions(services, [accepted], stage)
+        await release(services)
     elif source.blob is not None:
         await services.in_thread(services.blobs.delete, source.blob.rpartition("/")[0])
     return accepted
@@ -98,6 +103,7 @@ def _url_source(body: PipelineRequest) -> NewSource:
         source=url,
         name=name,
         metadata=body.metadata,
+        callback_url=body.callback_url,
         first_stage=pipelines.FETCH,
         source_url=url,
         password=body.password,
@@ -118,6 +124,7 @@ def _text_source(services: Services, tenant: str, body: PipelineRequest) -> NewS
         source=name,
         name=name,
         metadata=body.metadata,
+        callback_url=body.callback_url,
         first_stage=pipelines.CONVERT,
         blob=ref,
         sha256=digest,
@@ -172,6 +179,7 @@ def _path_source(services: Services, tenant: str, body: PipelineRequest) -> NewS
         source=str(path.relative_to(root)),
         name=name,
         metadata=body.metadata,
+        callback_url=body.callback_url,
         first_stage=pipelines.CONVERT,
         blob=ref,
         sha256=digest,

@@ -7,13 +7,27 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from redis.exceptions import RedisError
+from sqlalchemy import Connection
 
+from flotilla import dispatch
 from flotilla.broker import WORKER_KEY
-from flotilla.errors import DependencyUnavailable, TaskNotFound
+from flotilla.errors import DependencyUnavailable, FlotillaError, TaskNotFound
 from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import PartDep, Services, ServicesDep, TenantDep
-from flotilla.ledger import job_views
-from flotilla.schemas import FleetsInfo, Listing, Queue, Task, TaskKind, TaskStatus, Worker
+from flotilla.ledger import endings, job_views, jobs, retries
+from flotilla.schemas import (
+    FleetsInfo,
+    Listing,
+    Queue,
+    Retried,
+    RetryRefused,
+    RetryRequest,
+    Task,
+    TaskAccepted,
+    TaskKind,
+    TaskStatus,
+    Worker,
+)
 from flotilla.settings import FLEETS
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
@@ -114,3 +128,77 @@ async def get_task(
                 task = ended.whole() if ended is not None else await look()
     assert task is not None  # noqa: S101 - a task that was there does not vanish within a request
     return task
+
+
+@router.delete(
+    "/{task_id}",
+    summary="Cancel a task",
+    responses=problems.responses(examples.NO_TASK, examples.TASK_OVER),
+)
+async def cancel_task(task_id: str, services: ServicesDep, tenant: TenantDep) -> Task:
+    """What waits never starts; what runs stops at its next page range, batch or call of a model,
+    and nothing of it stays. A batch is cancelled with its members."""
+    ended = await services.write(endings.cancel_by_user, tenant, task_id)
+
+    def tell() -> None:
+        for task in ended:
+            endings.tell(services.database, task)
+        dispatch.release(services.database)
+
+    await services.in_thread(tell)
+    found = await services.read(job_views.view, tenant, task_id)
+    assert found is not None  # noqa: S101 - cancelled a moment ago
+    return found
+
+
+@router.post(
+    "/retry",
+    status_code=202,
+    summary="Send failed tasks again",
+    responses=problems.responses(examples.BAD_FIELD),
+)
+async def retry_tasks(body: RetryRequest, services: ServicesDep, tenant: TenantDep) -> Retried:
+    """The list of what can be sent again is `GET /tasks?status=failed`."""
+    wanted = retries.Filter(
+        kind=body.kind.value if body.kind is not None else None,
+        stage=body.stage,
+        code=body.code,
+        collection=body.collection,
+        parent_id=body.batch,
+        created_after=body.created_after,
+    )
+
+    def write(
+        connection: Connection,
+    ) -> tuple[list[str], list[jobs.Job], dict[str, FlotillaError]]:
+        found = retries.failed(connection, tenant, wanted, body.limit)
+        return retries.retry_many(connection, tenant, found)
+
+    taken, to_send, refused = await services.write(write)
+    await services.in_thread(_send, services, to_send)
+    return Retried(
+        task_ids=taken,
+        refused=[
+            RetryRefused(task_id=task_id, code=error.code, message=error.message)
+            for task_id, error in refused.items()
+        ],
+    )
+
+
+@router.post(
+    "/{task_id}/retry",
+    status_code=202,
+    summary="Send a failed task again",
+    responses=problems.responses(examples.NO_TASK, examples.TASK_OVER),
+)
+async def retry_task(task_id: str, services: ServicesDep, tenant: TenantDep) -> TaskAccepted:
+    """It goes on at the stage where it failed; of a batch, all members that failed."""
+    to_send = await services.write(retries.retry, tenant, task_id)
+    await services.in_thread(_send, services, to_send)
+    return TaskAccepted(task_id=task_id)
+
+
+def _send(services: Services, to_send: list[jobs.Job]) -> None:
+    for job in to_send:
+        dispatch.send(services.database, job)
+    dispatch.release(services.database)

@@ -1,9 +1,13 @@
 """What the Qdrant node refuses, with the status that a Qdrant server answers."""
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flotilla.errors import FlotillaError
+
+NO_SPACE = os.strerror(errno.ENOSPC)  # as the engine passes it on
 
 
 class BadRequest(FlotillaError):
@@ -28,6 +32,12 @@ class EngineFailure(FlotillaError):
     """Qdrant's engine failed."""
 
     code, status = "qdrant_engine_failure", 500
+
+
+class StorageFull(FlotillaError):
+    """The Qdrant node's disk is full."""
+
+    code, status, retryable = "qdrant_storage_full", 507, True
 
 
 class Unimplemented(FlotillaError):
@@ -67,6 +77,7 @@ def engine() -> Iterator[None]:
     Raises:
         Missing: a point is not there.
         EngineFailure: the engine failed or panicked.
+        StorageFull: there was no room for what it had to write.
         BadRequest: anything else, which is the request's fault.
     """
     try:
@@ -77,6 +88,8 @@ def engine() -> Iterator[None]:
         message = str(error)
         if message.startswith("No point with id"):
             raise Missing(f"Not found: {message}") from error
+        if NO_SPACE in message or getattr(error, "errno", None) == errno.ENOSPC:
+            raise StorageFull(f"Service runtime error: {message}") from error
         if message.startswith("Service ") or isinstance(error, OSError):
             raise EngineFailure(message) from error
         raise BadRequest(f"Wrong input: {message}") from error

@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from flotilla.local.qdrant.optimize_copy import NOTHING_TO_DO
+from flotilla.local.qdrant.room import has_room_for_copy
 from flotilla.local.qdrant.shard import Shard
 from flotilla.local.qdrant.store import Store
 from flotilla.logging import get_logger
@@ -21,6 +22,7 @@ DUE_POINTS = 5_000  # below this an optimisation is dearer than what it saves
 DUE_SHARE = 0.1  # of a collection's points: what a reader would notice
 QUIET_SECONDS = 3.0  # without a write, after which things have calmed down
 RESTLESS_POINTS = 50_000  # written without a pause, after which calm is not waited for
+ROOM_SECONDS = 60.0  # until the next look at a disk that was too full for a copy
 
 
 class Optimizer:
@@ -35,6 +37,7 @@ class Optimizer:
         self._store = store
         self._due_points = due_points
         self._stopping = Event()
+        self._look_again = 0.0
         self._thread = Thread(target=self._run, name="qdrant-optimizer", daemon=True)
 
     def start(self) -> None:
@@ -51,7 +54,7 @@ class Optimizer:
             for shard in self._store.shards():
                 try:
                     shard.flush()
-                    if self._due(shard):
+                    if self._due(shard) and self._has_room(shard):
                         self._optimize(shard)
                 except Exception:
                     # Upkeep of one shard must not end all upkeep.
@@ -64,6 +67,15 @@ class Optimizer:
             return False
         quiet = time.monotonic() - shard.updated_at >= QUIET_SECONDS
         return quiet or shard.written >= RESTLESS_POINTS
+
+    def _has_room(self, shard: Shard) -> bool:
+        if time.monotonic() < self._look_again:
+            return False
+        if has_room_for_copy(shard.folder):
+            return True
+        self._look_again = time.monotonic() + ROOM_SECONDS
+        logger.warning("qdrant_no_room_to_optimize", folder=shard.folder.name)
+        return False
 
     def _optimize(self, shard: Shard) -> None:
         copy = self._store.new_folder()

@@ -20,6 +20,7 @@ from flotilla.local.qdrant.query import (
     to_payload_selector,
     to_query_request,
 )
+from flotilla.local.qdrant.room import require_room
 from flotilla.local.qdrant.schema import collection_info, to_index
 from flotilla.local.qdrant.shard import Shard
 from flotilla.local.qdrant.store import Store
@@ -108,12 +109,20 @@ def change_aliases(call: Call) -> Json:
 
 
 def update(
-    call: Call, convert: Callable[[Json], list[edge.UpdateOperation]], *, many: bool = False
+    call: Call,
+    convert: Callable[[Json], list[edge.UpdateOperation]],
+    *,
+    many: bool = False,
+    removal: bool = False,
 ) -> Json:
-    """Apply the updates that `convert` makes of the body; `many` gives a result for each."""
+    """Apply the updates that `convert` makes of the body; `many` gives a result for each.
+
+    `removal` says that they store nothing, so that they may be applied on a full disk.
+    """
     shard, body = call.shard, call.body()
     with parsing():
         operations = convert(body)
+    require_room(shard.folder, len(call.content), removal=removal)
     waited = call.query.get("wait") == "true"
     status = "completed" if waited else "acknowledged"
     numbers = shard.update(operations, _size(body))
@@ -130,8 +139,8 @@ def _size(body: Json) -> int:
     return len(body.get("points") or (None,))
 
 
-def _one(convert: Callable[[Json], edge.UpdateOperation]) -> Handler:
-    return partial(update, convert=lambda body: [convert(body)])
+def _one(convert: Callable[[Json], edge.UpdateOperation], *, removal: bool = False) -> Handler:
+    return partial(update, convert=lambda body: [convert(body)], removal=removal)
 
 
 def _create_index(body: Json) -> edge.UpdateOperation:
@@ -254,7 +263,7 @@ REQUESTS: tuple[tuple[str, str, Handler], ...] = (
     ("POST", f"{COLLECTION}/facet", facet),
     ("POST", POINTS, retrieve),
     ("PUT", POINTS, _one(points.upsert)),
-    ("POST", f"{POINTS}/delete", _one(points.delete)),
+    ("POST", f"{POINTS}/delete", _one(points.delete, removal=True)),
     ("POST", f"{POINTS}/payload", _one(points.set_payload)),
     ("PUT", f"{POINTS}/payload", _one(points.overwrite_payload)),
     ("POST", f"{POINTS}/payload/delete", _one(points.delete_payload)),

@@ -7,6 +7,9 @@ flush, which is what survives the death of the machine, follows within a second 
 `optimize()` of the engine keeps Python's global lock until it is done, many seconds later, so
 it runs in a child process on a copy. Writes that come in the meantime go to the shard as ever and
 into a journal, which the copy gets before it takes the shard's place.
+
+After an error of the disk the engine refuses every further update. It is opened anew then, and
+replays its log: what was acknowledged is in it.
 """
 
 import errno
@@ -14,15 +17,16 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Condition, RLock
 from typing import Any
 
 import qdrant_edge as edge
 
-from flotilla.local.qdrant.errors import Missing
+from flotilla.local.qdrant.errors import EngineFailure, Missing, StorageFull
 from flotilla.local.qdrant.errors import engine as engine_errors
+from flotilla.local.qdrant.room import takes_files
 
 COPY_BYTES = 8 * 1024 * 1024
 
@@ -71,6 +75,7 @@ class Shard:
         self.updated_at = time.monotonic()
         self.closed = False
         self._dirty = False
+        self._failed = False
         self._operations = 0
         self._journal: list[edge.UpdateOperation] | None = None
         self._writing = RLock()
@@ -135,10 +140,11 @@ class Shard:
         numbers = []
         with self._writing:
             self._require_open()
+            self._recover()
             self._dirty = True
             self.updated_at = time.monotonic()
             for operation in operations:
-                with engine_errors():
+                with self._noting_failure():
                     self._engine.update(operation)
                 if self._journal is not None:
                     self._journal.append(operation)
@@ -146,6 +152,31 @@ class Shard:
                 numbers.append(self._operations)
             self.written += points
         return numbers
+
+    @contextmanager
+    def _noting_failure(self) -> Iterator[None]:
+        try:
+            with engine_errors():
+                yield
+        except (EngineFailure, StorageFull):
+            self._failed = True
+            raise
+
+    def _recover(self) -> None:
+        """Open the engine anew after it has failed, as soon as the disk works.
+
+        It cannot be opened twice at once, and the one that has failed can still be read.
+
+        Raises:
+            EngineFailure, StorageFull: it cannot be opened.
+        """
+        if not self._failed or not takes_files(self.folder):
+            return
+        with self._alone(), engine_errors():
+            with suppress(Exception):
+                self._engine.close()
+            self._engine = edge.EdgeShard.load(str(self.folder))
+        self._failed = False
 
     def vector_of(self, point: int | str, using: str | None) -> Any:
         """The stored vector of a point.
@@ -166,11 +197,19 @@ class Shard:
             return vector
 
     def flush(self) -> None:
-        """Bring what was written to the disk itself."""
+        """Bring what was written to the disk itself.
+
+        Raises:
+            EngineFailure, StorageFull: the disk does not take it; the next call tries again.
+        """
         with self._writing:
-            if self._dirty and not self.closed:
+            if self.closed:
+                return
+            self._recover()
+            if self._dirty:
+                with self._noting_failure():
+                    self._engine.flush()
                 self._dirty = False
-                self._engine.flush()
 
     def copy_to(self, folder: Path) -> None:
         """Copy the shard, and keep a journal from now on until `replace` or `forget`.

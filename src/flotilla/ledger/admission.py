@@ -1,0 +1,139 @@
+"""Admission: how much of what waits in the ledger is handed to the broker, and whose turn it is.
+
+The broker's queues are first come, first served. So that a tenant who submits a thousand documents
+does not make another wait for all of them, only as many ingestions are in flight as keep the fleets
+busy; the rest waits in the ledger, and whoever has the fewest in flight comes next.
+"""
+
+import heapq
+import json
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+
+import redis
+from sqlalchemy import Connection, distinct, func, select, update
+
+from flotilla.broker import WORKER_KEY, get_redis, queue_of
+from flotilla.ledger.database import now
+from flotilla.ledger.jobs import JOB_COLUMNS, Job, job_of
+from flotilla.ledger.tables import JOBS
+from flotilla.settings import get_settings
+
+jobs = JOBS.c
+
+KINDS = ("ingest", "reindex")
+"""Kinds of jobs that wait for admission; all others are sent as soon as they are written."""
+
+FLEETS = ("document", "vectorstore")
+JOBS_PER_PROCESS = 4
+FEWEST_JOBS = 32
+PARTS_PER_PROCESS = 4
+FEWEST_PARTS = 16
+REFRESH_SECONDS = 5
+
+
+def window() -> int:
+    """How many ingestions may be in flight."""
+    fixed = get_settings().job.in_flight
+    if fixed:
+        return fixed
+    processes = _processes(int(time.monotonic() // REFRESH_SECONDS))
+    return max(FEWEST_JOBS, JOBS_PER_PROCESS * sum(processes.get(fleet, 0) for fleet in FLEETS))
+
+
+def wave_size(stage: str) -> int:
+    """How many parts of one job's fan-out are sent at once."""
+    fixed = get_settings().job.parts_in_flight
+    if fixed:
+        return fixed
+    processes = _processes(int(time.monotonic() // REFRESH_SECONDS))
+    return max(FEWEST_PARTS, PARTS_PER_PROCESS * processes.get(queue_of(stage), 0))
+
+
+@lru_cache(maxsize=1)
+def _processes(_period: int) -> dict[str, int]:
+    """Processes or threads of the live workers of each fleet."""
+    found: dict[str, int] = {}
+    try:
+        client = get_redis()
+        keys = list(client.scan_iter(match=f"{WORKER_KEY}*", count=1000))
+        for text in client.mget(keys) if keys else ():
+            if text is not None:
+                worker = json.loads(text)
+                found[worker["fleet"]] = found.get(worker["fleet"], 0) + worker["concurrency"]
+    except redis.RedisError:
+        return {}
+    return found
+
+
+def release(connection: Connection, limit: int) -> list[Job]:
+    """Take the next jobs out of the ledger's queue; they have to be sent now.
+
+    At most `limit` are in flight, but a tenant that has none gets one in any case. Should the
+    caller die before it has sent them, the reaper finds them silent and does it.
+    """
+    open_jobs = (jobs.finished_at.is_(None), jobs.kind.in_(KINDS))
+    waiting = list(
+        connection.scalars(
+            select(distinct(jobs.tenant_id)).where(*open_jobs, jobs.sent_at.is_(None))
+        )
+    )
+    if not waiting:
+        return []
+    in_flight = {
+        row[0]: row[1]
+        for row in connection.execute(
+            select(jobs.tenant_id, func.count())
+            .where(*open_jobs, jobs.sent_at.is_not(None))
+            .group_by(jobs.tenant_id)
+        )
+    }
+    room = limit - sum(in_flight.values())
+    chosen = _choose(connection, waiting, in_flight, room)
+    if not chosen:
+        return []
+    rows = connection.execute(
+        update(JOBS)
+        .where(jobs.id.in_(chosen), jobs.sent_at.is_(None), jobs.finished_at.is_(None))
+        .values(sent_at=now())
+        .returning(*JOB_COLUMNS)
+    )
+    order = {job_id: at for at, job_id in enumerate(chosen)}
+    return sorted((job_of(row) for row in rows), key=lambda job: order[job.id])
+
+
+def _choose(
+    connection: Connection, waiting: Sequence[str], in_flight: dict[str, int], room: int
+) -> list[str]:
+    """Ids of the jobs whose turn it is, the tenant with the fewest in flight first."""
+    queues: dict[str, list[str]] = {}
+    for tenant in waiting:
+        wanted = max(room, 0 if in_flight.get(tenant) else 1)
+        if wanted > 0:
+            queues[tenant] = list(
+                connection.scalars(
+                    select(jobs.id)
+                    .where(
+                        jobs.tenant_id == tenant,
+                        jobs.kind.in_(KINDS),
+                        jobs.finished_at.is_(None),
+                        jobs.sent_at.is_(None),
+                    )
+                    .order_by(jobs.id)
+                    .limit(wanted)
+                )
+            )
+    turns = [(in_flight.get(tenant, 0), ids[0], tenant) for tenant, ids in queues.items() if ids]
+    heapq.heapify(turns)
+    chosen: list[str] = []
+    while turns:
+        held, job_id, tenant = heapq.heappop(turns)
+        if len(chosen) >= room and held > 0:
+            break  # the others have at least as many
+        chosen.append(job_id)
+        queue = queues[tenant]
+        queue.pop(0)
+        if queue:
+            heapq.heappush(turns, (held + 1, queue[0], tenant))
+    return chosen

@@ -1,0 +1,31 @@
+"""What becomes of an attempt that failed: how it is told, and when the next one is."""
+
+import random
+
+from flotilla.errors import FlotillaError
+from flotilla.schemas import TaskError
+from flotilla.settings import JobSettings
+
+
+def as_task_error(stage_name: str, error: Exception) -> TaskError:
+    """What the user is told of an error; the text of an unexpected one stays in the log."""
+    if isinstance(error, FlotillaError):
+        return TaskError(
+            stage=stage_name, code=error.code, message=error.message, retryable=error.retryable
+        )
+    return TaskError(
+        stage=stage_name,
+        code=FlotillaError.code,
+        message=f"An internal error ({type(error).__name__}) ended this stage: the worker's log "
+        "has the details under this task id.",
+        retryable=isinstance(error, ConnectionError | TimeoutError),
+    )
+
+
+def backoff(settings: JobSettings, attempt: int, retry_after: float | None) -> float:
+    """Seconds until the next attempt: exponential with full jitter, never before Retry-After.
+
+    Full jitter as in Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015).
+    """
+    ceiling = min(settings.backoff_cap, settings.backoff_base * 2 ** (attempt - 1))
+    return max(retry_after or 0.0, random.uniform(0, ceiling))

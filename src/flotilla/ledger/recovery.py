@@ -1,0 +1,180 @@
+"""What the reaper looks for: work that nobody holds and that no message will bring back.
+
+Waiting is not being lost. A step that waits for its turn has a message in the broker; whether it
+has is for the reaper to find out. Here is only what has waited long enough to be worth the look.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, Connection, func, select, update
+
+from flotilla.ledger.database import now
+from flotilla.ledger.jobs import JOB_COLUMNS, OPEN, Job, job_of
+from flotilla.ledger.steps import Key, StepState
+from flotilla.ledger.tables import JOBS, STEPS
+from flotilla.schemas import TaskStatus
+
+jobs = JOBS.c
+steps = STEPS.c
+
+# Longer than the moment between a message's sending, its taking and the beginning of its step.
+GRACE = timedelta(seconds=6)
+REPLIES = ("query", "search")
+"""Kinds of jobs of one short message, which hold their lease themselves."""
+
+
+def due(connection: Connection) -> list[Key]:
+    """Waiting steps that are due and for which no message was ever sent."""
+    return _waiting(connection, steps.sent_at.is_(None), steps.due_at <= now())
+
+
+def overdue(connection: Connection) -> list[Key]:
+    """Waiting steps that were sent and should have been begun, unless they stand in a queue."""
+    moment = now() - GRACE
+    return _waiting(
+        connection, steps.sent_at <= moment, steps.due_at.is_(None) | (steps.due_at <= moment)
+    )
+
+
+def _waiting(connection: Connection, *conditions: ColumnElement[bool]) -> list[Key]:
+    rows = connection.execute(
+        select(steps.job_id, steps.stage, steps.part)
+        .join(JOBS, jobs.id == steps.job_id)
+        .where(
+            steps.state == StepState.WAITING.value,
+            steps.state != StepState.DONE.value,  # as the index of open steps says it
+            jobs.finished_at.is_(None),
+            *conditions,
+        )
+    )
+    return [Key(*row) for row in rows]
+
+
+def silent(connection: Connection, kinds: Sequence[str], limit: int = 500) -> list[Job]:
+    """Jobs on which nobody works, none of whose steps waits to be begun, and which are not over:
+    their next message was never sent, or is lost."""
+    moment = now() - GRACE
+    busy = select(steps.job_id).where(
+        steps.job_id == jobs.id,
+        (steps.state == StepState.RUNNING.value)
+        | (
+            (steps.state == StepState.WAITING.value)
+            & (steps.sent_at.is_not(None) | steps.due_at.is_not(None))
+        )
+        | (steps.finished_at >= moment),
+    )
+    return _open(connection, kinds, limit, jobs.sent_at < moment, ~busy.exists())
+
+
+def unanswered(connection: Connection, limit: int = 500) -> list[Job]:
+    """Questions that were sent and should have been begun, unless they stand in a queue."""
+    return _open(
+        connection,
+        REPLIES,
+        limit,
+        jobs.status == TaskStatus.PENDING.value,
+        jobs.sent_at < now() - GRACE,
+    )
+
+
+def free_replies(connection: Connection) -> list[tuple[Job, int]]:
+    """Take questions from workers whose lease ran out; each with how many it has lost so far."""
+    moment = now()
+    rows = connection.execute(
+        update(JOBS)
+        .where(
+            jobs.finished_at.is_(None),
+            jobs.kind.in_(REPLIES),
+            jobs.status == TaskStatus.PROCESSING.value,
+            jobs.lease_until < moment,
+        )
+        .values(
+            status=TaskStatus.PENDING.value,
+            fence=jobs.fence + 1,
+            losses=jobs.losses + 1,
+            lease_owner=None,
+            lease_until=None,
+            sent_at=moment,
+        )
+        .returning(*JOB_COLUMNS, jobs.losses)
+    )
+    return [(job_of(row), row.losses) for row in rows]
+
+
+def mark_sent(connection: Connection, job_id: str) -> None:
+    """Note that a job's message was sent once more."""
+    connection.execute(update(JOBS).where(jobs.id == job_id).values(sent_at=now()))
+
+
+def expired(
+    connection: Connection, kinds: Sequence[str], older_than: timedelta, limit: int = 500
+) -> list[Job]:
+    """Jobs of these kinds that nobody began, or ended, in this time."""
+    since = func.coalesce(jobs.started_at, jobs.created_at)
+    return _open(connection, kinds, limit, since < now() - older_than)
+
+
+def uncleaned(connection: Connection, pause: timedelta, limit: int = 500) -> list[str]:
+    """Ids of ended jobs whose traces are still to be removed and on which nobody works any more.
+
+    Each is given out at most once in this time.
+    """
+    moment = now()
+    held = select(steps.job_id).where(
+        steps.job_id == jobs.id,
+        steps.state == StepState.RUNNING.value,
+        steps.lease_until >= moment,
+    )
+    chosen = list(
+        connection.scalars(
+            select(jobs.id)
+            .where(
+                jobs.finished_at.is_not(None),
+                jobs.cleaned_at.is_(None),
+                jobs.lease_until.is_(None) | (jobs.lease_until < moment),
+                ~held.exists(),
+            )
+            .limit(limit)
+        )
+    )
+    if not chosen:
+        return []
+    rows = connection.execute(
+        update(JOBS)
+        .where(
+            jobs.id.in_(chosen),
+            jobs.cleaned_at.is_(None),
+            jobs.lease_until.is_(None) | (jobs.lease_until < moment),
+        )
+        .values(lease_until=moment + pause)
+        .returning(jobs.id)
+    )
+    return list(rows.scalars())
+
+
+def mark_cleaned(connection: Connection, job_id: str) -> None:
+    """Note that nothing is left of what the job was writing."""
+    connection.execute(
+        update(JOBS)
+        .where(jobs.id == job_id, jobs.finished_at.is_not(None))
+        .values(cleaned_at=now(), lease_until=None)
+    )
+
+
+def _open(
+    connection: Connection, kinds: Sequence[str], limit: int, *conditions: ColumnElement[bool]
+) -> list[Job]:
+    rows = connection.execute(
+        select(*JOB_COLUMNS)
+        .where(
+            # As the index of open jobs says it.
+            jobs.finished_at.is_(None),
+            jobs.status.in_(OPEN),
+            jobs.kind.in_(kinds),
+            *conditions,
+        )
+        .order_by(jobs.id)
+        .limit(limit)
+    )
+    return [job_of(row) for row in rows]

@@ -1,0 +1,118 @@
+"""One attempt at one part of a job's stage, as the fleet's function sees it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from flotilla.errors import Cancelled, LeaseLost
+from flotilla.ledger import job_views, jobs, steps, task_events, versions
+from flotilla.ledger.admission import wave_size
+from flotilla.ledger.database import Database
+from flotilla.ledger.leases import Lease
+from flotilla.ledger.steps import Held, Part
+
+
+@dataclass(frozen=True, slots=True)
+class StageRun:
+    """One attempt at one part of a job's stage.
+
+    Whatever it writes goes through `writing`, which refuses a worker that has lost its lease.
+    """
+
+    job: jobs.Job
+    held: Held
+    database: Database
+    lease: Lease
+
+    @property
+    def stage(self) -> str:
+        return self.held.key.stage
+
+    @property
+    def part(self) -> int:
+        return self.held.key.part
+
+    @property
+    def attempt(self) -> int:
+        return self.held.attempts
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction of the ledger that nobody can overtake.
+
+        Raises:
+            LeaseLost: another worker has taken this step over.
+            Cancelled: the job is over.
+        """
+        with self.database.writing() as connection:
+            jobs.lock(connection, self.job.id)
+            self._check(connection)
+            yield connection
+
+    def checkpoint(self) -> None:
+        """Stop here if the work is not wanted any more. Raises LeaseLost or Cancelled."""
+        with self.database.writing() as connection:
+            self._check(connection)
+
+    def _check(self, connection: Connection) -> None:
+        if self.lease.lost or not steps.still_held(connection, self.held):
+            if not jobs.is_open(connection, self.job.id):
+                raise Cancelled("The task was cancelled while it was being worked on.")
+            raise LeaseLost("Another worker has taken this step over.")
+        if not jobs.is_open(connection, self.job.id):
+            raise Cancelled("The task was cancelled while it was being worked on.")
+
+    def version(self) -> versions.Version:
+        """The version that the job ingests.
+
+        Raises:
+            Cancelled: the job is over, or its document was deleted meanwhile.
+            LeaseLost: another worker has taken this step over.
+        """
+        assert self.job.version_id is not None  # noqa: S101 - ingestions have one
+        self.checkpoint()
+        with self.database.reading() as connection:
+            version = versions.get(connection, self.job.version_id)
+        if version.deleted:
+            raise Cancelled("The document was deleted while it was being ingested.")
+        return version
+
+    def describe(self, **values: Any) -> None:
+        """Note what became known of the version (pages, chunks, content_type, …)."""
+        assert self.job.version_id is not None  # noqa: S101
+        with self.writing() as connection:
+            versions.describe(connection, self.job.version_id, **values)
+
+    def progress(self, done: int, total: int | None, unit: str) -> None:
+        """Set how much of the work is done."""
+        with self.writing() as connection:
+            jobs.progress(connection, self.job.id, done, total, unit)
+        self.tell()
+
+    def finish_part(self, units: int, total: int | None, unit: str) -> None:
+        """Mark this part done and move the job's progress by what it carried."""
+        with self.writing() as connection:
+            steps.finish(connection, self.held, units)
+            done = steps.units_done(connection, self.job.id, self.stage)
+            jobs.progress(connection, self.job.id, done, total, unit)
+        self.tell()
+
+    def plan(self, stage: str, args: Sequence[Sequence[Any]]) -> list[Part]:
+        """Write the parts that this stage fans out into, and mark it done with the same stroke.
+
+        Returns the parts that are to be sent now; the stage after them sends the others.
+        """
+        with self.writing() as connection:
+            steps.plan(connection, self.job.id, stage, args)
+            steps.finish(connection, self.held)
+            return steps.next_wave(connection, self.job.id, stage, wave_size(stage))
+
+    def tell(self) -> None:
+        """Tell whoever follows the job where it stands."""
+        with self.database.reading() as connection:
+            task = job_views.find(connection, self.job.id)
+        if task is not None:
+            task_events.tell(task)

@@ -1,0 +1,50 @@
+"""What waits in the broker's queues: whose message is there, and whose is not."""
+
+import base64
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from flotilla.broker import get_redis
+from flotilla.ledger.steps import Key
+
+# Messages read at once, so that a long queue is not one long answer of Redis.
+CHUNK = 500
+
+
+@dataclass
+class Queued:
+    """The messages of some queues; those that a worker has taken are not among them."""
+
+    keys: set[Key] = field(default_factory=set)
+    job_ids: set[str] = field(default_factory=set)
+
+
+def queued(queues: Iterable[str]) -> Queued:
+    """Read the queues. Raises RedisError.
+
+    Messages are taken at the end of a list and put in at its beginning; read from the end to the
+    beginning, one that stays is met at least once, however the list moves meanwhile.
+    """
+    found = Queued()
+    client = get_redis()
+    for queue in queues:
+        last = -1
+        while True:
+            texts = client.lrange(queue, last - CHUNK + 1, last)
+            for text in texts:
+                _note(found, text)
+            if len(texts) < CHUNK:
+                break
+            last -= CHUNK
+    return found
+
+
+def _note(found: Queued, text: str | bytes) -> None:
+    message = json.loads(text)
+    args, _kwargs, _embedded = json.loads(base64.b64decode(message["body"]))
+    if not args or not isinstance(args[0], str):
+        return
+    part = args[1] if len(args) > 1 and isinstance(args[1], int) else 0
+    found.job_ids.add(args[0])
+    found.keys.add(Key(args[0], message["headers"]["task"], part))

@@ -1,0 +1,142 @@
+"""The reaper: what has lost its worker or its message goes on.
+
+Leases that ran out are taken back with a higher fence. What waits for a message that no queue holds
+is sent again, and costs no attempt. All of it is read from the ledger and changed by guarded
+statements, so that a second reaper, or one that is killed, does no harm.
+"""
+
+from datetime import timedelta
+
+from flotilla import dispatch, pipelines
+from flotilla.broker import app, get_redis, queue_of
+from flotilla.errors import WorkerLost
+from flotilla.ledger import jobs, recovery, steps
+from flotilla.ledger.attempts import as_task_error
+from flotilla.ledger.database import Database, get_database
+from flotilla.ledger.deaths import give_up_if_hopeless
+from flotilla.ledger.endings import fail
+from flotilla.ledger.steps import Key
+from flotilla.logging import get_logger
+from flotilla.schemas import TaskStatus
+from flotilla.settings import FLEETS, get_settings
+from flotilla.upkeep.queued import Queued, queued
+
+logger = get_logger(__name__)
+
+STAGED = tuple(pipelines.ORDER)
+# Beat sends a message every three seconds, and a fleet that was away finds many of them.
+TURN = "flotilla:reaper"
+TURN_MILLISECONDS = 2000
+# A question that nobody has begun to answer by then has nobody waiting for it either.
+QUESTION_EXPIRES = timedelta(minutes=10)
+CLEANING_PAUSE = timedelta(seconds=15)
+
+
+@app.task(name=pipelines.REAP)
+def reap() -> int:
+    """Find what was lost and send it on; returns how many jobs that were."""
+    if not get_redis().set(TURN, "1", nx=True, px=TURN_MILLISECONDS):
+        return 0
+    database = get_database()
+    _free_steps(database)
+    found = _resume(database)
+    found += _questions(database)
+    _clean(database)
+    dispatch.release(database)
+    _expire(database)
+    if found:
+        logger.info("reap.resumed", jobs=found)
+    return found
+
+
+def _free_steps(database: Database) -> None:
+    """Take the steps of vanished workers back; they are due at once."""
+    with database.writing() as connection:
+        freed = steps.free_expired(connection)
+        for each in freed:
+            steps.record_failure(
+                connection, each.key, each.attempts, each.owner, as_task_error(each.key.stage, LOST)
+            )
+    for each in freed:
+        logger.warning("reap.lease_expired", task_id=each.key.job_id, stage=each.key.stage)
+        give_up_if_hopeless(database, each, LOST)
+
+
+LOST = WorkerLost("The worker vanished while it had this; another one goes on with it.")
+
+
+def _resume(database: Database) -> int:
+    with database.reading() as connection:
+        lost = set(recovery.due(connection))
+        overdue = recovery.overdue(connection)
+        silent = recovery.silent(connection, STAGED)
+    wanted = {job.id: job for job in silent}
+    if overdue or silent:
+        present = _present()
+        lost.update(key for key in overdue if key not in present.keys)
+        wanted = {job_id: job for job_id, job in wanted.items() if job_id not in present.job_ids}
+    with database.reading() as connection:
+        for key in lost:
+            if key.job_id not in wanted:
+                job = jobs.get(connection, key.job_id)
+                if job is not None and job.kind in pipelines.ORDER:
+                    wanted[job.id] = job
+    by_job: dict[str, set[Key]] = {}
+    for key in lost:
+        by_job.setdefault(key.job_id, set()).add(key)
+    return sum(
+        dispatch.resume(database, job, by_job.get(job_id, ())) for job_id, job in wanted.items()
+    )
+
+
+def _present() -> Queued:
+    return queued(FLEETS)
+
+
+def _questions(database: Database) -> int:
+    with database.writing() as connection:
+        freed = recovery.free_replies(connection)
+    hopeless = get_settings().job.max_losses
+    for job, losses in freed:
+        if losses >= hopeless:
+            error = WorkerLost(
+                f"{losses} workers vanished while they had this question: check the fleet, then "
+                "ask again."
+            )
+            fail(database, job.id, as_task_error(job.stage, error))
+        else:
+            _ask_again(database, job)
+    with database.reading() as connection:
+        waiting = recovery.unanswered(connection)
+    if waiting:
+        present = _present()
+        waiting = [job for job in waiting if job.id not in present.job_ids]
+        for job in waiting:
+            _ask_again(database, job)
+    return len(freed) + len(waiting)
+
+
+def _ask_again(database: Database, job: jobs.Job) -> None:
+    with database.writing() as connection:
+        recovery.mark_sent(connection, job.id)
+    dispatch.send(database, job)
+
+
+def _clean(database: Database) -> None:
+    with database.writing() as connection:
+        left = recovery.uncleaned(connection, CLEANING_PAUSE)
+    for job_id in left:
+        pipelines.fail(job_id)
+
+
+def _expire(database: Database) -> None:
+    """End questions and smoke tests that nobody began, or whose worker vanished."""
+    with database.reading() as connection:
+        old = recovery.expired(connection, ("query", "search", "demo"), QUESTION_EXPIRES)
+    for job in old:
+        pending = job.status is TaskStatus.PENDING
+        error = WorkerLost(
+            f"Nobody {'began' if pending else 'ended'} this task in time: check that workers of "
+            f"the fleet {queue_of(job.stage)!r} are up, then send it again."
+        )
+        fail(database, job.id, as_task_error(job.stage, error))

@@ -1,0 +1,194 @@
+"""Reading points: the search over them, their counts, and the vectors that they hold."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from qdrant_client import QdrantClient, models
+
+from flotilla.models import Passage
+from flotilla.vectorstore.bm25 import SparseVector
+from flotilla.vectorstore.embedder import Vector
+from flotilla.vectorstore.qdrant import CollectionAbsent, call
+
+DENSE = "dense"
+BM25 = "bm25"
+
+
+def equal(field: str, value: str | bool) -> models.FieldCondition:
+    """The condition that a field of the payload has this value."""
+    return models.FieldCondition(key=field, match=models.MatchValue(value=value))
+
+
+def one_of(field: str, values: Sequence[str]) -> models.FieldCondition:
+    """The condition that a field of the payload has one of these values."""
+    return models.FieldCondition(key=field, match=models.MatchAny(any=list(values)))
+
+
+def tenants(tenant_id: str, *conditions: Any, must_not: Sequence[Any] = ()) -> models.Filter:
+    """The tenant filter, narrowed by further conditions."""
+    return models.Filter(
+        must=[equal("tenant_id", tenant_id), *conditions], must_not=list(must_not) or None
+    )
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """Weighted reciprocal rank fusion: a point's score is the sum over both searches of
+    weight / (k + rank), after Cormack et al. 2009 (SIGIR, "Reciprocal rank fusion outperforms
+    Condorcet and individual rank learning methods").
+
+    `prefetch` is how many candidates each search hands to the fusion.
+    """
+
+    prefetch: int
+    k: int
+    dense_weight: float
+    bm25_weight: float
+
+
+@dataclass(frozen=True, eq=False)
+class StoredVectors:
+    """A point's vectors as they are stored: the dense one of length 1, and the BM25 weights."""
+
+    dense: Vector
+    sparse: SparseVector
+
+
+class PointReader:
+    """Reads the points of a Qdrant collection; every method takes the tenant first.
+
+    All methods raise DependencyUnavailable, which is retryable, when Qdrant is out of reach or
+    failing, and find nothing while the collection does not exist.
+
+    Args:
+        client: as `qdrant.connect` makes it.
+        collection: the Qdrant collection's name, see `points.collection_name`.
+    """
+
+    def __init__(self, client: QdrantClient, collection: str) -> None:
+        self._client = client
+        self.collection = collection
+
+    def count(
+        self,
+        tenant_id: str,
+        *,
+        collection_id: str | None = None,
+        document_id: str | None = None,
+        version_id: str | None = None,
+        live: bool | None = None,
+    ) -> int:
+        """How many of the tenant's points have all of the given fields; exact."""
+        fields = {
+            "collection_id": collection_id,
+            "document_id": document_id,
+            "version_id": version_id,
+            "live": live,
+        }
+        given = [equal(name, value) for name, value in fields.items() if value is not None]
+        return self._count(tenants(tenant_id, *given))
+
+    def _count(self, selected: models.Filter) -> int:
+        try:
+            return call(lambda: self._client.count(self.collection, selected, exact=True)).count
+        except CollectionAbsent:
+            return 0
+
+    def vectors_of(self, tenant_id: str, ids: Sequence[str]) -> dict[str, StoredVectors]:
+        """The vectors of the tenant's points with these ids, in one request.
+
+        Points that are not there, such as those of a version that has just been replaced, are
+        left out: whoever wants to reuse vectors embeds the missing ones.
+        """
+        if not ids:
+            return {}
+        try:
+            found = call(
+                lambda: self._client.retrieve(
+                    self.collection, list(ids), with_payload=["tenant_id"], with_vectors=True
+                )
+            )
+        except CollectionAbsent:
+            return {}
+        return {
+            str(record.id): _stored(record.vector)
+            for record in found
+            if (record.payload or {}).get("tenant_id") == tenant_id
+        }
+
+    def query(
+        self,
+        tenant_id: str,
+        collection_ids: Sequence[str],
+        dense: Vector,
+        sparse: SparseVector,
+        fusion: Fusion,
+        limit: int,
+        must: Sequence[Any] = (),
+        must_not: Sequence[Any] = (),
+    ) -> list[Passage]:
+        """The tenant's live passages that are nearest by both vectors, best first.
+
+        One request. `collection_ids` narrows the search unless it is empty; `must` and
+        `must_not` are further conditions of Qdrant's; an empty `sparse` leaves the ranking to
+        the dense vector.
+        """
+        conditions = [equal("live", True), *must]
+        if collection_ids:
+            conditions.append(one_of("collection_id", collection_ids))
+        selected = tenants(tenant_id, *conditions, must_not=must_not)
+        depth = max(fusion.prefetch, limit)
+        prefetch = [
+            models.Prefetch(query=dense.tolist(), using=DENSE, filter=selected, limit=depth)
+        ]
+        weights = [fusion.dense_weight]
+        if sparse.indices:
+            terms = models.SparseVector(indices=sparse.indices, values=sparse.values)
+            prefetch.append(models.Prefetch(query=terms, using=BM25, filter=selected, limit=depth))
+            weights.append(fusion.bm25_weight)
+        ranks = models.RrfQuery(rrf=models.Rrf(k=fusion.k, weights=weights))
+        try:
+            found = call(
+                lambda: self._client.query_points(
+                    self.collection, query=ranks, prefetch=prefetch, limit=limit
+                )
+            )
+        except CollectionAbsent:
+            return []
+        return [_passage(point) for point in found.points]
+
+
+def _stored(vectors: Any) -> StoredVectors:
+    # A point whose text has stopwords alone may come back without its empty sparse vector.
+    terms = vectors.get(BM25)
+    sparse = (
+        SparseVector(list(terms.indices), list(terms.values)) if terms else SparseVector([], [])
+    )
+    return StoredVectors(np.array(vectors[DENSE], np.float32), sparse)
+
+
+def _passage(point: models.ScoredPoint) -> Passage:
+    payload = point.payload or {}
+    return Passage(
+        chunk_id=str(point.id),
+        collection=payload["collection_id"],
+        score=point.score,
+        heading_path=tuple(payload["heading_path"]),
+        **{name: payload[name] for name in _COPIED},
+    )
+
+
+_COPIED = (
+    "document_id",
+    "document_name",
+    "version_id",
+    "position",
+    "text",
+    "start",
+    "end",
+    "page_start",
+    "page_end",
+    "metadata",
+)
