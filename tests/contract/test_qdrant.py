@@ -381,6 +381,33 @@ def test_conditional_upsert_spares_what_does_not_match(
     assert found == {1: 0, 2: 2}
 
 
+def test_a_batch_may_hold_upserts_that_each_touch_some_points_only(
+    qdrant: QdrantClient, collection: str
+) -> None:
+    live = models.FieldCondition(key="live", match=models.MatchValue(value=True))
+    points = {
+        tag: [
+            models.PointStruct(id=i, vector={"dense": [0.6, 0.8]}, payload={"live": tag, "new": 1})
+            for i in (1, 2, 60)
+        ]
+        for tag in (True, False)
+    }
+    present = models.PointsList(
+        points=points[True],
+        update_filter=models.Filter(must=[live]),
+        update_mode=models.UpdateMode.UPDATE_ONLY,
+    )
+    others = models.PointsList(points=points[False], update_filter=models.Filter(must_not=[live]))
+    operations = [models.UpsertOperation(upsert=each) for each in (present, others)]
+    qdrant.batch_update_points(collection, operations)
+    found = {one.id: one.payload for one in qdrant.retrieve(collection, [1, 2, 60])}
+    assert found == {
+        1: {"live": True, "new": 1},
+        2: {"live": False, "new": 1},
+        60: {"live": False, "new": 1},
+    }
+
+
 def test_delete_by_ids_and_by_filter(qdrant: QdrantClient, collection: str) -> None:
     qdrant.delete(collection, points_selector=[1, LAST, 99])
     assert ids(qdrant.scroll(collection)[0]) == [2, 3]

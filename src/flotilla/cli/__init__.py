@@ -18,6 +18,7 @@ from flotilla.cli import (
     quickstart,
     stack,
     tasks,
+    webhooks,
 )
 from flotilla.cli.groups import ErrorsAsSentences
 
@@ -64,6 +65,7 @@ app.command("search", rich_help_panel=PANEL_ASK)(questions.search)
 app.add_typer(documents.app, name="documents", rich_help_panel=PANEL_ASK)
 app.add_typer(collections.app, name="collections", rich_help_panel=PANEL_ASK)
 app.add_typer(tasks.app, name="tasks", rich_help_panel=PANEL_ASK)
+app.add_typer(webhooks.app, name="webhooks", rich_help_panel=PANEL_ASK)
 
 app.command("quickstart", rich_help_panel=PANEL_MACHINE)(quickstart.quickstart)
 app.command("up", rich_help_panel=PANEL_MACHINE)(stack.up)

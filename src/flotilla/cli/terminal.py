@@ -18,6 +18,7 @@ STATUS_STYLES = {
     "completed": "green",
     "ready": "green",
     "duplicate": "green",
+    "succeeded": "green",
     "failed": "red",
     "cancelled": "red",
     "partial": "yellow",

@@ -7,11 +7,12 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
-from flotilla.client import flows, operations
+from flotilla.client import callbacks, flows, operations
+from flotilla.client.event_source import EventSource
 from flotilla.client.exchange import Exchange, Outcome, Pause, Steps, client_options
 from flotilla.client.methods import named_after
 from flotilla.client.operation import Operation
-from flotilla.schemas import Listing
+from flotilla.schemas import Listing, TaskEvent
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -108,6 +109,27 @@ class AsyncFlotilla:
             except httpx.TransportError as error:
                 outcome = error
 
+    async def events(
+        self, task_id: str, *, last_event_id: str | None = None
+    ) -> AsyncIterator[TaskEvent]:
+        """Follow a task: its state now, and each change until its end. Arguments and errors are
+        those of Flotilla's `events`."""
+        source = EventSource(self.exchange, task_id, last_event_id)
+        while not source.ended:
+            try:
+                async with self._http.stream(**source.request()) as response:
+                    if not response.is_success:
+                        await response.aread()
+                    if source.is_open(response):
+                        async for piece in response.aiter_bytes():
+                            for event in source.receive(piece):
+                                yield event
+                            if source.ended:
+                                break
+            except httpx.TransportError as error:
+                source.fail(error)
+            await asyncio.sleep(source.pause())
+
     upload = _call(operations.upload)
     ingest_url = _call(operations.ingest_url)
     ingest_text = _call(operations.ingest_text)
@@ -131,6 +153,17 @@ class AsyncFlotilla:
     tasks = _pages(operations.tasks)
     wait = _steps(flows.wait)
     fleets = _call(operations.fleets)
+
+    webhooks = _pages(callbacks.webhooks)
+    create_webhook = _call(callbacks.create_webhook)
+    delete_webhook = _call(callbacks.delete_webhook)
+    ping_webhook = _call(callbacks.ping_webhook)
+    webhook_deliveries = _pages(callbacks.webhook_deliveries)
+    task_deliveries = _pages(callbacks.task_deliveries)
+    delivery = _call(callbacks.delivery)
+    redeliver = _call(callbacks.redeliver)
+    signing_secret = _call(callbacks.signing_secret)
+    rotate_signing_secret = _call(callbacks.rotate_signing_secret)
 
     smoke_process = _call(operations.smoke_process)
     smoke_add = _call(operations.smoke_add)

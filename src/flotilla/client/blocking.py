@@ -1,5 +1,8 @@
 """The client for ordinary code."""
 
+import contextlib
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
@@ -7,11 +10,12 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
-from flotilla.client import flows, operations
+from flotilla.client import callbacks, flows, operations
+from flotilla.client.event_source import EventSource, closed
 from flotilla.client.exchange import Exchange, Outcome, Pause, Steps, client_options
 from flotilla.client.methods import named_after
 from flotilla.client.operation import Operation
-from flotilla.schemas import Listing
+from flotilla.schemas import Listing, TaskEvent
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -75,6 +79,8 @@ class Flotilla:
     ) -> None:
         self.exchange = Exchange(base_url.rstrip("/"), timeout, retries)
         self._http = httpx.Client(**client_options(base_url, api_key))
+        self._closed = threading.Event()
+        self._followed: set[socket.socket] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -88,7 +94,12 @@ class Flotilla:
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; threads that follow a task are told so at once."""
+        self._closed.set()
+        for connection in self._followed.copy():
+            # To close a socket does not wake the thread that reads from it.
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         self._http.close()
 
     def send(self, operation: Operation[T]) -> T:
@@ -113,6 +124,46 @@ class Flotilla:
             except httpx.TransportError as error:
                 outcome = error
 
+    def events(self, task_id: str, *, last_event_id: str | None = None) -> Iterator[TaskEvent]:
+        """Follow a task: its state now, and each change until its end, which is the last event.
+
+        A connection that breaks off is made anew, and goes on where the last one was; a gateway
+        that is away for up to half a minute is waited for.
+
+        Args:
+            task_id: the task.
+            last_event_id: `id` of the last event that was seen, to be told what came after it.
+
+        Raises:
+            FlotillaAPIError: there is no such task.
+            GatewayUnreachable: the gateway stays away, or the client was closed meanwhile.
+        """
+        source = EventSource(self.exchange, task_id, last_event_id)
+        while not source.ended:
+            try:
+                with self._http.stream(**source.request()) as response, self._watched(response):
+                    if not response.is_success:
+                        response.read()
+                    if source.is_open(response):
+                        for piece in response.iter_bytes():
+                            yield from source.receive(piece)
+                            if source.ended:
+                                break
+            except httpx.TransportError as error:
+                if not self._closed.is_set():
+                    source.fail(error)
+            if self._closed.wait(source.pause()) and not source.ended:
+                raise closed(self.exchange, task_id)
+
+    @contextlib.contextmanager
+    def _watched(self, response: httpx.Response) -> Iterator[None]:
+        connection = response.extensions["network_stream"].get_extra_info("socket")
+        self._followed.add(connection)
+        try:
+            yield
+        finally:
+            self._followed.discard(connection)
+
     upload = _call(operations.upload)
     ingest_url = _call(operations.ingest_url)
     ingest_text = _call(operations.ingest_text)
@@ -136,6 +187,17 @@ class Flotilla:
     tasks = _pages(operations.tasks)
     wait = _steps(flows.wait)
     fleets = _call(operations.fleets)
+
+    webhooks = _pages(callbacks.webhooks)
+    create_webhook = _call(callbacks.create_webhook)
+    delete_webhook = _call(callbacks.delete_webhook)
+    ping_webhook = _call(callbacks.ping_webhook)
+    webhook_deliveries = _pages(callbacks.webhook_deliveries)
+    task_deliveries = _pages(callbacks.task_deliveries)
+    delivery = _call(callbacks.delivery)
+    redeliver = _call(callbacks.redeliver)
+    signing_secret = _call(callbacks.signing_secret)
+    rotate_signing_secret = _call(callbacks.rotate_signing_secret)
 
     smoke_process = _call(operations.smoke_process)
     smoke_add = _call(operations.smoke_add)

@@ -8,7 +8,6 @@ from urllib.parse import quote
 from pydantic import BaseModel
 
 from flotilla.client.sources import FileSource
-from flotilla.schemas import TaskAccepted
 
 T = TypeVar("T")
 Model = TypeVar("Model", bound=BaseModel)
@@ -48,10 +47,10 @@ def post(path: str, body: BaseModel, reply: type[Model], **options: Any) -> Oper
     return Operation("POST", path, reply.model_validate_json, body=content, **options)
 
 
-def delete(path: str) -> Operation[TaskAccepted]:
-    """Delete something by a task."""
+def delete(path: str, reply: type[Model], **params: Any) -> Operation[Model]:
+    """Delete something; parameters that are None are left out."""
     # Not repeatable: a second deletion would be another task, or a 404 for a success.
-    return Operation("DELETE", path, TaskAccepted.model_validate_json)
+    return Operation("DELETE", path, reply.model_validate_json, params)
 
 
 def segment(text: str) -> str:

@@ -50,15 +50,19 @@ def upload(
     collection: str = DEFAULT_COLLECTION,
     metadata: Metadata | None = None,
     password: str | None = None,
+    callback_url: str | None = None,
     progress: UploadProgress | None = None,
 ) -> Operation[list[DocumentAccepted]]:
     """Upload files and have them ingested; one answer a file, in the same order.
 
     `sources` are paths, open binary files or (name, file) pairs, streamed from where they are.
+    `callback_url`, here as in other calls, is told by POST when a task has ended.
     """
     form = {"collection": collection, "metadata": json.dumps(metadata or {})}
     if password is not None:
         form["password"] = password
+    if callback_url is not None:
+        form["callback_url"] = callback_url
     files = [FileSource(source, progress) for source in sources]
     return Operation("POST", "/documents", _accepted, form=form, files=files)
 
@@ -74,9 +78,17 @@ def ingest_url(
     collection: str = DEFAULT_COLLECTION,
     metadata: Metadata | None = None,
     password: str | None = None,
+    callback_url: str | None = None,
 ) -> Operation[DocumentAccepted]:
     """Have the document fleet fetch a web address and ingest what it finds."""
-    return _ingest(url=url, name=name, collection=collection, metadata=metadata, password=password)
+    return _ingest(
+        url=url,
+        name=name,
+        collection=collection,
+        metadata=metadata,
+        password=password,
+        callback_url=callback_url,
+    )
 
 
 def ingest_text(
@@ -85,9 +97,12 @@ def ingest_text(
     name: str | None = None,
     collection: str = DEFAULT_COLLECTION,
     metadata: Metadata | None = None,
+    callback_url: str | None = None,
 ) -> Operation[DocumentAccepted]:
     """Ingest a text as it stands."""
-    return _ingest(text=text, name=name, collection=collection, metadata=metadata)
+    return _ingest(
+        text=text, name=name, collection=collection, metadata=metadata, callback_url=callback_url
+    )
 
 
 def ingest_path(
@@ -97,10 +112,16 @@ def ingest_path(
     collection: str = DEFAULT_COLLECTION,
     metadata: Metadata | None = None,
     password: str | None = None,
+    callback_url: str | None = None,
 ) -> Operation[DocumentAccepted]:
     """Ingest a file that the fleet can read itself, below its ingest root."""
     return _ingest(
-        path=path, name=name, collection=collection, metadata=metadata, password=password
+        path=path,
+        name=name,
+        collection=collection,
+        metadata=metadata,
+        password=password,
+        callback_url=callback_url,
     )
 
 
@@ -131,9 +152,11 @@ def chunks(document_id: str, *, limit: int | None = None) -> Operation[Listing[D
     return get(f"/documents/{segment(document_id)}/chunks", Listing[DocumentChunk], limit=limit)
 
 
-def delete_document(document_id: str) -> Operation[TaskAccepted]:
+def delete_document(
+    document_id: str, *, callback_url: str | None = None
+) -> Operation[TaskAccepted]:
     """Delete a document; it stops answering at once, and the task removes its parts."""
-    return delete(f"/documents/{segment(document_id)}")
+    return delete(f"/documents/{segment(document_id)}", TaskAccepted, callback_url=callback_url)
 
 
 # --- collections ---------------------------------------------------------------------------
@@ -155,9 +178,9 @@ def collection(name: str) -> Operation[Collection]:
     return get(f"/collections/{segment(name)}", Collection)
 
 
-def delete_collection(name: str) -> Operation[TaskAccepted]:
+def delete_collection(name: str, *, callback_url: str | None = None) -> Operation[TaskAccepted]:
     """Delete a collection with all its documents."""
-    return delete(f"/collections/{segment(name)}")
+    return delete(f"/collections/{segment(name)}", TaskAccepted, callback_url=callback_url)
 
 
 # --- questions -----------------------------------------------------------------------------
@@ -168,12 +191,14 @@ def _question(
     collections: Sequence[str] | None,
     top_k: int | None,
     filter: Metadata | None,  # noqa: A002 - the field's name on the wire
+    callback_url: str | None = None,
 ) -> QuestionRequest:
     return QuestionRequest.model_construct(
         question=question,
         collections=list(collections) if collections else None,
         top_k=top_k,
         filter=filter or {},
+        callback_url=callback_url,
     )
 
 
@@ -205,9 +230,11 @@ def ask_async(
     collections: Sequence[str] | None = None,
     top_k: int | None = None,
     filter: Metadata | None = None,  # noqa: A002
+    callback_url: str | None = None,
 ) -> Operation[TaskAccepted]:
     """Ask and get a task id; the answer will be the task's result."""
-    return post("/rag/query", _question(question, collections, top_k, filter), TaskAccepted)
+    body = _question(question, collections, top_k, filter, callback_url)
+    return post("/rag/query", body, TaskAccepted)
 
 
 def search(

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from flotilla.ledger.task_events import TaskState
+from flotilla.pipelines import ORDER
 from flotilla.schemas import Progress, Task, TaskEvent, TaskEventName, TaskStatus
 
 Position = tuple[int, int]
@@ -70,6 +71,8 @@ class Progression:
         self.position = START
         self._task_id = task.task_id
         self._kind = task.kind
+        order = ORDER.get(task.kind, ())
+        self._ranks: dict[str | None, int] = {stage: rank for rank, stage in enumerate(order)}
         self._forget()
 
     def _forget(self) -> None:
@@ -140,7 +143,7 @@ class Progression:
         before = self._shown
         if before is not None and not certain:
             backwards = state.status is TaskStatus.PENDING and before.status is not state.status
-            if backwards or (state.stage != before.stage and state.stage in self._left):
+            if backwards or self._is_over(state.stage, before.stage):
                 return None
         shown = state._replace(progress=self._progress(state, certain))
         if before is not None and before.stage == state.stage:
@@ -155,6 +158,13 @@ class Progression:
         if _amount(before.progress) != _amount(shown.progress):
             return self._event(TaskEventName.PROGRESS, shown)
         return None
+
+    def _is_over(self, stage: str | None, present: str | None) -> bool:
+        """Whether a stage was done before the present one, as its kind's order has it or, where
+        that says nothing, as it was shown."""
+        if stage in self._ranks and present in self._ranks:
+            return self._ranks[stage] < self._ranks[present]
+        return stage != present and stage in self._left
 
     def _progress(self, state: TaskState, certain: bool) -> Progress | None:
         """The state's progress, unless what was shown already is further."""

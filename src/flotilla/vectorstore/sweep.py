@@ -7,6 +7,8 @@ moment: what it has removed was nobody's, and the next attempt starts over and f
 from collections.abc import Callable
 from functools import lru_cache
 
+from flotilla.errors import Conflict, DocumentNotFound
+from flotilla.ledger import submissions
 from flotilla.ledger import sweep as ledger_sweep
 from flotilla.ledger.database import Database
 from flotilla.ledger.runs import StageRun
@@ -167,7 +169,8 @@ def sweep(run: StageRun) -> None:
 
 def _reindex(database: Database, version: LiveVersion) -> str | None:
     """Write the job that indexes a document anew; the ledger releases it in its turn."""
-    from flotilla.ledger import submissions
-
-    with database.writing() as connection:
-        return submissions.reindex(connection, version.tenant_id, version.document_id)
+    try:
+        with database.writing() as connection:
+            return submissions.reindex(connection, version.tenant_id, version.document_id)
+    except (Conflict, DocumentNotFound):  # deleted since it was looked at
+        return None

@@ -153,7 +153,7 @@ def test_problems_are_named_where_they_occur(document: dict[str, Any]) -> None:
 def test_the_problems_shown_are_problems(document: dict[str, Any]) -> None:
     for name, operation in operations(document):
         for status, response in operation["responses"].items():
-            media = response.get("content", {}).get("application/problem+json", {})
+            media = response["content"].get("application/problem+json", {})
             for code, example in media.get("examples", {}).items():
                 assert_fits("Problem", example["value"])
                 assert (example["value"]["code"], example["value"]["status"]) == (

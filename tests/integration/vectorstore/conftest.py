@@ -9,8 +9,7 @@ from qdrant_client import QdrantClient
 from flotilla.settings import QdrantSettings, Settings
 from flotilla.vectorstore.points import PointStore
 from flotilla.vectorstore.qdrant import connect
-
-DIMENSIONS = 4
+from tests.integration.vectorstore.passages import DIMENSIONS
 
 
 @pytest.fixture

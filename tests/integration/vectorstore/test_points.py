@@ -10,59 +10,15 @@ import pytest
 from qdrant_client import QdrantClient
 
 from flotilla.errors import DependencyUnavailable
-from flotilla.models import Chunk, Passage, chunk_id
+from flotilla.models import Passage
 from flotilla.settings import QdrantSettings, Settings
 from flotilla.vectorstore.bm25 import SparseVector
 from flotilla.vectorstore.points import Fusion, PointStore
 from flotilla.vectorstore.qdrant import connect
 from tests.integration.conftest import free_port
+from tests.integration.vectorstore.passages import DIMENSIONS, axis, write
 
-DIMENSIONS = 4
 EVEN = Fusion(prefetch=20, k=60, dense_weight=0.5, bm25_weight=0.5)
-
-
-def chunk(document: str, version: str, position: int) -> Chunk:
-    return Chunk(
-        id=chunk_id(document, version, position),
-        document_id=document,
-        version_id=version,
-        position=position,
-        text=f"passage {position} of {document} {version}",
-        start=position * 10,
-        end=position * 10 + 9,
-        page_start=position + 1,
-        page_end=position + 2,
-        heading_path=("Part", "Chapter"),
-        tokens=7,
-    )
-
-
-def axis(position: int) -> list[float]:
-    return [1.0 if index == position % DIMENSIONS else 0.0 for index in range(DIMENSIONS)]
-
-
-def write(
-    points: PointStore,
-    document: str,
-    version: str,
-    *,
-    tenant: str = "t1",
-    collection: str = "c1",
-    chunks: int = 3,
-    live: bool = False,
-) -> list[Chunk]:
-    written = [chunk(document, version, position) for position in range(chunks)]
-    points.upsert(
-        tenant,
-        collection,
-        f"{document}.pdf",
-        {"year": 2024},
-        written,
-        np.array([axis(position) for position in range(chunks)], np.float32),
-        [SparseVector([position + 1], [1.0]) for position in range(chunks)],
-        live=live,
-    )
-    return written
 
 
 def find(points: PointStore, *, tenant: str = "t1", collections: tuple[str, ...] = (), **more: Any):

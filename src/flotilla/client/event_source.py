@@ -1,0 +1,135 @@
+"""One task's events over as many connections as it takes: what both clients do alike, without I/O.
+
+A connection that breaks off, or that stays silent for longer than the gateway ever is, is followed
+by another one, which goes on after the last event that came.
+"""
+
+import time
+from typing import Any
+
+import httpx
+from pydantic import ValidationError
+
+from flotilla.client.errors import GatewayUnreachable, UnexpectedReply
+from flotilla.client.exchange import (
+    CONNECT_TIMEOUT,
+    FIRST_BACKOFF,
+    Exchange,
+    read_response,
+    transport_failure,
+)
+from flotilla.client.operation import get, segment
+from flotilla.schemas import TaskEvent, TaskEventName
+
+OUTAGE = 30.0
+"""Seconds for which a gateway that restarts is waited for."""
+
+LONGEST_SILENCE = 45.0
+"""Seconds without a byte after which a connection is given up: three heartbeats of the gateway."""
+
+LONGEST_PAUSE = 2.0
+"""Seconds between two connections, at most."""
+
+PASSING = frozenset({429, 502, 503, 504})
+"""Statuses of a gateway, or of a proxy before it, that may be others in a moment."""
+
+
+class EventSource:
+    """The events of one task as they come in, piece by piece."""
+
+    def __init__(self, exchange: Exchange, task_id: str, last_event_id: str | None) -> None:
+        self.ended = False
+        self._exchange = exchange
+        self._operation = get(f"/tasks/{segment(task_id)}/events", TaskEvent)
+        self._last_id = last_event_id
+        self._line = b""
+        self._data: list[bytes] = []
+        self._heard_at: float | None = None
+        self._pause = FIRST_BACKOFF
+
+    def request(self) -> dict[str, Any]:
+        """The arguments of httpx's `stream` for the next connection."""
+        self._line, self._data = b"", []
+        headers = {"Accept": "text/event-stream"}
+        if self._last_id is not None:
+            headers["Last-Event-ID"] = self._last_id
+        timeout = self._exchange.timeout
+        return {
+            "method": self._operation.method,
+            "url": self._operation.path,
+            "headers": headers,
+            "timeout": httpx.Timeout(timeout, connect=CONNECT_TIMEOUT, read=LONGEST_SILENCE),
+        }
+
+    def is_open(self, response: httpx.Response) -> bool:
+        """Whether events follow; where they do not, the response's body has to be read first.
+
+        Raises:
+            FlotillaAPIError: there is no such task, or the gateway refuses to tell of it.
+            UnexpectedReply: what answers is no gateway of Flotilla's.
+            GatewayUnreachable: it could not tell for too long.
+        """
+        if response.status_code == httpx.codes.NO_CONTENT:
+            self.ended = True
+            return False
+        kind = response.headers.get("content-type", "").partition(";")[0]
+        if response.is_success and kind == "text/event-stream":
+            self._heard_at, self._pause = time.monotonic(), FIRST_BACKOFF
+            return True
+        if response.status_code not in PASSING or self._is_away_for_good():
+            read_response(self._operation, response)  # raises unless it is an event's form
+            raise UnexpectedReply(f"{response.url} did not answer with events: check the address.")
+        return False
+
+    def receive(self, piece: bytes) -> list[TaskEvent]:
+        """The events that end in this piece of the body."""
+        self._heard_at = time.monotonic()
+        *lines, self._line = (self._line + piece).split(b"\n")
+        events: list[TaskEvent] = []
+        for line in lines:
+            field, _, value = line.rstrip(b"\r").partition(b":")
+            if field == b"data":
+                self._data.append(value.removeprefix(b" "))
+            elif not line.strip() and self._data:
+                events.append(self._event(b"\n".join(self._data)))
+                self._data = []
+        return events
+
+    def _event(self, data: bytes) -> TaskEvent:
+        try:
+            event = TaskEvent.model_validate_json(data)
+        except ValidationError:
+            raise UnexpectedReply(
+                f"{self._exchange.base_url} told an event that cannot be read: check that client "
+                "and gateway have the same version."
+            ) from None
+        self._last_id = event.id
+        self.ended = event.event is TaskEventName.END
+        return event
+
+    def fail(self, error: httpx.TransportError) -> None:
+        """Note that a connection broke off.
+
+        Raises:
+            GatewayUnreachable: there never was one, or there was none for too long.
+        """
+        if self._heard_at is None or self._is_away_for_good():
+            raise transport_failure(self._exchange.base_url, self._operation, error) from error
+
+    def _is_away_for_good(self) -> bool:
+        if self._heard_at is None:  # it may just be starting
+            self._heard_at = time.monotonic()
+        return time.monotonic() - self._heard_at > OUTAGE
+
+    def pause(self) -> float:
+        """Seconds to let pass before the next connection; more each time in vain."""
+        pause, self._pause = self._pause, min(LONGEST_PAUSE, self._pause * 2)
+        return 0.0 if self.ended else pause
+
+
+def closed(exchange: Exchange, task_id: str) -> GatewayUnreachable:
+    """The error of a client that was closed while it followed a task."""
+    return GatewayUnreachable(
+        f"The connection to {exchange.base_url} was closed while task {task_id} was followed; the "
+        "task goes on."
+    )

@@ -1,0 +1,164 @@
+"""The kill matrix as a table for the terminal and as Markdown for docs/reliability.md."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks.report import markdown
+from tests.chaos.verdict import Verdict
+
+NONE = "–"
+BEGIN, END = "<!-- kill matrix: begin -->", "<!-- kill matrix: end -->"
+
+COLUMNS = (
+    ("row", 14),
+    ("submitted", 9),
+    ("completed", 9),
+    ("failed", 9),
+    ("lost", 5),
+    ("duplicated", 10),
+    ("questions", 9),
+    ("recovery", 9),
+    ("seconds", 7),
+)
+
+
+def cells(verdict: Verdict) -> tuple[str, ...]:
+    """A verdict's cells in the order of COLUMNS."""
+    if verdict.skipped:
+        return (verdict.row, *[NONE] * (len(COLUMNS) - 1))
+    failed = str(verdict.failed)
+    if verdict.unexpected:
+        failed += f" ({len(verdict.unexpected)}!)"
+    elif verdict.tolerated:
+        failed += f" ({len(verdict.tolerated)} q)"
+    questions = NONE
+    if verdict.questions:
+        questions = str(verdict.questions)
+        if verdict.unanswered:
+            questions += f" ({len(verdict.unanswered)}!)"
+    recovery = f"{verdict.recovery:.1f} s" if verdict.recovery else NONE
+    return (
+        verdict.row,
+        str(verdict.submitted),
+        str(verdict.completed),
+        failed,
+        str(len(verdict.lost)),
+        str(verdict.duplicated),
+        questions,
+        recovery,
+        f"{verdict.seconds:.0f}",
+    )
+
+
+def print_head(console: Console) -> None:
+    """The table's head."""
+    console.print(_table(header=True))
+
+
+def print_line(console: Console, verdict: Verdict) -> None:
+    """A row's line, and what is wrong with it."""
+    table = _table(header=False)
+    style = "dim" if verdict.skipped else "green" if verdict.clean else "red"
+    table.add_row(*cells(verdict), style=style)
+    console.print(table)
+    if verdict.skipped:
+        console.print(f"    skipped: {verdict.skipped}", style="dim")
+    done = ", ".join(f"{what} ×{times}" for what, times in sorted(verdict.disturbances.items()))
+    console.print(f"    {done}", style="dim", highlight=False)
+    if verdict.slowest:
+        console.print(f"    slowest recovery: {verdict.slowest}", style="dim", highlight=False)
+    for title, lines in (
+        ("lost", verdict.lost),
+        ("twice", verdict.duplicates),
+        ("failed", verdict.unexpected),
+        ("set aside", verdict.tolerated),
+        ("question", verdict.unanswered),
+    ):
+        for line in lines[:12]:
+            console.print(f"    {title}: {line}", markup=False, highlight=False, soft_wrap=True)
+        if len(lines) > 12:
+            console.print(f"    {title}: and {len(lines) - 12} more")
+
+
+def _table(header: bool) -> Table:
+    table = Table(box=None, show_header=header, padding=(0, 1))
+    for title, width in COLUMNS:
+        justify = "left" if title == "row" else "right"
+        table.add_column(title, min_width=width, max_width=width, justify=justify, no_wrap=True)
+    return table
+
+
+def write_docs(
+    path: Path,
+    verdicts: Sequence[Verdict],
+    titles: Mapping[str, str],
+    command: str,
+    machine: Mapping[str, str],
+) -> None:
+    """Write the table between the markers of a document; lines of rows not run now are kept."""
+    text = path.read_text(encoding="utf-8") if path.exists() else "# Reliability\n"
+    if BEGIN not in text:
+        text = text.rstrip() + f"\n\n## The kill matrix\n\n{BEGIN}\n{END}\n"
+    old = re.search(f"{re.escape(BEGIN)}(.*?){re.escape(END)}", text, re.DOTALL)
+    assert old is not None
+    block = _block(verdicts, titles, command, machine)
+    path.write_text(text.replace(old.group(0), f"{BEGIN}\n{block}\n{END}"), encoding="utf-8")
+
+
+def _block(
+    verdicts: Sequence[Verdict],
+    titles: Mapping[str, str],
+    command: str,
+    machine: Mapping[str, str],
+) -> str:
+    head = (
+        "what was done",
+        "submitted",
+        "completed",
+        "failed, as they must",
+        "failed, though good",
+        "lost",
+        "duplicated chunks",
+        "questions: asked, failed",
+        "longest recovery",
+        "disturbances",
+        "seed",
+    )
+    lines = []
+    for verdict in verdicts:
+        title = titles[verdict.row]
+        if verdict.skipped:
+            lines.append((title, f"skipped: {verdict.skipped}", *[NONE] * (len(head) - 2)))
+            continue
+        wrong = len(verdict.unexpected) + len(verdict.tolerated)
+        asked = f"{verdict.questions}, {len(verdict.unanswered)}" if verdict.questions else NONE
+        lines.append(
+            (
+                title,
+                str(verdict.submitted),
+                str(verdict.completed),
+                str(verdict.failed - wrong),
+                str(wrong),
+                str(len(verdict.lost)),
+                str(verdict.duplicated),
+                asked,
+                f"{verdict.recovery:.1f} s" if verdict.recovery else NONE,
+                _summed(verdict.disturbances),
+                str(verdict.seed),
+            )
+        )
+    known = ", ".join(f"{name} {value}" for name, value in machine.items())
+    return f"`{command}` on {known}:\n\n{markdown(head, lines)}"
+
+
+def _summed(disturbances: Counter[str]) -> str:
+    """How many there were: which of two workers was hit says nothing to a reader."""
+    summed: Counter[str] = Counter()
+    for what, times in disturbances.items():
+        summed[re.sub(r"-\d+\b", "", what)] += times
+    return "; ".join(f"{times} × {what}" for what, times in sorted(summed.items()))

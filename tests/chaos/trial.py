@@ -1,0 +1,199 @@
+"""One row under way: what a row may do to the stack, and when."""
+
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from tests.chaos.postgresql import PostgreSQL
+from tests.chaos.stack import Stack, wait_for
+from tests.chaos.submission import Submission
+from tests.chaos.watch import Watch
+
+LONGEST_DISTURBANCE = 60.0
+"""Seconds after which a row leaves the stack in peace."""
+
+RESTART_SECONDS = 60.0
+
+
+class Trial:
+    """A stack with documents on their way, to be disturbed.
+
+    Args:
+        stack: the victim.
+        submission: what hands documents in.
+        watch: what notes how long recoveries take.
+        collection: where the documents go.
+        dice: decides whom and when.
+        say: takes one line about what was done.
+        server: the database server that the row has put around the stack.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        submission: Submission,
+        watch: Watch,
+        collection: str,
+        dice: random.Random,
+        say: Callable[[str], None],
+        server: PostgreSQL | None = None,
+    ) -> None:
+        self.stack = stack
+        self.server = server
+        self.submission = submission
+        self.watch = watch
+        self.collection = collection
+        self.dice = dice
+        self.done: Counter[str] = Counter()
+        self._say = say
+        self._ends = time.monotonic() + LONGEST_DISTURBANCE
+
+    def note(self, what: str, times: int = 1) -> None:
+        """Count a disturbance."""
+        self.done[what] += times
+        self._say(what)
+
+    # --- when ------------------------------------------------------------------------------
+
+    def goes_on(self) -> bool:
+        """Whether there is work left to disturb, and time."""
+        at_work = not self.submission.over or self.watch.look.open > 0
+        return at_work and time.monotonic() < self._ends
+
+    def rest(self, shortest: float, longest: float) -> None:
+        """Let a random time pass, or the work end."""
+        until = time.monotonic() + self.dice.uniform(shortest, longest)
+        while self.goes_on() and time.monotonic() < until:
+            time.sleep(0.05)
+
+    def until_share(self, least: float, most: float) -> None:
+        """Wait until a random share of the documents is over."""
+        share = self.dice.uniform(least, most) * len(self.submission.submitted)
+        while self.goes_on():
+            jobs = self.watch.look.jobs.values()
+            if sum(job.final for job in jobs if job.kind == "ingest") >= share:
+                return
+            time.sleep(0.05)
+
+    def await_claim(self, stages: tuple[str, ...], patience: float = 4.0) -> str | None:
+        """The worker that just now works on such a stage; None when there is none for a while."""
+        deadline = time.monotonic() + patience
+        while self.goes_on() and time.monotonic() < deadline:
+            try:
+                running = self.stack.ledger.running(self.collection, stages)
+            except SQLAlchemyError:
+                running = []
+            owners = sorted({step.owner for step in running if step.owner})
+            if owners:
+                owner: str = self.dice.choice(owners)
+                return next((name for name in self.names() if f"{name}@" in owner), None)
+            time.sleep(0.01)
+        return None
+
+    def names(self) -> list[str]:
+        """All workers of the supervisor."""
+        return self.stack.workers()
+
+    # --- what ------------------------------------------------------------------------------
+
+    def kill(self, program: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a program a signal, and note what it had claimed."""
+        wait_for(lambda: self.stack.pid(program), RESTART_SECONDS, f"{program} runs")
+        if self.stack.signal(program, number) is None:
+            return
+        if number == signal.SIGKILL:
+            claimed = self.watch.killed(program)
+            self.note(f"{number.name} {program}" + (" at work" if claimed else ""))
+        else:
+            self.watch.begin()
+            self.note(f"{number.name} {program}")
+
+    def kill_child(self, program: str) -> None:
+        """Kill one process of a worker's pool, preferably one that works."""
+        children = self.stack.children(program)
+        if not children:
+            return
+        # Of the pool's processes, the one that works is not sleeping.
+        busy = [child for child in children if _status(child) != "sleeping"]
+        victim = self.dice.choice(busy or children)
+        victim.kill()
+        self.watch.killed(program)
+        self.note(f"SIGKILL of a child of {program}")
+
+    def halt(self, program: str, seconds: float) -> None:
+        """Have a program hang for so long."""
+        with self.watch.outage(), self.stack.halted(program):
+            self.note(f"SIGSTOP {program} for {seconds:g} s")
+            time.sleep(seconds)
+
+    def restart(self, program: str, number: signal.Signals = signal.SIGTERM) -> None:
+        """End a program that the supervisor starts again, and wait until it has."""
+        before = wait_for(lambda: self.stack.pid(program), RESTART_SECONDS, f"{program} runs")
+        self.kill(program, number)
+        wait_for(
+            lambda: self.stack.pid(program) not in (None, before),
+            RESTART_SECONDS,
+            f"{program} is started again",
+        )
+
+
+def _status(process: object) -> str:
+    try:
+        return str(process.status())  # type: ignore[attr-defined]
+    except Exception:  # noqa: BLE001 - gone already
+        return "gone"
+
+
+@dataclass(frozen=True)
+class Around:
+    """What a row has put around its stack.
+
+    Args:
+        settings: variables that the stack is started with.
+        server: the ledger's own database server, where it has one.
+    """
+
+    settings: Mapping[str, str] = field(default_factory=dict)
+    server: PostgreSQL | None = None
+
+
+def nothing_around(_: Path) -> AbstractContextManager[Around]:
+    """A plain stack."""
+    return nullcontext(Around())
+
+
+def no_company(_: Stack) -> AbstractContextManager[None]:
+    """No process besides those of the stack."""
+    return nullcontext()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the kill matrix.
+
+    Args:
+        name: as `--rows` takes it.
+        title: what is done, for people.
+        disturb: does it, and returns when it is over; the stack is whole again then.
+        questions: whether questions are asked meanwhile.
+        tolerated: codes with which a good document may end, since that is the truth of it.
+        obstacle: why the row cannot be run here, or None.
+        around: what is there before the stack is started, by its data folder.
+        company: processes that run beside the stack, from before the first document on.
+    """
+
+    name: str
+    title: str
+    disturb: Callable[[Trial], None]
+    questions: bool = False
+    tolerated: frozenset[str] = frozenset()
+    obstacle: Callable[[], str | None] = field(default=lambda: None)
+    around: Callable[[Path], AbstractContextManager[Around]] = nothing_around
+    company: Callable[[Stack], AbstractContextManager[None]] = no_company

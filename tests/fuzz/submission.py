@@ -1,0 +1,189 @@
+"""Mutated files through a running stack: uploaded, ingested, and asked over."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import httpx
+
+from tests.benchmarks.stack import Stack
+from tests.fuzz.files import MutatedFile, mutated_file
+from tests.fuzz.originals import FORMATS, originals
+from tests.fuzz.report import Table
+from tests.fuzz.resident import ResidentMemory
+
+COLLECTION = "fuzz"
+CLIENTS = 4
+# Without any task's end for so long, what is left has none.
+STALLED_SECONDS = 180.0
+FINAL = ("completed", "failed", "cancelled", "partial")
+# Ends of which Flotilla, and not the file, is to blame; a quarantine is the file's, and stands
+# in the table of its own.
+FAULTS = ("internal_error", "time_limit", "worker_lost", "crashed", "out_of_memory", "no state")
+DEATHS = ("quarantined", *FAULTS)
+QUESTIONS = (
+    "When does the ferry leave?",
+    "How long is the warranty on a used car?",
+    "What costs a van?",
+    "渡し船",
+)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A file's end: `completed`, an error's code, `refused NNN`, or `no state`."""
+
+    file: MutatedFile
+    code: str
+    detail: str = ""
+
+
+@dataclass
+class Findings:
+    """What the files did to the stack."""
+
+    ended: list[Ended]
+    memory: ResidentMemory
+    seconds: float
+    answers: Counter[int] = field(default_factory=Counter)
+
+    def faults(self) -> list[str]:
+        """Everything that must not be, a line each."""
+        lines = [
+            f"{each.file}: {each.code} {each.detail}"
+            for each in self.ended
+            if each.code in FAULTS or each.code.startswith("refused 5")
+        ]
+        lines += [f"worker lost: {name} was started anew" for name in self.memory.replaced()]
+        lines += [f"memory not flat: {name}" for name in self.memory.growing()]
+        lines += [
+            f"questions over what was read: {count} answers of status {status}"
+            for status, count in self.answers.items()
+            if status != 200
+        ]
+        return lines
+
+    def table(self) -> Table:
+        """Files by how they ended and by format."""
+        counts: dict[str, Counter[str]] = {}
+        for each in self.ended:
+            counts.setdefault(each.code, Counter())[each.file.format] += 1
+        for code in ("quarantined", "internal_error", "no state"):
+            counts.setdefault(code, Counter())
+        ordered = sorted(counts.items(), key=lambda entry: -entry[1].total())
+        lines = [
+            (f"`{code}`", *(f"{by[kind]:,}" for kind in FORMATS), f"{by.total():,}")
+            for code, by in ordered
+        ]
+        totals = Counter(each.file.format for each in self.ended)
+        lines.append(
+            ("**all**", *(f"{totals[kind]:,}" for kind in FORMATS), f"**{totals.total():,}**")
+        )
+        return Table(("ended as", *(kind.upper() for kind in FORMATS), "all"), lines)
+
+
+def run(stack: Stack, seed: int, numbers: Sequence[int], say: Callable[[str], None]) -> Findings:
+    """Submit the files of these numbers and wait until each has a final state.
+
+    Args:
+        stack: that is to read them.
+        seed: of the mutations.
+        numbers: of the files.
+        say: takes a line of progress.
+    """
+    with httpx.Client(base_url=stack.gateway, timeout=120.0) as http:
+        http.post("/collections", json={"name": COLLECTION})
+        _warm_up(http)
+        stack.settle()
+        memory, began = ResidentMemory(stack), time.monotonic()
+        with memory:
+            submitted = _submit(http, seed, numbers, say)
+            ended = _await(http, submitted, say)
+            answers = _ask(http)
+        return Findings(ended, memory, time.monotonic() - began, answers)
+
+
+def _warm_up(http: httpx.Client) -> None:
+    """Whole files first: what a worker loads once is no growth."""
+    for original in originals():
+        reply = _upload(http, original.name, original.data, original.password, COLLECTION)
+        task = reply.raise_for_status().json()["documents"][0]["task_id"]
+        for _ in range(120):
+            if http.get(f"/tasks/{task}", params={"wait": 1}).json()["status"] in FINAL:
+                break
+    _ask(http)
+
+
+def _upload(
+    http: httpx.Client, name: str, data: bytes, password: str | None, collection: str
+) -> httpx.Response:
+    """One file; refused for want of room (503 with Retry-After), it is sent again."""
+    form = {"collection": collection} | ({"password": password} if password is not None else {})
+    for _ in range(1000):
+        reply = http.post("/documents", files={"files": (name, data)}, data=form)
+        if reply.status_code != 503 or "retry-after" not in reply.headers:
+            break
+        time.sleep(min(5.0, float(reply.headers["retry-after"])))
+    return reply
+
+
+def _submit(
+    http: httpx.Client, seed: int, numbers: Sequence[int], say: Callable[[str], None]
+) -> list[tuple[MutatedFile, str | None, str]]:
+    """Each file with its task, or with why it was refused."""
+    sent, lock = Counter[str](), threading.Lock()
+
+    def send(number: int) -> tuple[MutatedFile, str | None, str]:
+        file = mutated_file(seed, number)
+        reply = _upload(http, file.name, file.data, file.password, COLLECTION)
+        with lock:
+            sent["files"] += 1
+            if sent["files"] % 500 == 0:
+                say(f"files: {sent['files']:,} of {len(numbers):,} submitted")
+        if reply.status_code != 202:
+            return file, None, f"refused {reply.status_code}"
+        entry = reply.json()["documents"][0]
+        return file, entry["task_id"], "duplicate" if entry.get("duplicate_of") else ""
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        return list(pool.map(send, numbers))
+
+
+def _await(
+    http: httpx.Client,
+    submitted: list[tuple[MutatedFile, str | None, str]],
+    say: Callable[[str], None],
+) -> list[Ended]:
+    ended = [Ended(file, refused) for file, task, refused in submitted if task is None]
+    open_tasks = {task: (file, seen) for file, task, seen in submitted if task is not None}
+    last_end = time.monotonic()
+    while open_tasks and time.monotonic() - last_end < STALLED_SECONDS:
+        first = next(iter(open_tasks))
+        # The oldest is waited for; those behind it are often over by then.
+        http.get(f"/tasks/{first}", params={"wait": 1})
+        for task_id in list(open_tasks)[:200]:
+            task = http.get(f"/tasks/{task_id}").json()
+            if task["status"] not in FINAL:
+                continue
+            last_end = time.monotonic()
+            file, seen = open_tasks.pop(task_id)
+            error = task.get("error") or {}
+            code = error.get("code") or seen or task["status"]
+            ended.append(Ended(file, code, error.get("message", "")))
+            if len(open_tasks) % 500 == 0:
+                say(f"files: {len(open_tasks):,} have not ended yet")
+    ended += [Ended(file, "no state", task) for task, (file, _) in open_tasks.items()]
+    return ended
+
+
+def _ask(http: httpx.Client) -> Counter[int]:
+    """Questions over whatever was read: no chunk may be such that it cannot be answered from."""
+    statuses: Counter[int] = Counter()
+    for question in QUESTIONS:
+        for path in ("/rag/search", "/rag/query/sync"):
+            body = {"question": question, "collection": COLLECTION, "top_k": 50}
+            statuses[http.post(path, json=body).status_code] += 1
+    return statuses
