@@ -32,7 +32,8 @@ from kombu import Queue
 from flotilla.errors import FlotillaError
 from flotilla.events import FleetEvents
 from flotilla.logging import configure_logging, get_logger
-from flotilla.settings import FLEETS, Settings, get_settings
+from flotilla.recycling import recycle
+from flotilla.settings import FLEETS, Settings, ThreadedFleetSettings, get_settings
 
 logger = get_logger(__name__)
 
@@ -178,13 +179,17 @@ def run_worker(fleet: str, name: str | None = None, concurrency: int | None = No
         concurrency: in place of the fleet's setting.
     """
     worker_app = fleet_app(fleet)
+    settings = get_settings()
+    if fleet != "document":  # whose processes the pool replaces itself
+        limits: ThreadedFleetSettings = getattr(settings, fleet)
+        recycle(limits.max_memory, limits.max_tasks)
     # Celery's own command line would import that of Flower and of every other extension.
     worker = worker_app.Worker(
         hostname=f"{name or fleet}@{platform.node()}",
         without_gossip=True,
         without_mingle=True,
         queues=fleet,
-        loglevel=get_settings().log_level,
+        loglevel=settings.log_level,
         concurrency=concurrency,
     )
     worker.start()

@@ -124,7 +124,20 @@ class DocumentSettings(BaseSettings):
         return limit
 
 
-class VectorstoreSettings(BaseSettings):
+class ThreadedFleetSettings(BaseSettings):
+    """What the fleets whose tasks run in threads have in common."""
+
+    max_memory: int = Field(
+        3072 * MEBIBYTE,
+        gt=0,
+        description="Resident bytes at which a worker ends after its tasks, to be started anew.",
+    )
+    max_tasks: int = Field(
+        200_000, gt=0, description="Tasks after which a worker ends, to be started anew."
+    )
+
+
+class VectorstoreSettings(ThreadedFleetSettings):
     """The vectorstore fleet: embed, index, publish, remove."""
 
     model_config = group_config("FLOTILLA_VECTORSTORE_")
@@ -148,7 +161,7 @@ class VectorstoreSettings(BaseSettings):
     )
 
 
-class RagSettings(BaseSettings):
+class RagSettings(ThreadedFleetSettings):
     """The rag fleet: retrieve and answer."""
 
     model_config = group_config("FLOTILLA_RAG_")
@@ -179,7 +192,7 @@ class RagSettings(BaseSettings):
         return weight
 
 
-class DefaultSettings(BaseSettings):
+class DefaultSettings(ThreadedFleetSettings):
     """The default fleet: finish, fail, beat's tasks, smoke tests."""
 
     model_config = group_config("FLOTILLA_DEFAULT_")
