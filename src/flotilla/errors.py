@@ -105,6 +105,18 @@ class Conflict(FlotillaError):
     code, status = "conflict", 409
 
 
+class BatchClosed(Conflict):
+    """The batch takes no more documents."""
+
+    code = "batch_closed"
+
+
+class Overloaded(FlotillaError):
+    """More work is waiting than is taken."""
+
+    code, status, retryable = "overloaded", 503, True
+
+
 class AnswerTimeout(FlotillaError):
     """The answer was not ready in time."""
 

@@ -168,5 +168,8 @@ class _Ingestion:
         if task.status is not TaskStatus.COMPLETED:
             result.error = task.error.message if task.error else f"the task is {task.status}."
             return
+        same = task.result.get("duplicate_of") if isinstance(task.result, dict) else None
+        if same is not None:  # an address that gave what is there already
+            result.document_id, result.status = same, "duplicate"
         document = self._flotilla.document(result.document_id)
         result.pages, result.chunks = document.pages, document.chunks

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from celery.canvas import Signature
+from celery.exceptions import Ignore
 from celery.signals import worker_process_init
 
 from flotilla import pipelines
@@ -15,16 +16,19 @@ from flotilla.blobs import BlobStore, chunks_ref, pages_ref, source_ref, version
 from flotilla.broker import at_start
 from flotilla.document.converters import Converter, converter_for
 from flotilla.document.detect import MediaType, detect
+from flotilla.document.fetch import FetchedSource
 from flotilla.document.fetch import fetch as fetch_url
 from flotilla.document.memory import watch_memory
 from flotilla.document.reuse import KnownTexts
 from flotilla.document.splitter import SectionSplitter, Splitter
 from flotilla.errors import Cancelled, DocumentNotFound, NoText, TooManyPages
-from flotilla.ledger import documents
+from flotilla.ledger import documents, job_ends, submissions, versions
+from flotilla.ledger.endings import tell
 from flotilla.ledger.runs import StageRun
 from flotilla.ledger.stages import stage
 from flotilla.ledger.versions import Version
 from flotilla.models import Chunk, Page
+from flotilla.schemas import Task
 from flotilla.settings import get_settings
 
 CONTENT_TYPES = {
@@ -83,7 +87,28 @@ def fetch(run: StageRun) -> None:
         ref = source_ref(version.tenant_id, version.id)
         _blobs().put_file(ref, path)
     _check_wanted(run, version)
-    run.describe(blob=ref, sha256=found.sha256, size=found.size, content_type=found.content_type)
+    same = _take_bytes(run, version, ref, found)
+    if same is not None:
+        _blobs().delete(version_prefix(version.tenant_id, version.id))
+        tell(run.database, same)
+        raise Ignore
+
+
+def _take_bytes(run: StageRun, version: Version, ref: str, found: FetchedSource) -> Task | None:
+    """Note what was fetched; ends the job where the collection has the same bytes already."""
+    with run.writing(version.collection_id) as connection:
+        same = submissions.same_as_fetched(connection, version, found.sha256)
+        if same is None:
+            versions.describe(
+                connection,
+                version.id,
+                blob=ref,
+                sha256=found.sha256,
+                size=found.size,
+                content_type=found.content_type,
+            )
+            return None
+        return job_ends.complete_as_duplicate(connection, run.job, same.document_id)
 
 
 @stage(pipelines.CONVERT)

@@ -120,15 +120,8 @@ def _give_examples(operation: dict[str, Any]) -> None:
 
 def serve(settings: Settings, host: str, port: int) -> None:
     """Serve the gateway in this process until it is told to stop."""
-    import uvicorn
+    # Whoever only wants the app does without the server.
+    from flotilla.gateway.server import run
 
     configure_logging(settings)
-    uvicorn.run(
-        create_app(settings),
-        host=host,
-        port=port,
-        access_log=False,
-        log_config=None,
-        timeout_graceful_shutdown=10,
-        server_header=False,
-    )
+    run(create_app(settings), host, port)

@@ -49,7 +49,8 @@ async def stream(feeds: Feeds, task: Task, last_id: str | None, look: Look) -> A
     yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
     progression = Progression(task)
     with feeds.follow(task.task_id) as follower:
-        for event in await _missed(feeds, progression, task, last_id):
+        missed = await _missed(feeds, progression, task, Bookmark.parse(last_id))
+        for event in missed or ():
             yield render(event)
         # Read after the stream, so that it is at least as new as what the stream holds.
         now = await _seen(look)
@@ -57,7 +58,7 @@ async def stream(feeds: Feeds, task: Task, last_id: str | None, look: Look) -> A
             yield render(progression.end(now))
             return
         news = progression.look(state_of(now or task), certain=now is not None)
-        if Bookmark.parse(last_id) is None:
+        if missed is None:
             news = progression.present()
         if news is not None:
             yield render(news)
@@ -66,26 +67,29 @@ async def stream(feeds: Feeds, task: Task, last_id: str | None, look: Look) -> A
 
 
 async def _missed(
-    feeds: Feeds, progression: Progression, task: Task, last_id: str | None
-) -> list[TaskEvent]:
-    """The events since `last_id` as far as the stream is kept; without one none."""
-    bookmark = Bookmark.parse(last_id)
+    feeds: Feeds, progression: Progression, task: Task, bookmark: Bookmark | None
+) -> list[TaskEvent] | None:
+    """The events since a bookmark, as far as the stream is kept. None where there is no bookmark,
+    or one that says nothing: what was seen is not known, and the present state has to be told."""
     history = await feeds.history(task.task_id)
     if bookmark is None:
         for position, state in history or ():
             progression.take(position, state)
-        return []
+        return None
+    known = bookmark.stage is not None
     if history is not None:
         # A position beyond the end is one of a stream that was lost.
         newest = history[-1][0] if history else START
         for position, state in history:
+            known = known or position == bookmark.position
             if position <= bookmark.position:
                 progression.take(position, state)
         position = min(bookmark.position, newest)
         bookmark = Bookmark(position, bookmark.stage, bookmark.unit, bookmark.done)
     progression.go_on_from(bookmark)
     events = [progression.take(position, state) for position, state in history or ()]
-    return [event for event in events if event is not None]
+    missed = [event for event in events if event is not None]
+    return missed if missed or known else None
 
 
 async def _live(

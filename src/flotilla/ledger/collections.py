@@ -46,6 +46,12 @@ def resolve(
     return {name: found[name] for name in names}
 
 
+def lock_collection(connection: Connection, collection_id: str) -> None:
+    """Make whoever else adds documents to the collection wait for this transaction."""
+    row = select(collections.id).where(collections.id == collection_id)
+    connection.execute(row.with_for_update(key_share=True))
+
+
 def create(
     connection: Connection, tenant_id: str, name: str, description: str | None
 ) -> Collection:

@@ -5,11 +5,12 @@ A batch ends with the last of its members.
 
 from typing import Any
 
-from sqlalchemy import Connection, case, func, select, update
+from sqlalchemy import Connection, case, update
 
+from flotilla.ledger import batch_counts, documents, versions
 from flotilla.ledger.database import RawJSON, now
 from flotilla.ledger.job_views import task_of
-from flotilla.ledger.jobs import OPEN, get, lock, progress
+from flotilla.ledger.jobs import OPEN, Job
 from flotilla.ledger.tables import JOBS
 from flotilla.schemas import Task, TaskError, TaskStatus
 
@@ -32,6 +33,20 @@ def complete(
     return ended.model_copy(update={"result": result})
 
 
+def complete_as_duplicate(connection: Connection, job: Job, duplicate_of: str) -> Task | None:
+    """End an ingestion whose bytes turned out to be those of a document that is there.
+
+    Its version is given up, and its document too where it is new and has no other.
+    """
+    assert job.document_id is not None  # noqa: S101 - ingestions have one
+    assert job.version_id is not None  # noqa: S101
+    versions.fail(connection, job.document_id, job.version_id)
+    if job.document_id != duplicate_of:
+        documents.mark_deleted(connection, job.tenant_id, job.document_id)
+        documents.purge(connection, [job.document_id])
+    return complete(connection, job.id, {"document_id": duplicate_of, "duplicate_of": duplicate_of})
+
+
 def fail(
     connection: Connection, job_id: str, error: TaskError, fence: int | None = None
 ) -> Task | None:
@@ -48,13 +63,27 @@ def fail(
     )
 
 
-def cancel(connection: Connection, job_id: str) -> Task | None:
-    """End the job as cancelled. None when it was over already."""
-    return _end(connection, job_id, status=TaskStatus.CANCELLED.value, cancel_requested_at=now())
+def cancel(connection: Connection, job_id: str, *, settle_parent: bool = True) -> Task | None:
+    """End the job as cancelled. None when it was over already.
+
+    Without `settle_parent`, the batch that it is a member of is the caller's to settle.
+    """
+    return _end(
+        connection,
+        job_id,
+        settle_parent=settle_parent,
+        status=TaskStatus.CANCELLED.value,
+        cancel_requested_at=now(),
+    )
 
 
 def _end(
-    connection: Connection, job_id: str, fence: int | None = None, **values: Any
+    connection: Connection,
+    job_id: str,
+    fence: int | None = None,
+    *,
+    settle_parent: bool = True,
+    **values: Any,
 ) -> Task | None:
     moment = now()
     # What an ingestion leaves behind is removed once nobody can be writing it any more.
@@ -80,78 +109,34 @@ def _end(
     if "password" in row.payload and row.status != TaskStatus.FAILED.value:
         kept = {key: value for key, value in row.payload.items() if key != "password"}
         connection.execute(update(JOBS).where(jobs.id == job_id).values(payload=kept))
-    if row.parent_id is not None:
-        settle(connection, row.parent_id)
+    if row.parent_id is not None and settle_parent:
+        settle(connection, row.parent_id, ended=1)
     return task_of(row)
 
 
-# --- batches -------------------------------------------------------------------------------
+def settle(connection: Connection, batch_id: str, ended: int = 0) -> Task | None:
+    """Count so many more members of a batch as over; end it when it is closed and all of them are.
 
-
-def children(connection: Connection, parent_id: str) -> dict[str, int]:
-    """How many members of a batch are in each state."""
-    rows = connection.execute(
-        select(jobs.status, func.count()).where(jobs.parent_id == parent_id).group_by(jobs.status)
-    )
-    return {row[0]: row[1] for row in rows}
-
-
-def settle(connection: Connection, batch_id: str) -> Task | None:
-    """Count a batch's members anew, and end it when it is closed and all of them are over."""
-    lock(connection, batch_id)
-    batch = get(connection, batch_id)
-    if batch is None or batch.status.final:
+    A transaction that ends several jobs does so first, and settles their batches after that, in
+    the order of their ids: two of them could otherwise wait for one another.
+    """
+    batch = batch_counts.count(connection, batch_id, ended)
+    if batch is None or not batch.payload.get("closed"):
         return None
-    counts = children(connection, batch_id)
-    total = sum(counts.values())
-    ended = total - sum(counts.get(state, 0) for state in OPEN)
-    progress(connection, batch_id, ended, total, "documents")
-    if not batch.payload.get("closed") or ended < total:
+    if batch_counts.any_open(connection, batch_id):
         return None
-    completed = counts.get(TaskStatus.COMPLETED.value, 0)
-    failed = counts.get(TaskStatus.FAILED.value, 0)
-    if completed == total:
-        status = TaskStatus.COMPLETED
-    elif completed:
-        status = TaskStatus.PARTIAL
-    else:
-        status = TaskStatus.FAILED if failed else TaskStatus.CANCELLED
-    values: dict[str, Any] = {"result": batch_result(connection, batch_id, counts)}
-    if status is TaskStatus.FAILED:
+    outcome = batch_counts.outcome(connection, batch_id, batch)
+    values: dict[str, Any] = {
+        "status": outcome.status.value,
+        "result": outcome.result.model_dump(mode="json"),
+        "progress_done": outcome.documents,
+        "progress_total": outcome.documents,
+    }
+    if outcome.status is TaskStatus.FAILED:
         values |= {
             "error_stage": batch.stage,
             "error_code": "batch_failed",
-            "error_message": "No document of this batch could be ingested: each one's task says "
-            "why.",
+            "error_message": "No document of this batch got through: each one's task says why.",
             "error_retryable": False,
         }
-    return _end(connection, batch_id, status=status.value, **values)
-
-
-LISTED_FAILURES = 100
-
-
-def batch_result(connection: Connection, batch_id: str, counts: dict[str, int]) -> dict[str, Any]:
-    """What a batch's task shows in the end: its counts, and those that failed by name."""
-    rows = connection.execute(
-        select(jobs.id, jobs.document_id, jobs.payload, jobs.error_code, jobs.error_message)
-        .where(jobs.parent_id == batch_id, jobs.status == TaskStatus.FAILED.value)
-        .order_by(jobs.id)
-        .limit(LISTED_FAILURES)
-    )
-    return {
-        "documents": sum(counts.values()),
-        "completed": counts.get(TaskStatus.COMPLETED.value, 0),
-        "failed": counts.get(TaskStatus.FAILED.value, 0),
-        "cancelled": counts.get(TaskStatus.CANCELLED.value, 0),
-        "failures": [
-            {
-                "name": row.payload.get("name"),
-                "task_id": row.id,
-                "document_id": row.document_id,
-                "code": row.error_code,
-                "message": row.error_message,
-            }
-            for row in rows
-        ],
-    }
+    return _end(connection, batch_id, **values)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, update
 
 from flotilla.ledger.database import now
 from flotilla.ledger.jobs import JOB_COLUMNS, OPEN, Job, job_of
-from flotilla.ledger.steps import LEASE
+from flotilla.ledger.steps import lease_time
 from flotilla.ledger.tables import JOBS
 from flotilla.schemas import TaskStatus
 
@@ -45,7 +45,7 @@ def lease(
             attempt=attempt,
             fence=jobs.fence + 1,
             lease_owner=worker,
-            lease_until=moment + LEASE,
+            lease_until=moment + lease_time(),
             started_at=func.coalesce(jobs.started_at, moment),
         )
         .returning(*JOB_COLUMNS, jobs.fence)
@@ -60,7 +60,7 @@ def renew(connection: Connection, job_id: str, fence: int) -> bool:
     renewed = connection.execute(
         update(JOBS)
         .where(jobs.id == job_id, jobs.fence == fence, jobs.status.in_(OPEN))
-        .values(lease_until=now() + LEASE)
+        .values(lease_until=now() + lease_time())
     )
     return renewed.rowcount == 1
 

@@ -61,6 +61,7 @@ def listing(
     kind: str | None,
     before: str | None,
     limit: int,
+    parent_id: str | None = None,
 ) -> list[Task]:
     """The tenant's jobs, newest first; `before` is the last id of the part before."""
     query = select(*JOBS.c).where(jobs.tenant_id == tenant_id)
@@ -68,6 +69,8 @@ def listing(
         query = query.where(jobs.status == status.value)
     if kind is not None:
         query = query.where(jobs.kind == kind)
+    if parent_id is not None:
+        query = query.where(jobs.parent_id == parent_id)
     if before is not None:
         query = query.where(jobs.id < before)
     rows = connection.execute(query.order_by(jobs.id.desc()).limit(limit))
@@ -98,6 +101,7 @@ def task_of(row: Row[Any], position: int | None = None) -> Task:
     """
     return Task(
         task_id=row.id,
+        name=row.payload.get("name"),
         kind=row.kind,
         status=TaskStatus(row.status),
         stage=row.stage,

@@ -177,11 +177,10 @@ def set_attempt(connection: Connection, job_id: str, attempt: int) -> None:
     connection.execute(update(JOBS).where(jobs.id == job_id).values(attempt=attempt))
 
 
-def open_members(connection: Connection, batch_id: str) -> list[str]:
+def open_members(connection: Connection, batch_id: str, limit: int) -> list[str]:
     """Ids of a batch's members that are not over."""
-    return list(
-        connection.scalars(select(jobs.id).where(jobs.parent_id == batch_id, jobs.status.in_(OPEN)))
-    )
+    members = select(jobs.id).where(jobs.parent_id == batch_id, jobs.status.in_(OPEN))
+    return list(connection.scalars(members.limit(limit)))
 
 
 def open_of_document(connection: Connection, document_id: str) -> list[str]:

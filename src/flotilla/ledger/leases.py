@@ -15,12 +15,11 @@ from sqlalchemy import Connection
 
 from flotilla.errors import DependencyUnavailable
 from flotilla.ledger.database import Database
-from flotilla.ledger.steps import LEASE
+from flotilla.ledger.steps import lease_time
 from flotilla.logging import get_logger
 
 logger = get_logger(__name__)
 
-RENEW_SECONDS = LEASE.total_seconds() / 3
 RETRY_SECONDS = 1.0
 
 
@@ -57,22 +56,23 @@ class LeaseKeeper:
                 self._held.discard(lease)
 
     def _run(self) -> None:
-        pause = RENEW_SECONDS
+        usual = lease_time().total_seconds() / 3
+        pause = usual
         while True:
             self._wake.wait(pause)
             with self._lock:
                 held = [lease for lease in self._held if not lease.lost]
-            pause = RENEW_SECONDS
+            pause = usual
             for lease in held:
                 try:
                     with lease.database.writing() as connection:
                         lease.lost = not lease.renew(connection)
                 except DependencyUnavailable as error:
                     logger.warning("lease.not_renewed", error=str(error))
-                    pause = RETRY_SECONDS
+                    pause = min(usual, RETRY_SECONDS)
                 except Exception:
                     logger.exception("lease.not_renewed")
-                    pause = RETRY_SECONDS
+                    pause = min(usual, RETRY_SECONDS)
 
 
 @lru_cache(maxsize=1)

@@ -14,12 +14,16 @@ from flotilla.ledger.jobs import JOB_COLUMNS, OPEN, Job, job_of
 from flotilla.ledger.steps import Key, StepState
 from flotilla.ledger.tables import JOBS, STEPS
 from flotilla.schemas import TaskStatus
+from flotilla.settings import get_settings
 
 jobs = JOBS.c
 steps = STEPS.c
 
-# Longer than the moment between a message's sending, its taking and the beginning of its step.
-GRACE = timedelta(seconds=6)
+def grace() -> timedelta:
+    """Longer than the moment between a message's sending, its taking and its step's beginning."""
+    return timedelta(seconds=get_settings().job.grace_seconds)
+
+
 REPLIES = ("query", "search")
 """Kinds of jobs of one short message, which hold their lease themselves."""
 
@@ -31,7 +35,7 @@ def due(connection: Connection) -> list[Key]:
 
 def overdue(connection: Connection) -> list[Key]:
     """Waiting steps that were sent and should have been begun, unless they stand in a queue."""
-    moment = now() - GRACE
+    moment = now() - grace()
     return _waiting(
         connection, steps.sent_at <= moment, steps.due_at.is_(None) | (steps.due_at <= moment)
     )
@@ -54,7 +58,7 @@ def _waiting(connection: Connection, *conditions: ColumnElement[bool]) -> list[K
 def silent(connection: Connection, kinds: Sequence[str], limit: int = 500) -> list[Job]:
     """Jobs on which nobody works, none of whose steps waits to be begun, and which are not over:
     their next message was never sent, or is lost."""
-    moment = now() - GRACE
+    moment = now() - grace()
     busy = select(steps.job_id).where(
         steps.job_id == jobs.id,
         (steps.state == StepState.RUNNING.value)
@@ -74,7 +78,7 @@ def unanswered(connection: Connection, limit: int = 500) -> list[Job]:
         REPLIES,
         limit,
         jobs.status == TaskStatus.PENDING.value,
-        jobs.sent_at < now() - GRACE,
+        jobs.sent_at < now() - grace(),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from flotilla.errors import Cancelled, LeaseLost
-from flotilla.ledger import job_views, jobs, steps, task_events, versions
+from flotilla.ledger import collections, job_views, jobs, steps, task_events, versions
 from flotilla.ledger.admission import wave_size
 from flotilla.ledger.database import Database
 from flotilla.ledger.leases import Lease
@@ -40,14 +40,18 @@ class StageRun:
         return self.held.attempts
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, collection_id: str | None = None) -> Iterator[Connection]:
         """A transaction of the ledger that nobody can overtake.
+
+        With a collection's id, nobody adds documents to it meanwhile.
 
         Raises:
             LeaseLost: another worker has taken this step over.
             Cancelled: the job is over.
         """
         with self.database.writing() as connection:
+            if collection_id is not None:  # always before the job: else two could wait in a ring
+                collections.lock_collection(connection, collection_id)
             jobs.lock(connection, self.job.id)
             self._check(connection)
             yield connection

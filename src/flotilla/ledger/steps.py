@@ -17,11 +17,17 @@ from sqlalchemy.exc import IntegrityError
 from flotilla.ledger.database import new_id, now
 from flotilla.ledger.tables import FAILURES, JOBS, STEPS
 from flotilla.schemas import TaskError
+from flotilla.settings import get_settings
 
 steps = STEPS.c
 
-# Renewed every third of this by whoever holds it.
-LEASE = timedelta(seconds=12)
+# Two processes' views of the shared clock differ by less.
+CLOCK_TOLERANCE = timedelta(seconds=1)
+
+
+def lease_time() -> timedelta:
+    """How long a lease lasts; whoever holds it renews it every third of this."""
+    return timedelta(seconds=get_settings().job.lease_seconds)
 
 
 class StepState(StrEnum):
@@ -75,6 +81,14 @@ class Taken(StrEnum):
 
     DONE = "done"
     HELD = "held"  # by another worker, whose lease is good
+    EARLY = "early"  # it waits for its next attempt, of which this is not the message
+
+
+TAKEN = {
+    StepState.WAITING: Taken.EARLY,
+    StepState.RUNNING: Taken.HELD,
+    StepState.DONE: Taken.DONE,
+}
 
 
 def begin(connection: Connection, key: Key, worker: str) -> Held | Taken:
@@ -83,16 +97,18 @@ def begin(connection: Connection, key: Key, worker: str) -> Held | Taken:
     held = {
         "state": StepState.RUNNING.value,
         "lease_owner": worker,
-        "lease_until": moment + LEASE,
+        "lease_until": moment + lease_time(),
         "started_at": moment,
         "due_at": None,
     }
     running = steps.state == StepState.RUNNING.value
+    is_due = steps.due_at.is_(None) | (steps.due_at <= moment + CLOCK_TOLERANCE)
     row = connection.execute(
         update(STEPS)
         .where(
             key.matches(),
-            (steps.state == StepState.WAITING.value) | (running & (steps.lease_until < moment)),
+            ((steps.state == StepState.WAITING.value) & is_due)
+            | (running & (steps.lease_until < moment)),
         )
         .values(
             attempts=steps.attempts + 1,
@@ -106,7 +122,7 @@ def begin(connection: Connection, key: Key, worker: str) -> Held | Taken:
         return Held(key, *row)
     state = connection.scalar(select(steps.state).where(key.matches()))
     if state is not None:
-        return Taken.DONE if state == StepState.DONE.value else Taken.HELD
+        return TAKEN[StepState(state)]
     try:
         with connection.begin_nested():
             connection.execute(
@@ -129,7 +145,7 @@ def still_held(connection: Connection, held: Held) -> bool:
     """Whether the fence stands; renews the lease, and keeps others off until this transaction is
     over."""
     renewed = connection.execute(
-        update(STEPS).where(held.matches()).values(lease_until=now() + LEASE)
+        update(STEPS).where(held.matches()).values(lease_until=now() + lease_time())
     )
     return renewed.rowcount == 1
 

@@ -14,7 +14,7 @@ from flotilla.ledger.documents import live_version
 from flotilla.ledger.jobs import NewJob
 from flotilla.ledger.jobs import add as add_jobs
 from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
-from flotilla.ledger.versions import LIVE, PENDING
+from flotilla.ledger.versions import LIVE, PENDING, Version
 from flotilla.models import Metadata
 from flotilla.schemas import DocumentAccepted, DocumentStatus
 
@@ -172,7 +172,27 @@ def _write_version(
     )
 
 
-def _same_bytes(connection: Connection, collection_id: str, sha256: str) -> DocumentAccepted | None:
+def same_as_fetched(
+    connection: Connection, version: Version, sha256: str
+) -> DocumentAccepted | None:
+    """The document that already has the bytes which a version's address turned out to give.
+
+    That is the version's own document, where they have not changed since, or another one, where
+    its own is new and would be a second of the same. The collection has to be locked, so that of
+    two that are fetched at once the second sees the first.
+    """
+    same = _same_bytes(connection, version.collection_id, sha256, except_version=version.id)
+    if same is None or same.document_id == version.document_id:
+        return same
+    answering = connection.scalar(
+        select(documents.live_version_id).where(documents.id == version.document_id)
+    )
+    return same if answering is None else None
+
+
+def _same_bytes(
+    connection: Connection, collection_id: str, sha256: str, except_version: str | None = None
+) -> DocumentAccepted | None:
     """The collection's document that these bytes are, as a live version or on the way.
 
     Not so where a newer version with other bytes is on the way to take their place.
@@ -182,6 +202,7 @@ def _same_bytes(connection: Connection, collection_id: str, sha256: str) -> Docu
         later.c.document_id == versions.document_id,
         later.c.number > versions.number,
         later.c.state == PENDING,
+        later.c.id != (except_version or ""),
     )
     row = connection.execute(
         select(documents.id, documents.name, jobs.id.label("job_id"), jobs.status)
@@ -189,6 +210,7 @@ def _same_bytes(connection: Connection, collection_id: str, sha256: str) -> Docu
         .join(JOBS, jobs.version_id == versions.id)
         .where(
             versions.sha256 == sha256,
+            versions.id != (except_version or ""),
             versions.state.in_((PENDING, LIVE)),
             documents.collection_id == collection_id,
             documents.deleted_at.is_(None),

@@ -24,8 +24,9 @@ deliveries = WEBHOOK_DELIVERIES.c
 MOST_WEBHOOKS = 20  # of one tenant
 LONGEST_RESULT = 64 * 1024  # characters of a result's JSON that is sent along
 
-# Somebody waits for these, or looks for their answer: they are told where it was asked for alone.
-UNTOLD_KINDS = ("query", "search", "demo")
+# Somebody waits for these, or looks for their answer, or nobody has asked for them at all: they are
+# told to their own callback URL alone.
+UNTOLD_KINDS = ("query", "search", "demo", "sweep")
 # What these find is text of documents, which leaves Flotilla only by its API.
 KINDS_OF_TEXT = ("query", "search")
 

@@ -16,6 +16,14 @@ from flotilla.schemas.base import (
     check_metadata,
     check_text,
 )
+from flotilla.schemas.batches import (
+    BatchRequest,
+    BatchResult,
+    DuplicateMember,
+    FailedMember,
+    Refusal,
+    RefusalsRequest,
+)
 from flotilla.schemas.collections import (
     Collection,
     CollectionRequest,
@@ -89,6 +97,8 @@ __all__ = [
     "LONGEST_METADATA_KEY",
     "AddRequest",
     "AnswerResponse",
+    "BatchRequest",
+    "BatchResult",
     "Callback",
     "ChainRequest",
     "Collection",
@@ -104,6 +114,8 @@ __all__ = [
     "DocumentState",
     "DocumentStatus",
     "DocumentsAccepted",
+    "DuplicateMember",
+    "FailedMember",
     "FieldError",
     "FleetsInfo",
     "Health",
@@ -116,6 +128,8 @@ __all__ = [
     "QuestionRequest",
     "Queue",
     "Readiness",
+    "Refusal",
+    "RefusalsRequest",
     "Request",
     "Response",
     "Retried",

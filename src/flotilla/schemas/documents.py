@@ -72,6 +72,9 @@ class DocumentsAccepted(Response):
     """The submitted sources, in the order of the request."""
 
     documents: list[DocumentAccepted]
+    batch_id: str | None = Field(
+        None, description="Task of the batch that they are members of: of several files always."
+    )
 
 
 class DocumentChunk(Response):
@@ -101,3 +104,6 @@ class PipelineRequest(Request):
     metadata: Annotated[Metadata, AfterValidator(check_metadata)] = Field(default_factory=dict)
     password: str | None = Field(None, max_length=1024, description="Opens an encrypted PDF.")
     callback_url: CallbackURL = None
+    batch: str | None = Field(
+        None, max_length=64, description="Task of the open batch that it is to be a member of."
+    )

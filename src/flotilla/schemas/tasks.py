@@ -74,6 +74,9 @@ class Task(Response):
     """One submitted unit of work as the ledger knows it."""
 
     task_id: str
+    name: str | None = Field(
+        None, description="Of the document or the batch, where there is one.", examples=["faq.docx"]
+    )
     kind: str = Field(
         description="ingest, reindex, delete, batch, sweep, query, search, demo.",
         examples=["ingest"],

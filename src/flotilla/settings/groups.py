@@ -226,6 +226,18 @@ class JobSettings(BaseSettings):
         description="Workers that may vanish for reasons of their own, such as a machine that goes "
         "away, with one and the same step before its job fails.",
     )
+    lease_seconds: float = Field(
+        12.0,
+        gt=0,
+        description="Seconds after which a worker that has not renewed its lease is taken for "
+        "dead; it renews it three times as often.",
+    )
+    grace_seconds: float = Field(
+        6.0,
+        gt=0,
+        description="Seconds that a message may take from its sending to its beginning, its time "
+        "in a queue not counted, before it is taken for lost.",
+    )
     in_flight: int = Field(
         0,
         ge=0,

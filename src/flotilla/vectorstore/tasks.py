@@ -222,3 +222,6 @@ def discard(job_id: str) -> None:
     _points().remove_version(job.tenant_id, job.document_id, job.version_id)
     with database.writing() as connection:
         recovery.mark_cleaned(connection, job_id)
+
+
+from flotilla.vectorstore import sweep  # noqa: E402, F401 - registers its task

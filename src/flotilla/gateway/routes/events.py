@@ -15,9 +15,10 @@ from flotilla.schemas import TaskEventName
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
-# As the API description's version 3.2 says it; readers of older versions see a text.
+# As the API description's version 3.2 says it: there `schema` is of all the items together, an
+# array; readers of older versions see a text.
 CONTENT = {
-    "schema": {"type": "string"},
+    "schema": {"type": ["string", "array"]},
     "itemSchema": {
         "type": "object",
         "properties": {
