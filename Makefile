@@ -91,6 +91,16 @@ bench: $(VENV)/.installed-dev ## The benchmarks, as ratios measured side by side
 	$(BIN)/flotilla models pull
 	$(BIN)/python -m tests.benchmarks
 
+.PHONY: chaos
+chaos: $(VENV)/.installed-dev ## Kill every part of the stack and count what is left
+	$(BIN)/flotilla models pull
+	$(BIN)/python -m tests.chaos
+
+.PHONY: fuzz
+fuzz: $(VENV)/.installed-dev ## Bad requests and damaged files by the thousand; FUZZ=--help for more
+	$(BIN)/flotilla models pull
+	$(BIN)/python -m tests.fuzz $(FUZZ)
+
 .PHONY: format
 format: $(VENV)/.installed-dev ## Format the code and mend what can be mended by itself
 	$(BIN)/ruff check --fix .

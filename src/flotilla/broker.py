@@ -20,6 +20,7 @@ from typing import Any
 import redis
 from celery import Celery
 from celery.backends.redis import RedisBackend
+from celery.schedules import crontab
 from celery.signals import (
     heartbeat_sent,
     setup_logging,
@@ -112,6 +113,7 @@ BEAT_SCHEDULE = {
     # No "expires": a worker whose clock is wrong would take every message for an old one.
     "reap": {"task": "upkeep.reap", "schedule": 3.0},
     "forget": {"task": "upkeep.retain", "schedule": 3600.0},
+    "sweep": {"task": "upkeep.begin_sweep", "schedule": crontab(hour=3, minute=0)},
 }
 
 
@@ -259,6 +261,21 @@ def _check_python_path(**_: Any) -> None:
 
 
 _announced: dict[str, Any] = {}
+_shown: dict[str, Any] = {}
+
+
+def show(**facts: Any) -> None:
+    """Have further facts shown of this process's worker, from its next heartbeat on."""
+    _shown.update(facts)
+
+
+def live_workers(*fleets: str) -> list[dict[str, Any]]:
+    """The workers of these fleets that take work, as they show themselves. Raises RedisError."""
+    client = get_redis()
+    keys = [
+        key for fleet in fleets for key in client.scan_iter(f"{WORKER_KEY}{fleet}:*", count=1000)
+    ]
+    return [json.loads(text) for text in (client.mget(keys) if keys else ()) if text is not None]
 
 
 def at_start(prepare: Callable[[], object]) -> Callable[[], object]:
@@ -312,7 +329,9 @@ def _refresh(**_: Any) -> None:
         return
     key = worker_key(_announced["fleet"], _announced["name"])
     try:
-        get_redis().set(key, json.dumps(_announced | {"seen_at": time.time()}), ex=WORKER_TTL)
+        get_redis().set(
+            key, json.dumps(_shown | _announced | {"seen_at": time.time()}), ex=WORKER_TTL
+        )
     except redis.RedisError as error:  # Celery reconnects by itself and heartbeats go on
         logger.warning("worker.heartbeat_failed", error=str(error))
 

@@ -93,6 +93,12 @@ class CollectionNotFound(NotFound):
     code = "collection_not_found"
 
 
+class ModelNotFound(NotFound):
+    """There is no embedding model with this id."""
+
+    code = "model_not_found"
+
+
 class CollectionExists(FlotillaError):
     """A collection with this name exists already."""
 

@@ -17,6 +17,7 @@ from kombu import Producer
 
 from flotilla.broker import app
 from flotilla.ledger.steps import Part
+from flotilla.ledger.sweep import BLOBS_STAGE, POINTS_STAGE
 
 FETCH = "document.fetch"
 CONVERT = "document.convert"
@@ -29,6 +30,10 @@ INDEX_AGAIN = "vectorstore.index_again"
 CONFIRM = "vectorstore.confirm"
 REMOVE = "vectorstore.remove"
 DISCARD = "vectorstore.discard"
+PREPARE_SPACE = "vectorstore.prepare_space"
+FILL_SPACE = "vectorstore.fill_space"
+SWITCH_SPACE = "vectorstore.switch_space"
+DROP_SPACE = "vectorstore.drop_space"
 ANSWER = "rag.answer"
 SEARCH = "rag.search"
 FINISH = "upkeep.finish"
@@ -47,11 +52,14 @@ ORDER = {
     "ingest": (FETCH, CONVERT, CONVERT_RANGE, GATHER, SPLIT, INDEX, PUBLISH, FINISH),
     "reindex": (REINDEX, INDEX_AGAIN, CONFIRM, FINISH),
     "delete": (REMOVE, PURGE),
+    "sweep": (POINTS_STAGE, BLOBS_STAGE),
+    "migration": (PREPARE_SPACE, FILL_SPACE, SWITCH_SPACE),
+    "drop": (DROP_SPACE,),
 }
 """A job's stages by its kind, in the order in which they are done. Some are done by some jobs only:
 a document that is uploaded is not fetched, and a short one has no page ranges."""
 
-BODIES = {CONVERT_RANGE: GATHER, INDEX: PUBLISH, INDEX_AGAIN: CONFIRM}
+BODIES = {CONVERT_RANGE: GATHER, INDEX: PUBLISH, INDEX_AGAIN: CONFIRM, FILL_SPACE: SWITCH_SPACE}
 """Stages that are done in parts, side by side, and the stage that waits for all of them."""
 
 
@@ -134,6 +142,10 @@ index_batches = parts_of(INDEX)
 
 index_again = parts_of(INDEX_AGAIN)
 """Batches of stored chunks, whose points are written anew in their place."""
+
+
+fill_space = parts_of(FILL_SPACE)
+"""Documents that another embedding model's space lacks, some in each part."""
 
 
 def _fan_out(job_id: str, stage: str, parts: Sequence[Part], body: Signature) -> Signature:

@@ -22,6 +22,7 @@ COLUMNS = (
     ("lost", 5),
     ("duplicated", 10),
     ("questions", 9),
+    ("freed", 7),
     ("recovery", 9),
     ("seconds", 7),
 )
@@ -42,6 +43,7 @@ def cells(verdict: Verdict) -> tuple[str, ...]:
         if verdict.unanswered:
             questions += f" ({len(verdict.unanswered)}!)"
     recovery = f"{verdict.recovery:.1f} s" if verdict.recovery else NONE
+    freed = f"{verdict.lease:.1f} s" if verdict.victims else NONE
     return (
         verdict.row,
         str(verdict.submitted),
@@ -50,6 +52,7 @@ def cells(verdict: Verdict) -> tuple[str, ...]:
         str(len(verdict.lost)),
         str(verdict.duplicated),
         questions,
+        freed,
         recovery,
         f"{verdict.seconds:.0f}",
     )
@@ -125,7 +128,8 @@ def _block(
         "lost",
         "duplicated chunks",
         "questions: asked, failed",
-        "longest recovery",
+        "longest until freed",
+        "longest until taken up again",
         "disturbances",
         "seed",
     )
@@ -147,6 +151,7 @@ def _block(
                 str(len(verdict.lost)),
                 str(verdict.duplicated),
                 asked,
+                f"{verdict.lease:.1f} s" if verdict.victims else NONE,
                 f"{verdict.recovery:.1f} s" if verdict.recovery else NONE,
                 _summed(verdict.disturbances),
                 str(verdict.seed),

@@ -13,7 +13,7 @@ from tests.chaos.postgresql import PostgreSQL
 from tests.chaos.questions import Questioner
 from tests.chaos.stack import Stack, running_stack
 from tests.chaos.submission import Submission, persevere
-from tests.chaos.trial import Row, Trial
+from tests.chaos.trial import LONGEST_DISTURBANCE, Row, Trial
 from tests.chaos.verdict import Verdict, Verifier
 from tests.chaos.watch import Watch
 
@@ -73,6 +73,7 @@ def disturb(
     say: Say,
     server: PostgreSQL | None = None,
     final_seconds: float = FINAL_SECONDS,
+    disturbance_seconds: float = LONGEST_DISTURBANCE,
 ) -> Verdict:
     """Run a row on a stack that runs already, in a collection named after it."""
     began = time.monotonic()
@@ -92,7 +93,7 @@ def disturb(
         if questioner is not None:
             questioner.start()
             held.callback(questioner.finish)
-        trial = Trial(stack, submission, watch, collection, dice, say, server)
+        trial = Trial(stack, submission, watch, collection, dice, say, server, disturbance_seconds)
         try:
             row.disturb(trial)
         except (AssertionError, TimeoutError) as error:

@@ -17,7 +17,7 @@ from tests.chaos.submission import Submission
 from tests.chaos.watch import Watch
 
 LONGEST_DISTURBANCE = 60.0
-"""Seconds after which a row leaves the stack in peace."""
+"""Seconds for which a row disturbs, as long as there is work."""
 
 RESTART_SECONDS = 60.0
 
@@ -33,6 +33,7 @@ class Trial:
         dice: decides whom and when.
         say: takes one line about what was done.
         server: the database server that the row has put around the stack.
+        longest: seconds after which the row leaves the stack in peace.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Trial:
         dice: random.Random,
         say: Callable[[str], None],
         server: PostgreSQL | None = None,
+        longest: float = LONGEST_DISTURBANCE,
     ) -> None:
         self.stack = stack
         self.server = server
@@ -53,7 +55,7 @@ class Trial:
         self.dice = dice
         self.done: Counter[str] = Counter()
         self._say = say
-        self._ends = time.monotonic() + LONGEST_DISTURBANCE
+        self._ends = time.monotonic() + longest
 
     def note(self, what: str, times: int = 1) -> None:
         """Count a disturbance."""
@@ -64,7 +66,7 @@ class Trial:
 
     def goes_on(self) -> bool:
         """Whether there is work left to disturb, and time."""
-        at_work = not self.submission.over or self.watch.look.open > 0
+        at_work = not self.submission.over or self.watch.look.open_ingestions > 0
         return at_work and time.monotonic() < self._ends
 
     def rest(self, shortest: float, longest: float) -> None:

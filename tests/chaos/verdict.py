@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import redis
+from sqlalchemy.exc import SQLAlchemyError
+
 from flotilla.client.errors import ClientError
 from flotilla.schemas import Task, TaskStatus
+from flotilla.settings import FLEETS
 from tests.chaos.ledger import JobState
 from tests.chaos.questions import Questioner
 from tests.chaos.stack import Stack
@@ -39,6 +43,8 @@ class Verdict:
     questions: int = 0
     unanswered: list[str] = field(default_factory=list)
     recovery: float = 0.0
+    lease: float = 0.0
+    """Of the recoveries, the longest time until the victim's lease was found to have run out."""
     slowest: str = ""
     victims: int = 0
     seconds: float = 0.0
@@ -85,7 +91,7 @@ class Verifier:
             self._judge_questions(verdict, questioner, jobs)
         verdict.lost += [f"never taken up again: {what}" for what in watch.unrecovered()]
         verdict.recovery, verdict.slowest = watch.longest, watch.slowest
-        verdict.victims = watch.victims
+        verdict.victims, verdict.lease = watch.victims, watch.longest_lease
 
     def _stuck(self, job: JobState) -> str:
         steps = [
@@ -100,13 +106,15 @@ class Verifier:
         deadline = time.monotonic() + 15
         quiet = 0
         while quiet < 4 and time.monotonic() < deadline:
-            waiting = sum(
-                int(self._stack.redis.llen(queue))  # type: ignore[arg-type]
-                for queue in ("document", "vectorstore", "rag", "default")
-            )
-            running = self._stack.ledger.running(self._collection, [""])
-            quiet = 0 if waiting or running else quiet + 1
+            quiet = 0 if self._stirs() else quiet + 1
             time.sleep(0.25)
+
+    def _stirs(self) -> bool:
+        try:
+            waiting = [self._stack.redis.llen(fleet) for fleet in FLEETS]
+            return any(waiting) or bool(self._stack.ledger.running(self._collection, [""]))
+        except (redis.RedisError, SQLAlchemyError):
+            return True  # not back yet
 
     # --- one source ------------------------------------------------------------------------
 
@@ -147,7 +155,7 @@ class Verifier:
         elif superseded and task.status is TaskStatus.CANCELLED:
             verdict.completed += 1  # its successor was sooner
         else:
-            self._judge_failure(verdict, entry, task)
+            self._judge_failure(verdict, entry, task, job)
 
     def _judge_refusal(self, verdict: Verdict, entry: Submitted) -> None:
         if set(entry.refused) & entry.planned.fails:
@@ -157,13 +165,13 @@ class Verifier:
                 f"{entry.planned.name} was never accepted: {entry.refused or entry.trouble}"
             )
 
-    def _judge_failure(self, verdict: Verdict, entry: Submitted, task: Task) -> None:
+    def _judge_failure(self, verdict: Verdict, entry: Submitted, task: Task, job: JobState) -> None:
         verdict.failed += 1
         code = task.error.code if task.error else str(task.status)
         if code in entry.planned.fails:
             return
         attempts = " | ".join(self._stack.ledger.failures(task.task_id)[-3:])
-        why = f"{entry.planned.name} {task.task_id}: {task.error or task.status}; {attempts}"
+        why = f"{entry.planned.name} {task.task_id}: {code} at {job.stage}; attempts: {attempts}"
         (verdict.tolerated if code in self._tolerated else verdict.unexpected).append(why)
 
     def _judge_answers(self, verdict: Verdict, entry: Submitted, task: Task) -> None:

@@ -29,6 +29,8 @@ class Victim:
     what: str
     before: tuple[object, ...]
     since: float
+    freed: float | None = None
+    """When its lease was found to have run out; from then on it waits in a queue like others."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class Look:
     def open(self) -> int:
         """Jobs that are not over."""
         return sum(not job.final for job in self.jobs.values())
+
+    @property
+    def open_ingestions(self) -> int:
+        """Documents that are not over."""
+        return sum(not job.final for job in self.jobs.values() if job.kind == "ingest")
 
 
 class Watch:
@@ -66,6 +73,7 @@ class Watch:
         self.look = Look({}, {})
         self.longest = 0.0
         self.slowest = ""
+        self.longest_lease = 0.0
         self.victims = 0
 
     @contextmanager
@@ -147,7 +155,14 @@ class Watch:
         for key, victim in list(self._victims.items()):
             if _goes_on(look, key, victim.before):
                 del self._victims[key]
-                self._note(moment - victim.since, victim.what)
+                freed = victim.freed or moment
+                self._note(
+                    moment - victim.since,
+                    f"{victim.what}, freed after {max(0.0, freed - victim.since):.1f} s",
+                )
+                self.longest_lease = max(self.longest_lease, freed - victim.since)
+            elif victim.freed is None and _is_free(look, key, victim.before):
+                victim.freed = moment
         signature = (
             tuple((j.id, j.status, j.stage, j.attempt, j.progress) for j in look.jobs.values()),
             tuple((s.key, s.state, s.attempts) for s in look.steps.values()),
@@ -187,6 +202,15 @@ def _claim(look: Look, key: tuple[object, ...]) -> tuple[object, ...]:
         return job.owner, job.attempt, job.stage
     step = look.steps[tuple(rest)]  # type: ignore[index]
     return step.attempts, step.owner
+
+
+def _is_free(look: Look, key: tuple[object, ...], before: tuple[object, ...]) -> bool:
+    """Whether nobody holds it any more, though nobody has taken it up yet either."""
+    kind, *rest = key
+    if kind == "job":
+        return look.jobs[str(rest[0])].owner is None
+    step = look.steps.get(tuple(rest))  # type: ignore[arg-type]
+    return step is not None and (step.state != "running" or _claim(look, key) != before)
 
 
 def _goes_on(look: Look, key: tuple[object, ...], before: tuple[object, ...]) -> bool:

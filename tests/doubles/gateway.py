@@ -5,7 +5,7 @@ import json
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ from multipart import MultipartSegment, PushMultipartParser, parse_options_heade
 from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from flotilla.schemas import (
@@ -32,9 +32,12 @@ from flotilla.schemas import (
     Task,
     TaskAccepted,
     TaskError,
+    TaskEvent,
+    TaskEventName,
     TaskStatus,
 )
 
+EVENT_FIELDS = set(TaskEvent.model_fields) & set(Task.model_fields)
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)
 PAGE = 2
 """Entries of one page, so that few are enough to need a second."""
@@ -89,8 +92,10 @@ class GatewayDouble:
     """Serves in a thread of its own.
 
     `scripted[(method, path)]` are responses that are given first, in order. `states[task]` are
-    the states of a task: each question for it takes the next, and the last stays. A task in
-    `held` is not answered before its event is set or the long poll's seconds are over.
+    the states of a task: each question for it takes the next, and the last stays; its events are
+    all of them. A task in `held` is not answered before its event is set or the long poll's
+    seconds are over, and after the first event its others wait for that as well. The connection
+    of (task, number) in `broken` breaks off after that event.
     """
 
     def __init__(self) -> None:
@@ -110,6 +115,8 @@ class GatewayDouble:
         self.scripted: dict[tuple[str, str], list[Response]] = defaultdict(list)
         self.states: dict[str, list[Task]] = {}
         self.held: dict[str, threading.Event] = {}
+        self.broken: set[tuple[str, int]] = set()
+        self.told: dict[str, int] = defaultdict(int)
         self.documents: dict[str, Document] = {}
         self.collections: dict[str, Collection] = {}
         self.refused: dict[str, Response] = {}
@@ -205,6 +212,11 @@ class GatewayDouble:
                 return _listing([states[0] for states in self.states.values()], request)
             case ["GET", "info"]:
                 return _reply(FleetsInfo(queues=[], tasks={}, workers=[]))
+            case ["GET", task_id, "events"] if task_id in self.states:
+                last_id = request.headers.get("last-event-id")
+                return StreamingResponse(
+                    self._events(task_id, last_id), media_type="text/event-stream"
+                )
             case ["GET", task_id] if task_id in self.states:
                 return _reply(await self._task(task_id, float(request.params.get("wait", 0))))
             case ["POST", *_]:
@@ -246,6 +258,27 @@ class GatewayDouble:
         )
         return DocumentAccepted(document_id=document_id, task_id=task_id, name=name)
 
+    async def _events(self, task_id: str, last_id: str | None) -> AsyncIterator[bytes]:
+        yield b"retry: 10\n\n: a comment\n\n"
+        states = self.states[task_id]
+        while True:
+            number = self.told[task_id]
+            if last_id is None or number > int(last_id):
+                yield an_event(number, states[0])
+            if (task_id, number) in self.broken:
+                self.broken.remove((task_id, number))
+                return
+            if states[0].status.final:
+                return
+            while len(states) == 1 or self._is_held(task_id):
+                await asyncio.sleep(0.02)
+                yield b":\n\n"
+            states.pop(0)
+            self.told[task_id] += 1
+
+    def _is_held(self, task_id: str) -> bool:
+        return task_id in self.held and not self.held[task_id].is_set()
+
     async def _task(self, task_id: str, wait: float) -> Task:
         states = self.states[task_id]
         if task_id in self.held:
@@ -253,6 +286,14 @@ class GatewayDouble:
             if not self.held[task_id].is_set():
                 return states[0]
         return states.pop(0) if len(states) > 1 else states[0]
+
+
+def an_event(number: int, task: Task) -> bytes:
+    """A state as it goes over the wire, its id being a number."""
+    name = TaskEventName.END if task.status.final else TaskEventName.STATE
+    event = TaskEvent(event=name, id=str(number), **task.model_dump(include=EVENT_FIELDS))
+    data = event.model_dump_json(exclude_none=True)
+    return f"id: {number}\nevent: {name.value}\ndata: {data}\n\n".encode()
 
 
 def failed(task_id: str, message: str) -> Task:

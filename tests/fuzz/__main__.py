@@ -125,7 +125,7 @@ def _files(options: argparse.Namespace, found: list[str]) -> list[str]:
         numbers = range(options.first, options.first + options.files)
         findings = submission.run(stack, options.seed, numbers, progress)
     found += findings.faults()
-    lost = findings.memory.replaced()
+    lost = findings.memory.replaced
     answered = ", ".join(f"{count} × {status}" for status, count in findings.answers.items())
     return [
         f"**Files**, {options.files:,} mutations of the samples, through the whole stack in "

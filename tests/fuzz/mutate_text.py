@@ -6,7 +6,7 @@ import random
 from tests.fuzz.dice import length, number, place
 from tests.fuzz.mutate_bytes import Mutation
 
-DEEP = (10, 100, 1000, 5000)
+DEEP = (10, 100, 300, 1000, 1000, 5000)
 TAGS = (
     *("div", "p", "table", "tr", "td", "th", "ul", "ol", "li", "pre", "form", "article"),
     *("section", "header", "a", "b", "span", "svg", "template"),
@@ -62,7 +62,7 @@ MARKDOWN_NESTED = (">", "- ", "[", "*", "_", "`", "![", "1. ", "<", "(", "**a", 
 def nest(data: bytes, other: bytes, dice: random.Random) -> bytes:
     """Elements within elements, too deep for a reader that calls itself."""
     at, depth = place(dice, len(data)), dice.choice(DEEP)
-    tags = dice.sample(TAGS, dice.choice((1, 1, 2, 3)))
+    tags = dice.sample(TAGS, 1 if depth > 1000 else dice.choice((1, 1, 2, 3)))
     opening = "".join(f"<{tag}>" for tag in tags) * depth
     closing = "".join(f"</{tag}>" for tag in reversed(tags)) * depth if dice.random() < 0.5 else ""
     return data[:at] + f"{opening}deep{closing}".encode() + data[at:]
@@ -105,7 +105,7 @@ def encode_anew(data: bytes, other: bytes, dice: random.Random) -> bytes:
 def stretch_lines(data: bytes, other: bytes, dice: random.Random) -> bytes:
     """A single line, a word without end, or other characters for the ends of lines."""
     end = dice.choice((b" ", b"", b"\r", b"\x0b", b"\x0c", "\u2028".encode(), "\u0085".encode()))
-    return data.replace(b"\n", end) * dice.choice((1, 1, 20))
+    return data.replace(b"\n", end) * dice.choice((1, 1, 1, 4))
 
 
 HTML: tuple[Mutation, ...] = (nest, mark_up, mark_up, encode_anew)

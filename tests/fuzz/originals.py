@@ -47,7 +47,7 @@ def originals() -> tuple[Original, ...]:
         "ferry-latin.html": lambda: _LATIN_HTML.encode("latin-1"),
         "ferry-nested.md": lambda: _MARKDOWN.encode(),
         "ferry-utf16.txt": lambda: _TEXT.encode("utf-16"),
-        "ferry-lines.txt": lambda: (_TEXT * 20).encode(),
+        "ferry-lines.txt": lambda: (_TEXT * 6).encode(),
     }
     made = [Original(name, make()) for name, make in makers.items()]
     locked = Original("ferry-locked.pdf", _locked_pdf(_compressed_pdf()), PASSWORD)
@@ -71,7 +71,7 @@ def _compressed_pdf() -> bytes:
         canvas.setFont("Helvetica-Bold", 16)
         canvas.drawString(72, 780, f"Timetable {page + 1}")
         canvas.setFont("Times-Roman", 10)
-        for row, passage in enumerate(_passages(24)):
+        for row, passage in enumerate(_passages(5)):
             canvas.drawString(72, 750 - 14 * row, f"{page}.{row} {passage}")
         canvas.linkURL("https://example.com/ferry", (72, 40, 200, 60))
         canvas.showPage()

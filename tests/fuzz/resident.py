@@ -41,7 +41,8 @@ class ResidentMemory:
     """Samples in a thread while it is entered.
 
     Children are replaced after some hundreds of tasks, so a program's children are looked at
-    together: the largest of them counts.
+    together: the largest of them counts. `replaced` names, once it is left, the workers whose main
+    process is another one than at the start: it died meanwhile.
     """
 
     def __init__(self, stack: Stack) -> None:
@@ -51,6 +52,7 @@ class ResidentMemory:
         self.series: dict[str, Series] = {}
         self.before = self.look()
         self.after: dict[str, int] = {}
+        self.replaced: list[str] = []
         self._mains = self._main_processes()
 
     def __enter__(self) -> "ResidentMemory":
@@ -61,6 +63,8 @@ class ResidentMemory:
         self._stopping.set()
         self._thread.join()
         self.after = self.look()
+        now = self._main_processes()
+        self.replaced = [name for name, pid in self._mains.items() if now.get(name) != pid]
 
     def look(self) -> dict[str, int]:
         """Resident bytes now."""
@@ -74,11 +78,6 @@ class ResidentMemory:
                 name = f"{program}, child" if parent and parent[0] == program else program
                 found[name] = max(found.get(name, 0), resident)
         return found
-
-    def replaced(self) -> list[str]:
-        """The workers whose main process is another one than at the start: it died meanwhile."""
-        now = self._main_processes()
-        return [name for name, pid in self._mains.items() if now.get(name) != pid]
 
     def _main_processes(self) -> dict[str, int]:
         processes = self._stack.processes()

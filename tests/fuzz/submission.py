@@ -17,6 +17,7 @@ from tests.fuzz.resident import ResidentMemory
 
 COLLECTION = "fuzz"
 CLIENTS = 4
+LOOK_AHEAD = 50
 # Without any task's end for so long, what is left has none.
 STALLED_SECONDS = 180.0
 FINAL = ("completed", "failed", "cancelled", "partial")
@@ -57,7 +58,7 @@ class Findings:
             for each in self.ended
             if each.code in FAULTS or each.code.startswith("refused 5")
         ]
-        lines += [f"worker lost: {name} was started anew" for name in self.memory.replaced()]
+        lines += [f"worker lost: {name} was started anew" for name in self.memory.replaced]
         lines += [f"memory not flat: {name}" for name in self.memory.growing()]
         lines += [
             f"questions over what was read: {count} answers of status {status}"
@@ -100,9 +101,8 @@ def run(stack: Stack, seed: int, numbers: Sequence[int], say: Callable[[str], No
         stack.settle()
         memory, began = ResidentMemory(stack), time.monotonic()
         with memory:
-            submitted = _submit(http, seed, numbers, say)
-            ended = _await(http, submitted, say)
-            answers = _ask(http)
+            ended = send(http, seed, numbers, say)
+            answers = ask(http)
         return Findings(ended, memory, time.monotonic() - began, answers)
 
 
@@ -114,7 +114,18 @@ def _warm_up(http: httpx.Client) -> None:
         for _ in range(120):
             if http.get(f"/tasks/{task}", params={"wait": 1}).json()["status"] in FINAL:
                 break
-    _ask(http)
+    ask(http)
+
+
+def send(
+    http: httpx.Client,
+    seed: int,
+    numbers: Sequence[int],
+    say: Callable[[str], None],
+    collection: str = COLLECTION,
+) -> list[Ended]:
+    """Upload the files of these numbers, and give the end of each."""
+    return _await(http, _submit(http, seed, numbers, say, collection), say)
 
 
 def _upload(
@@ -131,14 +142,18 @@ def _upload(
 
 
 def _submit(
-    http: httpx.Client, seed: int, numbers: Sequence[int], say: Callable[[str], None]
+    http: httpx.Client,
+    seed: int,
+    numbers: Sequence[int],
+    say: Callable[[str], None],
+    collection: str,
 ) -> list[tuple[MutatedFile, str | None, str]]:
     """Each file with its task, or with why it was refused."""
     sent, lock = Counter[str](), threading.Lock()
 
-    def send(number: int) -> tuple[MutatedFile, str | None, str]:
+    def submit(number: int) -> tuple[MutatedFile, str | None, str]:
         file = mutated_file(seed, number)
-        reply = _upload(http, file.name, file.data, file.password, COLLECTION)
+        reply = _upload(http, file.name, file.data, file.password, collection)
         with lock:
             sent["files"] += 1
             if sent["files"] % 500 == 0:
@@ -149,7 +164,7 @@ def _submit(
         return file, entry["task_id"], "duplicate" if entry.get("duplicate_of") else ""
 
     with ThreadPoolExecutor(CLIENTS) as pool:
-        return list(pool.map(send, numbers))
+        return list(pool.map(submit, numbers))
 
 
 def _await(
@@ -158,32 +173,33 @@ def _await(
     say: Callable[[str], None],
 ) -> list[Ended]:
     ended = [Ended(file, refused) for file, task, refused in submitted if task is None]
-    open_tasks = {task: (file, seen) for file, task, seen in submitted if task is not None}
+    waiting = [(task, file, seen) for file, task, seen in submitted if task is not None]
     last_end = time.monotonic()
-    while open_tasks and time.monotonic() - last_end < STALLED_SECONDS:
-        first = next(iter(open_tasks))
+    while waiting and time.monotonic() - last_end < STALLED_SECONDS:
         # The oldest is waited for; those behind it are often over by then.
-        http.get(f"/tasks/{first}", params={"wait": 1})
-        for task_id in list(open_tasks)[:200]:
+        http.get(f"/tasks/{waiting[0][0]}", params={"wait": 1})
+        looked_at, waiting = waiting[:LOOK_AHEAD], waiting[LOOK_AHEAD:]
+        before = len(ended)
+        for task_id, file, seen in looked_at:
             task = http.get(f"/tasks/{task_id}").json()
-            if task["status"] not in FINAL:
-                continue
+            if task["status"] in FINAL:
+                error = task.get("error") or {}
+                code = error.get("code") or seen or task["status"]
+                ended.append(Ended(file, code, error.get("message", "")))
+            else:
+                waiting.append((task_id, file, seen))
+        if len(ended) > before:
             last_end = time.monotonic()
-            file, seen = open_tasks.pop(task_id)
-            error = task.get("error") or {}
-            code = error.get("code") or seen or task["status"]
-            ended.append(Ended(file, code, error.get("message", "")))
-            if len(open_tasks) % 500 == 0:
-                say(f"files: {len(open_tasks):,} have not ended yet")
-    ended += [Ended(file, "no state", task) for task, (file, _) in open_tasks.items()]
-    return ended
+            if len(ended) // 250 > before // 250:
+                say(f"files: {len(ended):,} of {len(submitted):,} have ended")
+    return ended + [Ended(file, "no state", task) for task, file, _ in waiting]
 
 
-def _ask(http: httpx.Client) -> Counter[int]:
+def ask(http: httpx.Client, collection: str = COLLECTION) -> Counter[int]:
     """Questions over whatever was read: no chunk may be such that it cannot be answered from."""
     statuses: Counter[int] = Counter()
     for question in QUESTIONS:
         for path in ("/rag/search", "/rag/query/sync"):
-            body = {"question": question, "collection": COLLECTION, "top_k": 50}
+            body = {"question": question, "collection": collection, "top_k": 50}
             statuses[http.post(path, json=body).status_code] += 1
     return statuses

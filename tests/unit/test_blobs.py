@@ -161,3 +161,68 @@ def test_an_object_store_keeps_the_same_promises() -> None:
         pass
     blobs.delete("t/v")
     assert not blobs.exists("t/v/pages")
+
+
+def test_a_deletion_says_what_it_removed(blobs: BlobStore, folder: Path) -> None:
+    blobs.put("t/v/source", b"1234")
+    blobs.put("t/v/chunks/00000.jsonl", b"123456")
+    blobs.put("t/w/source", b"1")
+
+    assert blobs.delete("t/v") == (2, 10)
+    assert blobs.delete("t/v") == (0, 0)
+    assert blobs.delete("t/w/source") == (1, 1)
+    assert files(folder) == []
+
+
+def test_what_is_stored_is_listed_by_tenant_and_version(blobs: BlobStore) -> None:
+    assert list(blobs.versions()) == []
+    for version in ("t/v", "t/w", "u/v"):
+        blobs.put(f"{version}/source", b"1")
+        blobs.put(f"{version}/pages/00000.jsonl", b"1")
+    blobs.put("ping", b"1")
+
+    assert sorted(blobs.versions()) == [("t", "v"), ("t", "w"), ("u", "v")]
+
+
+def test_usage_tells_the_newest_blob_by_the_stores_own_clock(
+    blobs: BlobStore, folder: Path
+) -> None:
+    blobs.put("t/v/source", b"1234")
+    blobs.put("t/v/pages/00000.jsonl", b"12")
+    for name, moment in (("source", 1000), ("pages/00000.jsonl", 2000)):
+        os.utime(folder / "t/v" / name, (moment, moment))
+
+    assert blobs.usage("t/v") == (2, 6, 2000)
+    assert blobs.usage("t/absent") == (0, 0, 0)
+    blobs.put("t/w/source", b"1")
+    assert blobs.clock() >= blobs.usage("t/w").written_at
+    assert sorted(path.name for path in folder.iterdir()) == ["t"]
+
+
+def test_deletions_and_late_writers_may_meet(blobs: BlobStore, folder: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    for _ in range(20):
+        for number in range(20):
+            blobs.put(f"t/v/pages/{number:05d}.jsonl", b"1")
+        with ThreadPoolExecutor(4) as pool:
+            late = pool.submit(blobs.put, "t/v/chunks/00000.jsonl", b"1")
+            removals = [pool.submit(blobs.delete, "t/v") for _ in range(3)]
+            for removal in removals:
+                removal.result()
+            # The folder was taken away under its hands: that is a passing failure.
+            assert late.exception() is None or isinstance(
+                late.exception(), DependencyUnavailable | NotFound
+            )
+        blobs.delete("t/v")
+        assert files(folder) == []
+
+
+def test_a_bucket_is_listed_and_counted_alike() -> None:
+    blobs = BlobStore("memory://bucket/prefix")
+    blobs.put("t/v/source", b"1234")
+    blobs.put("t/v/pages/00000.jsonl", b"12")
+
+    assert list(blobs.versions()) == [("t", "v")]
+    assert blobs.delete("t/v") == (2, 6)
+    assert blobs.delete("t/v") == (0, 0)

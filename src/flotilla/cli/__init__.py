@@ -17,6 +17,7 @@ from flotilla.cli import (
     questions,
     quickstart,
     stack,
+    sweep,
     tasks,
     webhooks,
 )
@@ -73,6 +74,7 @@ app.command("down", rich_help_panel=PANEL_MACHINE)(stack.down)
 app.command("status", rich_help_panel=PANEL_MACHINE)(stack.status)
 app.command("doctor", rich_help_panel=PANEL_MACHINE)(stack.doctor)
 app.add_typer(models.app, name="models", rich_help_panel=PANEL_MACHINE)
+app.command("sweep", rich_help_panel=PANEL_MACHINE)(sweep.sweep)
 app.add_typer(processes.database, name="db", rich_help_panel=PANEL_MACHINE)
 
 app.command("gateway", rich_help_panel=PANEL_PROCESS)(processes.gateway)

@@ -11,7 +11,7 @@ from flotilla.cli.problems import sentence
 from flotilla.cli.progress import Display, display
 from flotilla.client import ClientError, Flotilla, FlotillaAPIError
 from flotilla.errors import CollectionNotFound
-from flotilla.schemas import DEFAULT_COLLECTION, DocumentAccepted, Task, TaskStatus
+from flotilla.schemas import DEFAULT_COLLECTION, DocumentAccepted, TaskStatus
 
 UPLOADS = 4
 """Uploads at once; more do not make one gateway's disk quicker."""
@@ -156,12 +156,11 @@ class _Ingestion:
         return result
 
     def _await(self, result: Ingested) -> None:
-        def update(task: Task) -> None:
-            self._shown.update(result.name, task)
-
         assert result.task_id is not None  # noqa: S101 - set by `follow`
         assert result.document_id is not None  # noqa: S101
-        task = self._flotilla.wait(result.task_id, on_update=update)
+        for event in self._flotilla.events(result.task_id):
+            self._shown.update(result.name, event)
+        task = self._flotilla.task(result.task_id)
         result.status = task.status.value
         if task.finished_at is not None:
             result.seconds = (task.finished_at - task.created_at).total_seconds()

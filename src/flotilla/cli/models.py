@@ -1,23 +1,170 @@
-"""`flotilla models`: the embedding model of this machine."""
+"""`flotilla models`: the embedding models of the documents, and of this machine."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flotilla.cli.connection import JsonOption
+from flotilla.cli.connection import DataOption, JsonOption, UrlOption, connect
+from flotilla.cli.deletion import NoWaitOption, YesOption, confirm
+from flotilla.cli.groups import ListsByDefault
+from flotilla.cli.problems import UsageMistake
 
-app = typer.Typer(help="Bring the embedding model to this machine.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from flotilla.client import Flotilla
+    from flotilla.schemas import Task, TaskAccepted
+    from flotilla.schemas.models import ModelSpace, ModelSpaces
+
+app = typer.Typer(cls=ListsByDefault, help="List, change, drop and download the embedding models.")
+
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="A model of fastembed's, such as BAAI/bge-m3.")
+]
+WaitOption = Annotated[
+    bool, typer.Option("--wait", help="Follow the task until it is over; exit code 1 if it fails.")
+]
+
+
+@app.command("list")
+def list_models(
+    as_json: JsonOption = False, url: UrlOption = None, data: DataOption = None
+) -> None:
+    """List the embedding models that the documents are embedded with."""
+    from flotilla.cli.terminal import print_listing
+
+    with connect(url, data) as flotilla:
+        print_listing(
+            flotilla.models().items,
+            as_json,
+            headers=("model", "state", "documents#", "points#", "dimensions#", "task"),
+            row=lambda m: (m.model, m.state, m.documents, m.points, m.dimensions, m.task_id),
+            empty="No worker of the fleet 'vectorstore' has started yet.",
+        )
+
+
+@app.command("migrate")
+def migrate(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="A model of fastembed's, such as BAAI/bge-m3."),
+    ] = None,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Go back to the model that answered before.")
+    ] = False,
+    wait: WaitOption = False,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    data: DataOption = None,
+) -> None:
+    """Change the embedding model: fill a second collection, then let it answer.
+
+    Questions are answered and documents are taken all the while. The workers' machines need the
+    model: `flotilla models pull NAME`.
+    """
+    if rollback == (name is not None):
+        raise UsageMistake("Give either the NAME of a model or --rollback.")
+    with connect(url, data) as flotilla:
+        accepted = flotilla.roll_back_model() if name is None else flotilla.migrate_model(name)
+        _follow(flotilla, accepted, wait, as_json, "answers now")
+
+
+@app.command("rollback")
+def roll_back(
+    wait: WaitOption = False,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    data: DataOption = None,
+) -> None:
+    """Go back to the embedding model that answered before."""
+    with connect(url, data) as flotilla:
+        _follow(flotilla, flotilla.roll_back_model(), wait, as_json, "answers now")
+
+
+@app.command("drop")
+def drop(
+    name: NameArgument,
+    yes: YesOption = False,
+    no_wait: NoWaitOption = False,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    data: DataOption = None,
+) -> None:
+    """Stop writing to a model's collection, and delete it; not that of the one that answers."""
+    with connect(url, data) as flotilla:
+        space = _space(flotilla.models(), name)
+        confirm(f"Delete the collection of {space.model} with {space.points} points?", yes)
+        accepted = flotilla.drop_model(space.space_id)
+        _follow(flotilla, accepted, not no_wait, as_json, "is dropped")
+
+
+def _space(found: "ModelSpaces", name: str) -> "ModelSpace":
+    from flotilla.errors import ModelNotFound
+    from flotilla.schemas.models import PROVIDER
+
+    wanted = name.removeprefix(PROVIDER)
+    for space in found.items:
+        if wanted in (space.model, space.space_id):
+            return space
+    raise ModelNotFound(
+        f"No documents are embedded with {wanted}: `flotilla models list` shows what there is."
+    )
+
+
+def _follow(
+    flotilla: "Flotilla", accepted: "TaskAccepted", wait: bool, as_json: bool, done: str
+) -> None:
+    """Say which task it is, or see it through.
+
+    Raises:
+        typer.Exit: with code 1, when the task did not complete.
+    """
+    from flotilla.cli.tasks import progress
+    from flotilla.cli.terminal import print_error, print_json, print_note
+
+    if not wait:
+        if as_json:
+            print_json(accepted)
+        else:
+            print_note(f"Task {accepted.task_id}: `flotilla tasks wait` follows it.")
+        return
+
+    def report(task: "Task") -> None:
+        print_note(f"{task.status}  {task.stage or ''}  {progress(task) or ''}".rstrip())
+
+    task = flotilla.wait(accepted.task_id, on_update=report)
+    if as_json:
+        print_json(task)
+    if task.status != "completed":
+        print_error(task.error.message if task.error else f"The task is {task.status}.")
+        raise typer.Exit(1)
+    if not as_json:
+        print_note(f"{task.result['model']} {done}." if task.result else "Done.")
+        for warning in (task.result or {}).get("warnings", ()):
+            print_note(warning)
 
 
 @app.command("pull")
-def pull(as_json: JsonOption = False) -> None:
-    """Bring the embedding model to this machine; at once when it is here."""
+def pull(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="A model of fastembed's; that of EMBEDDING_MODEL when not given."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring an embedding model to this machine; at once when it is here."""
     from flotilla.cli.terminal import print_json, print_note
     from flotilla.local.model.pull import pull as pull_model
+    from flotilla.schemas.models import PROVIDER
     from flotilla.settings import get_settings
 
     settings = get_settings()
+    if name is not None:
+        model = PROVIDER + name.removeprefix(PROVIDER)
+        embedding = settings.embedding.model_copy(update={"model": model})
+        settings = settings.model_copy(update={"embedding": embedding})
     with download_bar() as report:
         folder = pull_model(settings, report)
     if as_json:

@@ -9,7 +9,7 @@ from flotilla.cli.connection import DataOption, JsonOption, UrlOption, connect
 from flotilla.cli.groups import ListsByDefault
 
 if TYPE_CHECKING:
-    from flotilla.schemas import Task
+    from flotilla.schemas import Task, TaskEvent
 
 app = typer.Typer(cls=ListsByDefault, help="List, show and await tasks.", no_args_is_help=False)
 
@@ -69,8 +69,13 @@ def wait_for_task(
     """Wait until a task is final; exit code 1 unless it is completed."""
     from flotilla.cli.terminal import print_note
 
+    said = ""
+
     def report(task: "Task") -> None:
-        print_note(f"{task.status}  {task.stage or ''}  {progress(task) or ''}".rstrip())
+        nonlocal said
+        if (line := state_line(task)) != said:
+            said = line
+            print_note(f"{line}{remaining(task)}")
 
     with connect(url, data) as flotilla:
         task = flotilla.wait(task_id, timeout=timeout, on_update=report)
@@ -79,7 +84,49 @@ def wait_for_task(
         raise typer.Exit(1)
 
 
-def progress(task: "Task") -> str | None:
+@app.command("follow")
+def follow_task(
+    task_id: TaskArgument,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document a line, for each event.")
+    ] = False,
+    url: UrlOption = None,
+    data: DataOption = None,
+) -> None:
+    """Show each change of a task until its end; exit code 1 unless it is completed."""
+    from flotilla.cli.terminal import out, print_error
+
+    status, reason = "", ""
+    with connect(url, data) as flotilla:
+        for event in flotilla.events(task_id):
+            status = event.status
+            if as_json:
+                typer.echo(event.model_dump_json(exclude_none=True))
+            else:
+                out().print(f"{state_line(event)}{remaining(event)}", soft_wrap=True)
+            if event.error is not None:
+                reason = f"{event.error.message} ({event.error.stage}, {event.error.code})"
+    if reason and not as_json:
+        print_error(reason)
+    if status != "completed":
+        raise typer.Exit(1)
+
+
+def state_line(task: "Task | TaskEvent") -> str:
+    """Where a task stands, such as `processing  vectorstore.index  12/40 chunks`."""
+    return f"{task.status}  {task.stage or ''}  {progress(task) or ''}".rstrip()
+
+
+def remaining(task: "Task | TaskEvent") -> str:
+    """The time that is left, once it is known."""
+    from flotilla.cli.progress import time_left
+
+    if task.progress is None or task.progress.eta_seconds is None:
+        return ""
+    return f"  about {time_left(task.progress.eta_seconds)} left"
+
+
+def progress(task: "Task | TaskEvent") -> str | None:
     """How much of the work is done, such as `12/40 chunks`."""
     if task.progress is None:
         return None

@@ -7,7 +7,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
-from flotilla.client import callbacks, flows, operations
+from flotilla.client import callbacks, flows, maintenance, operations
 from flotilla.client.event_source import EventSource
 from flotilla.client.exchange import Exchange, Outcome, Pause, Steps, client_options
 from flotilla.client.methods import named_after
@@ -115,7 +115,7 @@ class AsyncFlotilla:
         """Follow a task: its state now, and each change until its end. Arguments and errors are
         those of Flotilla's `events`."""
         source = EventSource(self.exchange, task_id, last_event_id)
-        while not source.ended:
+        while not source.is_over():
             try:
                 async with self._http.stream(**source.request()) as response:
                     if not response.is_success:
@@ -124,7 +124,7 @@ class AsyncFlotilla:
                         async for piece in response.aiter_bytes():
                             for event in source.receive(piece):
                                 yield event
-                            if source.ended:
+                            if source.is_over():
                                 break
             except httpx.TransportError as error:
                 source.fail(error)
@@ -164,6 +164,11 @@ class AsyncFlotilla:
     redeliver = _call(callbacks.redeliver)
     signing_secret = _call(callbacks.signing_secret)
     rotate_signing_secret = _call(callbacks.rotate_signing_secret)
+
+    models = _call(maintenance.models)
+    migrate_model = _call(maintenance.migrate_model)
+    roll_back_model = _call(maintenance.roll_back_model)
+    drop_model = _call(maintenance.drop_model)
 
     smoke_process = _call(operations.smoke_process)
     smoke_add = _call(operations.smoke_add)

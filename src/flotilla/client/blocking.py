@@ -10,7 +10,7 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
-from flotilla.client import callbacks, flows, operations
+from flotilla.client import callbacks, flows, maintenance, operations
 from flotilla.client.event_source import EventSource, closed
 from flotilla.client.exchange import Exchange, Outcome, Pause, Steps, client_options
 from flotilla.client.methods import named_after
@@ -139,7 +139,7 @@ class Flotilla:
             GatewayUnreachable: the gateway stays away, or the client was closed meanwhile.
         """
         source = EventSource(self.exchange, task_id, last_event_id)
-        while not source.ended:
+        while not source.is_over():
             try:
                 with self._http.stream(**source.request()) as response, self._watched(response):
                     if not response.is_success:
@@ -147,12 +147,12 @@ class Flotilla:
                     if source.is_open(response):
                         for piece in response.iter_bytes():
                             yield from source.receive(piece)
-                            if source.ended:
+                            if source.is_over():
                                 break
             except httpx.TransportError as error:
                 if not self._closed.is_set():
                     source.fail(error)
-            if self._closed.wait(source.pause()) and not source.ended:
+            if self._closed.wait(source.pause()) and not source.is_over():
                 raise closed(self.exchange, task_id)
 
     @contextlib.contextmanager
@@ -198,6 +198,11 @@ class Flotilla:
     redeliver = _call(callbacks.redeliver)
     signing_secret = _call(callbacks.signing_secret)
     rotate_signing_secret = _call(callbacks.rotate_signing_secret)
+
+    models = _call(maintenance.models)
+    migrate_model = _call(maintenance.migrate_model)
+    roll_back_model = _call(maintenance.roll_back_model)
+    drop_model = _call(maintenance.drop_model)
 
     smoke_process = _call(operations.smoke_process)
     smoke_add = _call(operations.smoke_add)

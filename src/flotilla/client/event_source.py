@@ -38,7 +38,7 @@ class EventSource:
     """The events of one task as they come in, piece by piece."""
 
     def __init__(self, exchange: Exchange, task_id: str, last_event_id: str | None) -> None:
-        self.ended = False
+        self._over = False
         self._exchange = exchange
         self._operation = get(f"/tasks/{segment(task_id)}/events", TaskEvent)
         self._last_id = last_event_id
@@ -46,6 +46,10 @@ class EventSource:
         self._data: list[bytes] = []
         self._heard_at: float | None = None
         self._pause = FIRST_BACKOFF
+
+    def is_over(self) -> bool:
+        """Whether the task's end was told."""
+        return self._over
 
     def request(self) -> dict[str, Any]:
         """The arguments of httpx's `stream` for the next connection."""
@@ -70,15 +74,16 @@ class EventSource:
             GatewayUnreachable: it could not tell for too long.
         """
         if response.status_code == httpx.codes.NO_CONTENT:
-            self.ended = True
+            self._over = True
             return False
         kind = response.headers.get("content-type", "").partition(";")[0]
         if response.is_success and kind == "text/event-stream":
             self._heard_at, self._pause = time.monotonic(), FIRST_BACKOFF
             return True
-        if response.status_code not in PASSING or self._is_away_for_good():
-            read_response(self._operation, response)  # raises unless it is an event's form
+        if response.is_success:
             raise UnexpectedReply(f"{response.url} did not answer with events: check the address.")
+        if response.status_code not in PASSING or self._is_away_for_good():
+            read_response(self._operation, response)  # raises what the gateway says
         return False
 
     def receive(self, piece: bytes) -> list[TaskEvent]:
@@ -104,7 +109,7 @@ class EventSource:
                 "and gateway have the same version."
             ) from None
         self._last_id = event.id
-        self.ended = event.event is TaskEventName.END
+        self._over = event.event is TaskEventName.END
         return event
 
     def fail(self, error: httpx.TransportError) -> None:
@@ -124,7 +129,7 @@ class EventSource:
     def pause(self) -> float:
         """Seconds to let pass before the next connection; more each time in vain."""
         pause, self._pause = self._pause, min(LONGEST_PAUSE, self._pause * 2)
-        return 0.0 if self.ended else pause
+        return 0.0 if self._over else pause
 
 
 def closed(exchange: Exchange, task_id: str) -> GatewayUnreachable:

@@ -11,21 +11,25 @@ from fastapi_offline import FastAPIOffline
 from flotilla import __version__
 from flotilla.broker import settle_memory
 from flotilla.gateway import examples, problems
+from flotilla.gateway.backpressure import Backpressure
 from flotilla.gateway.dependencies import open_services
 from flotilla.gateway.middleware import BodyLimit, RequestId
 from flotilla.gateway.routes import (
+    batches,
     collections,
     documents,
     events,
     health,
+    models,
     questions,
     smoke,
     sources,
+    sweeps,
     tasks,
     webhooks,
 )
 from flotilla.logging import configure_logging
-from flotilla.schemas import Problem, TaskEvent
+from flotilla.schemas import BatchResult, Problem, TaskEvent
 from flotilla.settings import Settings, get_settings
 
 DESCRIPTION = """\
@@ -59,15 +63,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for module in (
         documents,
         sources,
+        batches,
         collections,
         questions,
         smoke,
         tasks,
+        sweeps,
         events,
         webhooks,
+        models,
         health,
     ):
         app.include_router(module.router)
+    app.add_middleware(Backpressure)
     app.add_middleware(BodyLimit)
     if chosen.cors_origins:
         app.add_middleware(
@@ -91,7 +99,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     for own in ("HTTPValidationError", "ValidationError"):
         schemas.pop(own, None)
     # Neither is the type of what a function returns, and so FastAPI does not know them.
-    for model in (Problem, TaskEvent):
+    for model in (BatchResult, Problem, TaskEvent):
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(schema.pop("$defs", {}))
         schemas[model.__name__] = schema

@@ -16,11 +16,12 @@ from sqlalchemy import Connection
 
 from flotilla.blobs import BlobStore
 from flotilla.errors import InvalidRequest
+from flotilla.gateway.backpressure import Backlogs
 from flotilla.gateway.callbacks import CallbackAddresses
 from flotilla.gateway.event_feeds import Feeds
 from flotilla.gateway.replies import Replies
 from flotilla.gateway.submissions import Submissions
-from flotilla.ledger import task_events
+from flotilla.ledger import jobs, task_events
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database
 from flotilla.schemas import Listing
@@ -45,6 +46,7 @@ class Services:
     feeds: Feeds
     submissions: Submissions
     callbacks: CallbackAddresses
+    backlogs: Backlogs
     threads: anyio.CapacityLimiter
 
     async def in_thread(
@@ -104,6 +106,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             feeds=Feeds(settings.redis_url, lambda ids: services.read(task_events.states, ids)),
             submissions=Submissions(database),
             callbacks=CallbackAddresses(allow_private=settings.webhook.allow_private),
+            backlogs=Backlogs(settings.gateway, lambda queues: services.read(jobs.open_in, queues)),
             threads=anyio.CapacityLimiter(settings.gateway.threads),
         )
         await services.replies.start()

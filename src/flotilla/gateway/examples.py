@@ -10,6 +10,7 @@ from typing import Any
 from flotilla import __version__
 from flotilla.errors import (
     AnswerTimeout,
+    BatchClosed,
     CallbackRefused,
     CollectionExists,
     CollectionNotFound,
@@ -19,6 +20,8 @@ from flotilla.errors import (
     DocumentNotFound,
     FileTooLarge,
     InvalidRequest,
+    ModelNotFound,
+    Overloaded,
     PathNotAllowed,
     QuestionEmpty,
     TaskNotFound,
@@ -26,6 +29,7 @@ from flotilla.errors import (
 )
 
 TASK = "019ab3c4-7d10-7c2e-9a55-3f60c1d28e41"
+BATCH = "019ab3c4-66b1-7c90-b2e8-1f7d3a5c9e24"
 QUESTION_TASK = "019ab3c5-02f8-7b1d-8c3a-54e7a90b6d12"
 DOCUMENT = "019ab3c4-7d0e-7f93-b1c8-6a2d4e8f7053"
 VERSION = "019ab3c4-7d0f-7a64-8e21-0c9b5d3f1a76"
@@ -34,6 +38,7 @@ REQUEST = "4b1d7c0e9a2f4f6d8c3b5a7e1f9d0c62"
 CURSOR = "MDE5YWIzYzQtN2QwZS03ZjkzLWIxYzgtNmEyZDRlOGY3MDUz"
 WEBHOOK = "019ab3c4-51aa-7e02-a4d7-9b3c6e1f2058"
 DELIVERY = "019ab3c4-84f3-7b6d-9c10-2e5a7f4d8b31"
+SPACE = "019ab3c0-1f4e-7d63-a2b5-8c7f0e9d4a21"
 RECEIVER = "https://example.com/flotilla"
 EVENT = "1795166131842-0/vectorstore.index/chunks/12"
 BEGAN, ENDED = "2026-11-20T09:30:00Z", "2026-11-20T09:30:02Z"
@@ -84,6 +89,7 @@ _chunk = {
 }
 _task = {
     "task_id": TASK,
+    "name": FILE,
     "kind": "ingest",
     "status": "completed",
     "stage": "upkeep.finish",
@@ -161,6 +167,23 @@ _delivery = {
     "created_at": ENDED,
     "finished_at": ENDED,
 }
+_failed_member = {
+    "name": "price-list.pdf",
+    "task_id": "019ab3c4-7d15-7e3a-8d46-b0a5c2f7e913",
+    "document_id": "019ab3c4-7d14-7a08-9b7f-5c1e6d2a3f84",
+    "code": _error["code"],
+    "message": _error["message"],
+}
+_duplicate = {
+    "name": "terms-of-use (1).pdf",
+    "task_id": "019ab3c4-7d18-7f52-a3c9-4e8b0d7f1a65",
+    "duplicate_of": DOCUMENT,
+}
+_refusal = {
+    "name": "plans/harbour.pdf",
+    "code": "file_too_large",
+    "message": "plans/harbour.pdf is larger than the 209,715,200 bytes that are allowed.",
+}
 _question = {"question": QUESTION, "collection": "default", "top_k": 5}
 
 _progress = {"done": 12, "total": 18, "unit": "chunks", "eta_seconds": 0.4}
@@ -175,6 +198,18 @@ _event = {
     "progress": _progress,
 }
 EVENTS = f"id: {EVENT}\nevent: progress\ndata: {json.dumps(_event)}\n\n"
+
+_model = {
+    "space_id": SPACE,
+    "model": "sentence-transformers/all-MiniLM-L6-v2",
+    "state": "active",
+    "collection": "flotilla-sentence-transformers-all-minilm-l6-v2",
+    "dimensions": 384,
+    "points": 61,
+    "documents": 6,
+    "created_at": BEGAN,
+    "switched_at": BEGAN,
+}
 
 SCHEMAS: dict[str, Any] = {
     "Citation": _citation,
@@ -218,7 +253,21 @@ SCHEMAS: dict[str, Any] = {
     "Document": _document,
     "DocumentState": {"document_id": DOCUMENT, "status": "ready", "task": _task},
     "DocumentAccepted": _accepted,
-    "DocumentsAccepted": {"documents": [_accepted]},
+    "DocumentsAccepted": {"documents": [_accepted], "batch_id": BATCH},
+    "BatchRequest": {"name": "contracts/2026", "total": 50},
+    "Refusal": _refusal,
+    "RefusalsRequest": {"refusals": [_refusal]},
+    "FailedMember": _failed_member,
+    "DuplicateMember": _duplicate,
+    "BatchResult": {
+        "documents": 50,
+        "completed": 49,
+        "failed": 1,
+        "cancelled": 0,
+        "duplicates": 1,
+        "failures": [_failed_member],
+        "duplicate_documents": [_duplicate],
+    },
     "DocumentChunk": _chunk,
     "Listing_Document_": {"items": [_document], "next_cursor": CURSOR},
     "Listing_DocumentChunk_": {"items": [_chunk], "next_cursor": "Nw"},
@@ -234,6 +283,9 @@ SCHEMAS: dict[str, Any] = {
     },
     "Collection": _collection,
     "Listing_Collection_": {"items": [_collection], "next_cursor": None},
+    "MigrationRequest": {"model": "BAAI/bge-small-en-v1.5"},
+    "ModelSpace": _model,
+    "ModelSpaces": {"items": [_model]},
     "WebhookRequest": {"url": RECEIVER, "events": ["task.failed"]},
     "Webhook": _webhook,
     "WebhookCreated": {**_webhook, "secret": "whsec_choose-your-own-or-have-one-made"},
@@ -278,8 +330,11 @@ NOT_READY: dict[str, Any] = {
 PARAMETERS: dict[str, Any] = {
     "document_id": DOCUMENT,
     "task_id": TASK,
+    "batch_id": BATCH,
+    "parent": BATCH,
     "webhook_id": WEBHOOK,
     "delivery_id": DELIVERY,
+    "space_id": SPACE,
     "callback_url": RECEIVER,
     "name": "contracts",
     "collection": "contracts",
@@ -295,12 +350,31 @@ PARAMETERS: dict[str, Any] = {
 NO_DOCUMENT = DocumentNotFound(
     f"There is no document {DOCUMENT!r}: GET /documents lists what there is."
 )
+NO_BATCH = TaskNotFound(f"There is no batch {BATCH!r}: open one with POST /batches.", field="batch")
+BATCH_CLOSED = BatchClosed(
+    "This batch is closed and takes no more documents: open another with POST /batches.",
+    field="batch",
+)
+NOT_LIVE = Conflict(
+    "No version of this document is live yet: wait until it is ingested, or retry its task."
+)
+FULL = Overloaded(
+    "100,000 ingestions are waiting, which is the most: try again in 12 s.", retry_after=12
+)
+BUSY = Overloaded(
+    "1,000 questions are waiting, which is the most: try again in 2 s.", retry_after=2
+)
 NO_TASK = TaskNotFound(f"There is no task {TASK!r}: GET /tasks lists what there is.")
 NO_WEBHOOK = WebhookNotFound(f"There is no webhook {WEBHOOK!r}: GET /webhooks lists what there is.")
 NO_DELIVERY = DeliveryNotFound(
     f"There is no delivery {DELIVERY!r}: GET /webhooks/{{webhook_id}}/deliveries and "
     "GET /tasks/{task_id}/deliveries list what there is."
 )
+NO_MODEL = ModelNotFound(f"There is no model space {SPACE!r}: GET /models lists what there is.")
+MIGRATION_RUNNING = Conflict(
+    f"A change of the embedding model is under way: follow or cancel task {TASK}.", task_id=TASK
+)
+BAD_MODEL = InvalidRequest("String should match the name of a model", field="model")
 TASK_OVER = Conflict("This task is completed already: there is nothing to cancel.")
 BEING_SENT = Conflict(f"The delivery {DELIVERY} is being sent just now: look again soon.")
 ENOUGH_WEBHOOKS = Conflict("There are 20 webhooks, which is the most: delete one first.")

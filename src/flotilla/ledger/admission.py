@@ -8,22 +8,30 @@ busy; the rest waits in the ledger, and whoever has the fewest in flight comes n
 import heapq
 import json
 import time
+from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import lru_cache
 
 import redis
-from sqlalchemy import Connection, distinct, func, select, update
+from sqlalchemy import Connection, select, update
 
 from flotilla.broker import WORKER_KEY, get_redis, queue_of
 from flotilla.ledger.database import now
-from flotilla.ledger.jobs import JOB_COLUMNS, Job, job_of
-from flotilla.ledger.tables import JOBS
+from flotilla.ledger.jobs import JOB_COLUMNS, Job, job_of, sent
+from flotilla.ledger.steps import StepState
+from flotilla.ledger.tables import JOBS, STEPS, TENANTS
 from flotilla.settings import get_settings
 
 jobs = JOBS.c
+steps = STEPS.c
 
 KINDS = ("ingest", "reindex")
 """Kinds of jobs that wait for admission; all others are sent as soon as they are written."""
+
+BACKGROUND = ("vectorstore.fill_space",)
+"""Stages of which no more parts are sent at once than their fleet works on: nobody waits for them,
+and whoever waits for something else finds few of them before it in the queue."""
 
 FLEETS = ("document", "vectorstore")
 JOBS_PER_PROCESS = 4
@@ -31,6 +39,11 @@ FEWEST_JOBS = 32
 PARTS_PER_PROCESS = 4
 FEWEST_PARTS = 16
 REFRESH_SECONDS = 5
+# Where everything rests, as when a provider asks all for patience, no more than this many times the
+# window is handed out.
+MOST_SENT = 4
+PIECE = 500
+RESTING_AFTER = timedelta(seconds=10)
 
 
 def window() -> int:
@@ -44,10 +57,12 @@ def window() -> int:
 
 def wave_size(stage: str) -> int:
     """How many parts of one job's fan-out are sent at once."""
+    processes = _processes(int(time.monotonic() // REFRESH_SECONDS))
+    if stage in BACKGROUND:
+        return max(1, processes.get(queue_of(stage), 0))
     fixed = get_settings().job.parts_in_flight
     if fixed:
         return fixed
-    processes = _processes(int(time.monotonic() // REFRESH_SECONDS))
     return max(FEWEST_PARTS, PARTS_PER_PROCESS * processes.get(queue_of(stage), 0))
 
 
@@ -73,23 +88,24 @@ def release(connection: Connection, limit: int) -> list[Job]:
     At most `limit` are in flight, but a tenant that has none gets one in any case. Should the
     caller die before it has sent them, the reaper finds them silent and does it.
     """
-    open_jobs = (jobs.finished_at.is_(None), jobs.kind.in_(KINDS))
-    waiting = list(
-        connection.scalars(
-            select(distinct(jobs.tenant_id)).where(*open_jobs, jobs.sent_at.is_(None))
-        )
+    # One look for each tenant: a hundred thousand jobs that wait are not read for it.
+    waits = select(jobs.id).where(
+        jobs.tenant_id == TENANTS.c.id,
+        jobs.kind.in_(KINDS),
+        jobs.finished_at.is_(None),
+        jobs.sent_at.is_(None),
+        jobs.cancel_requested_at.is_(None),
     )
+    first = waits.limit(1).scalar_subquery()
+    waiting = [row.id for row in connection.execute(select(TENANTS.c.id, first)) if row[1]]
     if not waiting:
         return []
-    in_flight = {
-        row[0]: row[1]
-        for row in connection.execute(
-            select(jobs.tenant_id, func.count())
-            .where(*open_jobs, jobs.sent_at.is_not(None))
-            .group_by(jobs.tenant_id)
-        )
-    }
-    room = limit - sum(in_flight.values())
+    tenants = sent(connection, KINDS)
+    resting = _resting(connection, list(tenants))
+    busy = Counter(tenant for job_id, tenant in tenants.items() if job_id not in resting)
+    # A tenant all of whose jobs rest is not without any.
+    in_flight = {tenant: max(1, busy[tenant]) for tenant in tenants.values()}
+    room = min(limit - busy.total(), MOST_SENT * limit - len(tenants))
     chosen = _choose(connection, waiting, in_flight, room)
     if not chosen:
         return []
@@ -101,6 +117,22 @@ def release(connection: Connection, limit: int) -> list[Job]:
     )
     order = {job_id: at for at, job_id in enumerate(chosen)}
     return sorted((job_of(row) for row in rows), key=lambda job: order[job.id])
+
+
+def _resting(connection: Connection, job_ids: Sequence[str]) -> set[str]:
+    """Those of the jobs with a step that is tried again only later: they keep nobody busy."""
+    found: set[str] = set()
+    for first in range(0, len(job_ids), PIECE):
+        rows = connection.scalars(
+            select(steps.job_id).where(
+                steps.job_id.in_(job_ids[first : first + PIECE]),
+                steps.state == StepState.WAITING.value,
+                steps.state != StepState.DONE.value,  # as the index of open steps says it
+                steps.due_at > now() + RESTING_AFTER,
+            )
+        )
+        found.update(rows)
+    return found
 
 
 def _choose(
@@ -115,12 +147,16 @@ def _choose(
                 connection.scalars(
                     select(jobs.id)
                     .where(
-                        jobs.tenant_id == tenant,
+                        # Said so, PostgreSQL reads the index of what waits in its order, and not
+                        # the primary key past all that has ever ended.
+                        jobs.tenant_id >= tenant,
+                        jobs.tenant_id <= tenant,
                         jobs.kind.in_(KINDS),
                         jobs.finished_at.is_(None),
                         jobs.sent_at.is_(None),
+                        jobs.cancel_requested_at.is_(None),
                     )
-                    .order_by(jobs.id)
+                    .order_by(jobs.tenant_id, jobs.id)
                     .limit(wanted)
                 )
             )

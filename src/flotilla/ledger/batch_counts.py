@@ -38,7 +38,7 @@ def count(connection: Connection, batch_id: str, ended: int) -> Row[Any] | None:
     done = func.coalesce(jobs.progress_done, 0) + ended
     return connection.execute(
         update(JOBS)
-        .where(jobs.id == batch_id, jobs.status.in_(OPEN))
+        .where(jobs.id == batch_id, jobs.kind == "batch", jobs.status.in_(OPEN))
         .values(
             progress_done=done,
             # More have come than were announced.

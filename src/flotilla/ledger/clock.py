@@ -20,6 +20,7 @@ logger = get_logger(__name__)
 
 REFRESH_SECONDS = 60.0
 RETRY_SECONDS = 10.0
+FIRST_RETRY = 1.0
 # An answer that took longer says too little about when it was given.
 SLOWEST_ANSWER = 0.5
 # A wall clock that is off by more than this is worth a line in the log, and makes no ids.
@@ -37,6 +38,8 @@ class Clock:
 
     def now(self) -> float:
         """Seconds since 1970 as Redis counts them."""
+        if self._pid != os.getpid():  # whoever held the lock stayed behind in the fork
+            self._pid, self._lock = os.getpid(), threading.Lock()
         moment = time.monotonic()
         if moment >= self._look_again and self._lock.acquire(blocking=False):
             try:
@@ -45,13 +48,18 @@ class Clock:
                 self._lock.release()
         return time.time() if self._base is None else self._base + time.monotonic()
 
+    def known(self) -> bool:
+        """Whether Redis has told the time to this process, or to the one that it comes from."""
+        self.now()
+        return self._base is not None
+
     def skew(self) -> float:
         """How far this process's own clock is ahead, in seconds."""
         return time.time() - self.now()
 
     def _look(self) -> None:
         before = time.monotonic()
-        self._look_again = before + RETRY_SECONDS
+        self._look_again = before + (RETRY_SECONDS if self._base is not None else FIRST_RETRY)
         try:
             told = get_redis_now()
         except (redis.RedisError, OSError):
@@ -73,6 +81,11 @@ _clock = Clock()
 def now() -> datetime:
     """This moment in UTC, the same on every machine."""
     return datetime.fromtimestamp(_clock.now(), UTC)
+
+
+def known() -> bool:
+    """Whether `now` is the shared time, and not yet this process's own."""
+    return _clock.known()
 
 
 def skew() -> float:

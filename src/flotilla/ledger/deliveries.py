@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, 
 from flotilla.errors import Conflict, DeliveryNotFound
 from flotilla.ledger.database import now
 from flotilla.ledger.tables import WEBHOOK_DELIVERIES, WEBHOOKS
+from flotilla.ledger.webhooks import CLOCK_ERROR
 from flotilla.schemas import Delivery, DeliveryAttempt, DeliveryState
 
 rows = WEBHOOK_DELIVERIES.c
@@ -220,7 +221,7 @@ def redeliver(
         )
         .values(
             state=DeliveryState.PENDING.value,
-            due_at=moment,
+            due_at=moment - CLOCK_ERROR,
             give_up_at=moment + timedelta(seconds=patience),
             fence=rows.fence + 1,
             lease_owner=None,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, or_, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, or_, select, update
 
 from flotilla.errors import DocumentNotFound
 from flotilla.ledger.database import now
@@ -52,6 +52,14 @@ def live_version(connection: Connection, tenant_id: str, document_id: str) -> st
     if row is None:
         raise _missing(document_id)
     return None if row.live_version_id is None else str(row.live_version_id)
+
+
+def count_live(connection: Connection) -> int:
+    """How many documents of all tenants answer."""
+    counted = select(func.count()).where(
+        documents.live_version_id.is_not(None), documents.deleted_at.is_(None)
+    )
+    return int(connection.scalar(counted) or 0)
 
 
 def mark_deleted(connection: Connection, tenant_id: str, document_id: str) -> str:

@@ -1,14 +1,16 @@
 """Ending jobs, with what hangs on them: the version, the members of a batch, and who waits."""
 
-from collections.abc import Callable
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
 from flotilla.errors import Conflict, TaskNotFound
-from flotilla.ledger import job_ends, job_views, jobs, versions
+from flotilla.ledger import batches, job_ends, job_views, jobs, model_migrations, versions
 from flotilla.ledger.announce import announce
 from flotilla.ledger.database import Database
-from flotilla.schemas import Task, TaskError
+from flotilla.schemas import Task, TaskError, TaskStatus
 
 
 def fail(
@@ -21,23 +23,59 @@ def fail(
 
 
 def cancel(database: Database, job_id: str) -> Task | None:
-    """End a job as cancelled, and its version with it; None when it was over already."""
-    return _give_up(database, job_id, lambda connection: job_ends.cancel(connection, job_id))
+    """End a job that has turned out to be of no use as cancelled, and its version with it; None
+    when it was over already."""
+    return _give_up(
+        database,
+        job_id,
+        lambda connection: job_ends.cancel(connection, job_id, by_itself=True),
+    )
 
 
-def cancel_in(connection: Connection, job_id: str) -> list[Task]:
-    """Cancel a job and, where it is a batch, all its open members; returns those that it ended."""
+def cancel_in(connection: Connection, job_ids: Sequence[str]) -> list[Task]:
+    """Cancel jobs that are no batches; returns those that this ended."""
     ended: list[Task] = []
-    for each in (*jobs.open_members(connection, job_id), job_id):
-        task = job_ends.cancel(connection, each)
+    for job_id in job_ids:
+        task = job_ends.cancel(connection, job_id, settle_parent=False)
         if task is not None:
             ended.append(task)
-            _give_version_up(connection, each)
+            _give_version_up(connection, job_id)
+    # After all of them: see `job_ends.settle`.
+    left = Counter(task.parent_id for task in ended if task.parent_id is not None)
+    for batch_id in sorted(left):
+        job_ends.settle(connection, batch_id, left[batch_id])
     return ended
+
+
+PIECE = 200
+"""Members of a batch that one transaction cancels."""
+
+
+def cancel_members(database: Database, batch_id: str, seconds: float) -> bool:
+    """End the members of a batch whose cancellation was requested, for about so long.
+
+    Returns whether all have ended, and the batch with them; the reaper goes on with the rest.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        with database.writing() as connection:
+            members = jobs.open_members(connection, batch_id, PIECE)
+            ended = cancel_in(connection, members)
+            if not ended:
+                job_ends.settle(connection, batch_id)
+        for task in ended:
+            announce(task)
+        if len(members) < PIECE:
+            tell_batch(database, batch_id)
+            return True
+        if time.monotonic() >= deadline:
+            return False
 
 
 def cancel_by_user(connection: Connection, tenant_id: str, job_id: str) -> list[Task]:
     """Cancel a tenant's job on request; returns what was ended with it.
+
+    A batch only begins to end: `cancel_members` sees it through.
 
     Raises:
         TaskNotFound: the tenant has no such job.
@@ -48,21 +86,36 @@ def cancel_by_user(connection: Connection, tenant_id: str, job_id: str) -> list[
         raise TaskNotFound(f"There is no task {job_id[:80]!r}: GET /tasks lists what there is.")
     if task.status.final:
         raise Conflict(f"This task is {task.status.value} already: there is nothing to cancel.")
+    if task.kind == "drop":
+        raise Conflict("Dropping a model cannot be cancelled: migrate to it again.")
     if task.kind == "delete":
         raise Conflict(
             "A deletion cannot be cancelled: its documents answer no more. Submit them again."
         )
-    return cancel_in(connection, job_id)
+    if task.kind == batches.KIND:
+        batches.request_cancel(connection, job_id)
+        return []
+    ended = cancel_in(connection, [job_id])
+    if not ended:
+        raise Conflict(
+            "This document is being published at this moment: delete it if it is not wanted."
+        )
+    return ended
 
 
 def tell(database: Database, ended: Task) -> None:
     """Announce the end of a job, and of its batch where it was the last of it."""
     announce(ended)
     if ended.parent_id is not None:
-        with database.reading() as connection:
-            batch = job_views.find(connection, ended.parent_id)
-        if batch is not None:
-            announce(batch)
+        tell_batch(database, ended.parent_id)
+
+
+def tell_batch(database: Database, batch_id: str) -> None:
+    """Announce how far a batch is, or its end."""
+    with database.reading() as connection:
+        batch = job_views.find(connection, batch_id, result=True)
+    if batch is not None:
+        announce(batch)
 
 
 def _give_up(
@@ -81,3 +134,5 @@ def _give_version_up(connection: Connection, job_id: str) -> None:
     job = jobs.get(connection, job_id)
     if job is not None and job.kind == "ingest" and job.version_id and job.document_id:
         versions.fail(connection, job.document_id, job.version_id)
+    if job is not None and job.kind == "migration" and job.status is TaskStatus.CANCELLED:
+        model_migrations.give_up(connection, job)

@@ -5,13 +5,13 @@ A batch ends with the last of its members.
 
 from typing import Any
 
-from sqlalchemy import Connection, case, update
+from sqlalchemy import Connection, case, select, update
 
 from flotilla.ledger import batch_counts, documents, versions
 from flotilla.ledger.database import RawJSON, now
 from flotilla.ledger.job_views import task_of
-from flotilla.ledger.jobs import OPEN, Job
-from flotilla.ledger.tables import JOBS
+from flotilla.ledger.jobs import OPEN, Job, lock
+from flotilla.ledger.tables import DOCUMENTS, JOBS, STEPS
 from flotilla.schemas import Task, TaskError, TaskStatus
 
 jobs = JOBS.c
@@ -63,11 +63,19 @@ def fail(
     )
 
 
-def cancel(connection: Connection, job_id: str, *, settle_parent: bool = True) -> Task | None:
-    """End the job as cancelled. None when it was over already.
+def cancel(
+    connection: Connection, job_id: str, *, settle_parent: bool = True, by_itself: bool = False
+) -> Task | None:
+    """End the job as cancelled.
 
-    Without `settle_parent`, the batch that it is a member of is the caller's to settle.
+    None when it was over already, and for an ingestion that has begun to publish its version: the
+    one before may be gone by then. It goes on, unless its document is deleted or it ends
+    `by_itself`. Without `settle_parent`, the batch that it is a member of is the caller's to
+    settle.
     """
+    lock(connection, job_id)
+    if not by_itself and _is_publishing(connection, job_id):
+        return None
     return _end(
         connection,
         job_id,
@@ -75,6 +83,19 @@ def cancel(connection: Connection, job_id: str, *, settle_parent: bool = True) -
         status=TaskStatus.CANCELLED.value,
         cancel_requested_at=now(),
     )
+
+
+PUBLISH = "vectorstore.publish"
+
+
+def _is_publishing(connection: Connection, job_id: str) -> bool:
+    begun = (
+        select(jobs.id)
+        .join(STEPS, STEPS.c.job_id == jobs.id)
+        .join(DOCUMENTS, DOCUMENTS.c.id == jobs.document_id)
+        .where(jobs.id == job_id, STEPS.c.stage == PUBLISH, DOCUMENTS.c.deleted_at.is_(None))
+    )
+    return connection.scalar(begun) is not None
 
 
 def _end(

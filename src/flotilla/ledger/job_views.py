@@ -46,9 +46,9 @@ def _failures(connection: Connection, job_id: str) -> list[TaskFailure]:
     return [TaskFailure.model_validate(dict(row._mapping)) for row in rows]
 
 
-def find(connection: Connection, job_id: str) -> Task | None:
-    """The job as the API shows it, whoever it belongs to and without its result."""
-    columns = (column for column in JOBS.c if column.name != "result")
+def find(connection: Connection, job_id: str, *, result: bool = False) -> Task | None:
+    """The job as the API shows it, whoever it belongs to; its result only if that is wanted."""
+    columns = (column for column in JOBS.c if result or column.name != "result")
     row = connection.execute(select(*columns).where(jobs.id == job_id)).one_or_none()
     return task_of(row) if row is not None else None
 

@@ -117,6 +117,14 @@ def get(connection: Connection, job_id: str) -> Job | None:
     return job_of(row) if row is not None else None
 
 
+def leaves_traces(job: Job) -> bool:
+    """Whether points and blobs of an ended job are to be removed.
+
+    What has failed may be retried, and what was completed is what answers.
+    """
+    return job.kind == "ingest" and job.status is TaskStatus.CANCELLED
+
+
 def lock(connection: Connection, job_id: str) -> None:
     """Make the job's other writers wait until this transaction is over.
 
@@ -177,6 +185,13 @@ def set_attempt(connection: Connection, job_id: str, attempt: int) -> None:
     connection.execute(update(JOBS).where(jobs.id == job_id).values(attempt=attempt))
 
 
+def open_in(connection: Connection, queues: Sequence[str]) -> int:
+    """How many jobs of these queues are not over; read from the index of open jobs alone."""
+    query = select(func.count()).select_from(JOBS)
+    found = query.where(jobs.finished_at.is_(None), jobs.status.in_(OPEN), jobs.queue.in_(queues))
+    return int(connection.scalar(found) or 0)
+
+
 def open_members(connection: Connection, batch_id: str, limit: int) -> list[str]:
     """Ids of a batch's members that are not over."""
     members = select(jobs.id).where(jobs.parent_id == batch_id, jobs.status.in_(OPEN))
@@ -194,6 +209,25 @@ def open_of_document(connection: Connection, document_id: str) -> list[str]:
             )
         )
     )
+
+
+def sent(
+    connection: Connection, kinds: Sequence[str], before: datetime | None = None
+) -> dict[str, str]:
+    """The open jobs of these kinds that the fleets have on their hands: each one's id and tenant.
+
+    With `before`, those that were last sent earlier than that.
+    """
+    rows = connection.execute(
+        select(jobs.id, jobs.tenant_id).where(
+            # As the index of sent jobs says it.
+            jobs.finished_at.is_(None),
+            jobs.sent_at.is_not(None) if before is None else jobs.sent_at < before,
+            jobs.status.in_(OPEN),
+            jobs.kind.in_(kinds),
+        )
+    )
+    return {row.id: row.tenant_id for row in rows}
 
 
 def purge(connection: Connection, older_than: timedelta, limit: int = 1000) -> int:

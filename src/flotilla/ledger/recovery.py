@@ -4,13 +4,13 @@ Waiting is not being lost. A step that waits for its turn has a message in the b
 has is for the reaper to find out. Here is only what has waited long enough to be worth the look.
 """
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from flotilla.ledger.database import now
-from flotilla.ledger.jobs import JOB_COLUMNS, OPEN, Job, job_of
+from flotilla.ledger.jobs import JOB_COLUMNS, OPEN, Job, job_of, sent
 from flotilla.ledger.steps import Key, StepState
 from flotilla.ledger.tables import JOBS, STEPS
 from flotilla.schemas import TaskStatus
@@ -18,6 +18,7 @@ from flotilla.settings import get_settings
 
 jobs = JOBS.c
 steps = STEPS.c
+
 
 def grace() -> timedelta:
     """Longer than the moment between a message's sending, its taking and its step's beginning."""
@@ -28,47 +29,80 @@ REPLIES = ("query", "search")
 """Kinds of jobs of one short message, which hold their lease themselves."""
 
 
-def due(connection: Connection) -> list[Key]:
+def due(connection: Connection, kinds: Sequence[str]) -> list[Key]:
     """Waiting steps that are due and for which no message was ever sent."""
-    return _waiting(connection, steps.sent_at.is_(None), steps.due_at <= now())
+    return _waiting(connection, kinds, steps.sent_at.is_(None), steps.due_at <= now())
 
 
-def overdue(connection: Connection) -> list[Key]:
+def overdue(connection: Connection, kinds: Sequence[str]) -> list[Key]:
     """Waiting steps that were sent and should have been begun, unless they stand in a queue."""
     moment = now() - grace()
     return _waiting(
-        connection, steps.sent_at <= moment, steps.due_at.is_(None) | (steps.due_at <= moment)
+        connection,
+        kinds,
+        steps.sent_at <= moment,
+        steps.due_at.is_(None) | (steps.due_at <= moment),
     )
 
 
-def _waiting(connection: Connection, *conditions: ColumnElement[bool]) -> list[Key]:
-    rows = connection.execute(
-        select(steps.job_id, steps.stage, steps.part)
-        .join(JOBS, jobs.id == steps.job_id)
-        .where(
-            steps.state == StepState.WAITING.value,
-            steps.state != StepState.DONE.value,  # as the index of open steps says it
-            jobs.finished_at.is_(None),
-            *conditions,
+def _waiting(
+    connection: Connection, kinds: Sequence[str], *conditions: ColumnElement[bool]
+) -> list[Key]:
+    found: list[Key] = []
+    for piece in _pieces(connection, kinds):
+        rows = connection.execute(
+            select(steps.job_id, steps.stage, steps.part).where(
+                steps.state == StepState.WAITING.value,
+                steps.state != StepState.DONE.value,  # as the index of open steps says it
+                steps.job_id.in_(piece),
+                *conditions,
+            )
         )
-    )
-    return [Key(*row) for row in rows]
+        found += [Key(*row) for row in rows]
+    return found
 
 
-def silent(connection: Connection, kinds: Sequence[str], limit: int = 500) -> list[Job]:
+def silent(connection: Connection, kinds: Sequence[str]) -> list[Job]:
     """Jobs on which nobody works, none of whose steps waits to be begun, and which are not over:
     their next message was never sent, or is lost."""
     moment = now() - grace()
-    busy = select(steps.job_id).where(
-        steps.job_id == jobs.id,
-        (steps.state == StepState.RUNNING.value)
-        | (
-            (steps.state == StepState.WAITING.value)
-            & (steps.sent_at.is_not(None) | steps.due_at.is_not(None))
+    found: list[Job] = []
+    for piece in _pieces(connection, kinds, before=moment):
+        busy = set(
+            connection.scalars(
+                select(steps.job_id)
+                .where(
+                    steps.job_id.in_(piece),
+                    (steps.state == StepState.RUNNING.value)
+                    | (
+                        (steps.state == StepState.WAITING.value)
+                        & (steps.sent_at.is_not(None) | steps.due_at.is_not(None))
+                    )
+                    | (steps.finished_at >= moment),
+                )
+                .distinct()
+            )
         )
-        | (steps.finished_at >= moment),
-    )
-    return _open(connection, kinds, limit, jobs.sent_at < moment, ~busy.exists())
+        idle = [job_id for job_id in piece if job_id not in busy]
+        rows = connection.execute(select(*JOB_COLUMNS).where(jobs.id.in_(idle))) if idle else ()
+        found += [job_of(row) for row in rows]
+    return found
+
+
+PIECE = 500
+
+
+def _pieces(
+    connection: Connection, kinds: Sequence[str], before: datetime | None = None
+) -> Iterator[list[str]]:
+    """Ids of the jobs that the fleets have on their hands, in pieces.
+
+    Read by themselves, since no planner knows how few they are: joined with the steps they would
+    have it read all that has ever ended or failed, every few seconds.
+    """
+    ids = sorted(sent(connection, kinds, before))
+    for first in range(0, len(ids), PIECE):
+        yield ids[first : first + PIECE]
 
 
 def unanswered(connection: Connection, limit: int = 500) -> list[Job]:
@@ -89,6 +123,7 @@ def free_replies(connection: Connection) -> list[tuple[Job, int]]:
         update(JOBS)
         .where(
             jobs.finished_at.is_(None),
+            jobs.sent_at.is_not(None),
             jobs.kind.in_(REPLIES),
             jobs.status == TaskStatus.PROCESSING.value,
             jobs.lease_until < moment,
@@ -172,8 +207,9 @@ def _open(
     rows = connection.execute(
         select(*JOB_COLUMNS)
         .where(
-            # As the index of open jobs says it.
+            # As the index of sent jobs says it.
             jobs.finished_at.is_(None),
+            jobs.sent_at.is_not(None),
             jobs.status.in_(OPEN),
             jobs.kind.in_(kinds),
             *conditions,

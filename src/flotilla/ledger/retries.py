@@ -1,14 +1,15 @@
 """Sending failed jobs again: each goes on at the stage where it failed."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
 from flotilla.errors import Conflict, FlotillaError, TaskNotFound
-from flotilla.ledger import steps
-from flotilla.ledger.database import now
+from flotilla.ledger import batches, steps
+from flotilla.ledger.database import Database, now
 from flotilla.ledger.jobs import JOB_COLUMNS, Job, job_of
 from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
 from flotilla.ledger.versions import FAILED, LIVE, PENDING
@@ -19,7 +20,7 @@ documents = DOCUMENTS.c
 versions = VERSIONS.c
 
 # A smoke test shows what a failure looks like, and a batch has no work but its members'.
-RETRIED_KINDS = ("ingest", "reindex", "delete", "query", "search")
+RETRIED_KINDS = ("ingest", "reindex", "delete", "migration", "drop", "query", "search")
 AWAITING_ADMISSION = ("ingest", "reindex")
 
 
@@ -35,7 +36,7 @@ class Filter:
     created_after: datetime | None = None
 
 
-def failed(connection: Connection, tenant_id: str, wanted: Filter, limit: int) -> list[str]:
+def failed(connection: Connection, tenant_id: str, wanted: Filter, limit: int | None) -> list[str]:
     """Ids of the tenant's failed jobs that the filter names and that can be retried, oldest
     first."""
     given = {
@@ -52,37 +53,94 @@ def failed(connection: Connection, tenant_id: str, wanted: Filter, limit: int) -
         jobs.tenant_id == tenant_id,
         jobs.status == TaskStatus.FAILED.value,
         jobs.kind.in_(RETRIED_KINDS),
+        # What was refused when it was submitted is not here to be tried again.
+        (jobs.kind != "ingest") | jobs.version_id.is_not(None),
         *conditions,
     )
     return list(connection.scalars(query.order_by(jobs.id).limit(limit)))
 
 
-def retry(connection: Connection, tenant_id: str, job_id: str) -> list[Job]:
-    """Make a failed job, or a batch's failed members, pending again.
+@dataclass(slots=True)
+class Outcome:
+    """What came of an order to retry.
 
-    Returns the jobs whose message has to be sent now; the others wait for admission.
+    `to_send` are the jobs whose message has to be sent now; the others that were taken wait for
+    admission.
+    """
+
+    taken: list[str] = field(default_factory=list)
+    to_send: list[Job] = field(default_factory=list)
+    refused: dict[str, FlotillaError] = field(default_factory=dict)
+
+
+PIECE = 100
+"""Jobs that one transaction makes pending again."""
+
+
+def retry_many(database: Database, tenant_id: str, job_ids: Sequence[str]) -> Outcome:
+    """Make failed jobs pending again, each for itself; one that is refused stops no other."""
+    outcome = Outcome()
+    for start in range(0, len(job_ids), PIECE):
+        with database.writing() as connection:
+            parents: Counter[str] = Counter()
+            for job_id in job_ids[start : start + PIECE]:
+                try:
+                    with connection.begin_nested():
+                        job = _retry(connection, tenant_id, job_id)
+                except FlotillaError as error:
+                    outcome.refused[job_id] = error
+                    continue
+                outcome.taken.append(job_id)
+                if job.kind not in AWAITING_ADMISSION:
+                    outcome.to_send.append(job)
+                if job.parent_id is not None:
+                    parents[job.parent_id] += 1
+            batches.reopen(connection, parents)
+    return outcome
+
+
+def retry(database: Database, tenant_id: str, job_id: str) -> Outcome:
+    """Make a failed job, or a batch's failed members, pending again.
 
     Raises:
         TaskNotFound: the tenant has no such job.
-        Conflict: it did not fail, or its place has been taken meanwhile.
+        Conflict: it did not fail, or its place has been taken meanwhile; of a batch, no member can
+            be retried.
     """
+    with database.reading() as connection:
+        job = _find(connection, tenant_id, job_id)
+        members = [job_id]
+        if job.kind == batches.KIND:
+            members = failed(connection, tenant_id, Filter(parent_id=job_id), limit=None)
+    if not members:
+        raise Conflict(
+            "No document of this batch failed in a way that a retry could mend: send files that "
+            "were refused again."
+        )
+    outcome = retry_many(database, tenant_id, members)
+    if not outcome.taken:
+        raise next(iter(outcome.refused.values()))
+    return outcome
+
+
+def _find(connection: Connection, tenant_id: str, job_id: str) -> Job:
     row = connection.execute(
         select(*JOB_COLUMNS).where(jobs.id == job_id, jobs.tenant_id == tenant_id)
     ).one_or_none()
     if row is None:
         raise TaskNotFound(f"There is no task {job_id[:80]!r}: GET /tasks lists what there is.")
-    job = job_of(row)
-    if job.kind == "batch":
-        return _retry_members(connection, tenant_id, job)
+    return job_of(row)
+
+
+def _retry(connection: Connection, tenant_id: str, job_id: str) -> Job:
+    job = _find(connection, tenant_id, job_id)
     if job.kind not in RETRIED_KINDS or job.status is not TaskStatus.FAILED:
         raise Conflict(
-            f"This task is {job.status.value}: only failed ingestions, deletions and questions "
-            "can be retried."
+            f"This task is {job.status.value}: only failed ingestions, re-indexings, deletions and "
+            "questions can be retried."
         )
     if job.kind == "ingest":
         _revive_version(connection, job)
-    moment = now()
-    admitted = job.kind in AWAITING_ADMISSION
     changed = connection.execute(
         update(JOBS)
         .where(jobs.id == job_id, jobs.status == TaskStatus.FAILED.value)
@@ -95,38 +153,21 @@ def retry(connection: Connection, tenant_id: str, job_id: str) -> list[Job]:
             error_code=None,
             error_message=None,
             error_retryable=None,
+            cancel_requested_at=None,
             finished_at=None,
             cleaned_at=None,
-            sent_at=None if admitted else moment,
+            sent_at=None if job.kind in AWAITING_ADMISSION else now(),
         )
     )
     if changed.rowcount == 0:
         raise Conflict("This task is being retried already: look at it again.")
     steps.start_over(connection, job_id)
-    if job.parent_id is not None:
-        _reopen(connection, job.parent_id)
-    return [] if admitted else [job]
-
-
-def _retry_members(connection: Connection, tenant_id: str, batch: Job) -> list[Job]:
-    members = failed(connection, tenant_id, Filter(parent_id=batch.id), limit=100_000)
-    if not members:
-        raise Conflict("No document of this batch has failed: there is nothing to retry.")
-    to_send: list[Job] = []
-    refused: FlotillaError | None = None
-    for member in members:
-        try:
-            with connection.begin_nested():
-                to_send += retry(connection, tenant_id, member)
-        except FlotillaError as error:
-            refused = error
-            members = [each for each in members if each != member]
-    if refused is not None and not members:
-        raise refused
-    return to_send
+    return job
 
 
 def _revive_version(connection: Connection, job: Job) -> None:
+    if job.version_id is None:
+        raise Conflict("This file was refused when it was submitted: send it again.")
     newer = VERSIONS.alias()
     replaced = select(newer.c.id).where(
         newer.c.document_id == versions.document_id,
@@ -161,43 +202,3 @@ def _revive_version(connection: Connection, job: Job) -> None:
         .where(documents.id == job.document_id, documents.live_version_id.is_(None))
         .values(status=DocumentStatus.PROCESSING.value)
     )
-
-
-def _reopen(connection: Connection, batch_id: str) -> None:
-    """A batch of which a member is tried again is not over."""
-    connection.execute(
-        update(JOBS)
-        .where(jobs.id == batch_id, jobs.finished_at.is_not(None))
-        .values(
-            status=TaskStatus.PROCESSING.value,
-            result=None,
-            error_stage=None,
-            error_code=None,
-            error_message=None,
-            error_retryable=None,
-            finished_at=None,
-            cleaned_at=None,
-        )
-    )
-
-
-def retry_many(
-    connection: Connection, tenant_id: str, job_ids: Sequence[str]
-) -> tuple[list[str], list[Job], dict[str, FlotillaError]]:
-    """Retry each of these jobs.
-
-    Returns the ids of those that were taken, the jobs whose message has to be sent now, and why
-    the others were not taken.
-    """
-    taken: list[str] = []
-    to_send: list[Job] = []
-    refused: dict[str, FlotillaError] = {}
-    for job_id in job_ids:
-        try:
-            with connection.begin_nested():
-                to_send += retry(connection, tenant_id, job_id)
-        except FlotillaError as error:
-            refused[job_id] = error
-        else:
-            taken.append(job_id)
-    return taken, to_send, refused

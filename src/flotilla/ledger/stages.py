@@ -16,6 +16,7 @@ import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 from celery.canvas import Signature
 from celery.exceptions import Ignore, Reject, Retry
+from sqlalchemy import Connection
 
 from flotilla.broker import app, queue_of
 from flotilla.errors import (
@@ -50,10 +51,16 @@ LEDGER_PAUSE = 1.0
 CeleryTask: TypeAlias = "celery.Task[Any, Any]"
 StageFunction: TypeAlias = "Callable[..., Signature | None]"
 Wave: TypeAlias = Callable[[str, list[Part]], Signature]
+Condition: TypeAlias = Callable[[Connection, str], bool]
 
 
 def stage(
-    name: str, *, after: str | None = None, wave: Wave | None = None, **options: Any
+    name: str,
+    *,
+    after: str | None = None,
+    wave: Wave | None = None,
+    when: Condition | None = None,
+    **options: Any,
 ) -> Callable[[StageFunction], CeleryTask]:
     """Make a function the Celery task `name(job_id, part=0, ...)` of a job's stage.
 
@@ -64,6 +71,7 @@ def stage(
         name: the task's and the stage's.
         after: the fan-out whose parts must all be done before; until then the task does nothing.
         wave: makes the canvas of the fan-out's next parts, where not all are sent at once.
+        when: what must hold of the job before; until then the task does nothing.
         options: of the Celery task.
     """
 
@@ -81,7 +89,7 @@ def stage(
             with structlog.contextvars.bound_contextvars(task_id=job_id, stage=name):
                 key = Key(job_id, name, part)
                 with _waiting_for_ledger(self):
-                    begun = _begin(self, key, after, wave)
+                    begun = _begin(self, key, after, wave, when)
                 if begun is None:
                     return
                 if isinstance(begun, StageRun):
@@ -105,11 +113,15 @@ def _work(
             replacement = function(run, *args)
         except Exception as error:
             with _waiting_for_ledger(task):
-                _failed(task, run, error)
-            raise
+                understood = _failed(task, run, error)
+            raise understood from error
         if replacement is None:
             with _waiting_for_ledger(task), run.database.writing() as connection:
-                steps.finish(connection, run.held)
+                finished = steps.finish(connection, run.held)
+                finished = finished or steps.is_done(connection, run.held.key)
+            if not finished:
+                logger.info("stage.lease_lost")
+                raise Ignore  # what comes after it is for whoever has taken it over
     return replacement
 
 
@@ -142,8 +154,8 @@ def reply(name: str, **options: Any) -> Callable[[Callable[[jobs.Job], str]], Ce
                         result = RawJSON(function(leased.job))
                     except Exception as error:
                         with _waiting_for_ledger(self):
-                            _not_answered(self, leased, attempt, error)
-                        raise
+                            understood = _not_answered(self, leased, attempt, error)
+                        raise understood from error
                     with _waiting_for_ledger(self), database.writing() as connection:
                         ended = job_ends.complete(connection, job_id, result, fence)
                 if ended is not None:
@@ -173,7 +185,7 @@ def _worker(task: CeleryTask) -> str:
 
 
 def _begin(
-    task: CeleryTask, key: Key, after: str | None, wave: Wave | None
+    task: CeleryTask, key: Key, after: str | None, wave: Wave | None, when: Condition | None
 ) -> StageRun | Signature | None:
     """Take the step's lease.
 
@@ -196,11 +208,14 @@ def _begin(
                 logger.info("stage.too_early")
                 raise Ignore
             return wave(key.job_id, parts)
+        if when is not None and not when(connection, key.job_id):
+            logger.info("stage.too_early")
+            raise Ignore
         held = steps.begin(connection, key, _worker(task))
         if held is Taken.DONE:
             return None
         if not isinstance(held, Held):
-            logger.info("stage.held_by_another")
+            logger.info("stage.not_begun", why=held.value)
             raise Ignore
         job = jobs.claim(connection, key.job_id, key.stage, queue_of(key.stage), held.attempts)
         if job is None:
@@ -208,8 +223,11 @@ def _begin(
     return StageRun(job, held, database, Lease(database, lambda c: steps.still_held(c, held)))
 
 
-def _failed(task: CeleryTask, run: StageRun, error: Exception) -> None:
-    """Record a failed attempt; raises Retry, Ignore or returns for the error to be raised."""
+def _failed(task: CeleryTask, run: StageRun, error: Exception) -> Exception:
+    """Record a failed attempt; raises Retry or Ignore, or returns the error to be raised.
+
+    A MemoryError is never raised: Celery's parent process takes it for its own.
+    """
     if isinstance(error, Ignore | Reject | Retry):
         raise error
     if isinstance(error, LeaseLost | Cancelled):
@@ -243,11 +261,12 @@ def _failed(task: CeleryTask, run: StageRun, error: Exception) -> None:
         raise task.retry(exc=error, countdown=delay)
     logger.info("stage.failed", code=task_error.code, attempt=run.attempt)
     fail(run.database, run.job.id, task_error)
+    return error
 
 
 def _not_answered(
     task: CeleryTask, leased: job_leases.Leased, attempt: int, error: Exception
-) -> None:
+) -> Exception:
     """The same for a job without steps."""
     if isinstance(error, Ignore | Reject | Retry):
         raise error
@@ -269,6 +288,7 @@ def _not_answered(
         raise task.retry(exc=error, countdown=delay)
     logger.info("stage.failed", code=task_error.code, attempt=attempt)
     fail(database, job.id, task_error)
+    return error
 
 
 def _understood(stage_name: str, error: Exception) -> tuple[Exception, TaskError]:

@@ -260,6 +260,21 @@ def all_done(connection: Connection, job_id: str, stage: str) -> bool:
     return connection.execute(undone.limit(1)).first() is None
 
 
+def is_done(connection: Connection, key: Key) -> bool:
+    """Whether the step has been done, by whomever."""
+    return connection.scalar(select(steps.state).where(key.matches())) == StepState.DONE.value
+
+
+def any_done(connection: Connection, job_id: str, stages: Sequence[str]) -> bool:
+    """Whether a step of one of the stages is done."""
+    done = select(steps.part).where(
+        steps.job_id == job_id,
+        steps.stage.in_(stages),
+        steps.state == StepState.DONE.value,
+    )
+    return connection.execute(done.limit(1)).first() is not None
+
+
 def units_done(connection: Connection, job_id: str, stage: str) -> int:
     """The units that the stage's finished parts have carried."""
     return int(
@@ -296,12 +311,13 @@ def free_expired(connection: Connection) -> list[Freed]:
         .join(JOBS, JOBS.c.id == steps.job_id)
         .where(
             steps.state == StepState.RUNNING.value,
+            steps.state != StepState.DONE.value,  # as the index of open steps says it
             steps.lease_until < moment,
             JOBS.c.finished_at.is_(None),
         )
     ).all()
     freed = []
-    for row in dead:
+    for row in sorted(dead):  # two that do this at once never wait in a ring
         key = Key(row.job_id, row.stage, row.part)
         found = _free(
             connection,

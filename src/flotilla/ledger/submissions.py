@@ -7,19 +7,15 @@ from typing import Any
 
 from sqlalchemy import Connection, case, func, insert, select, update
 
-from flotilla.errors import Conflict
+from flotilla.ledger import batches
 from flotilla.ledger.collections import resolve
 from flotilla.ledger.database import new_id, now
-from flotilla.ledger.documents import live_version
 from flotilla.ledger.jobs import NewJob
 from flotilla.ledger.jobs import add as add_jobs
 from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
 from flotilla.ledger.versions import LIVE, PENDING, Version
 from flotilla.models import Metadata
 from flotilla.schemas import DocumentAccepted, DocumentStatus
-
-# As `pipelines`, which stands above, names it.
-REINDEX_STAGE = "vectorstore.reindex"
 
 documents = DOCUMENTS.c
 versions = VERSIONS.c
@@ -49,26 +45,57 @@ class NewSource:
 
 
 def submit(
-    connection: Connection, tenant_id: str, collection: str, sources: Sequence[NewSource]
+    connection: Connection,
+    tenant_id: str,
+    collection: str,
+    sources: Sequence[NewSource],
+    parent_id: str | None = None,
 ) -> list[DocumentAccepted]:
     """Write documents, versions and jobs for new sources, all or none.
+
+    With `parent_id` they are members of this open batch, also those that are duplicates.
 
     Bytes that the collection holds already make no second document: the reply names the first.
     A known source with other bytes gets a new version, and the old one answers until it is live.
 
     Raises:
         CollectionNotFound: there is no such collection.
+        TaskNotFound: there is no such batch.
+        BatchClosed: the batch takes no more members.
     """
+    if parent_id is not None:
+        batches.check_open(connection, tenant_id, parent_id)
     # Two submissions of the same bytes at once: the second has to see the first.
     found = resolve(connection, tenant_id, [collection], lock=True)
     collection_id = found[collection]
-    return [
-        _submit_one(connection, tenant_id, collection_id, collection, source) for source in sources
+    accepted = [
+        _submit_one(connection, tenant_id, collection_id, collection, source, parent_id)
+        for source in sources
     ]
+    if parent_id is not None:
+        there = [
+            batches.EndedMember(
+                name=source.name,
+                duplicate_of=same.duplicate_of,
+                original_task=same.task_id,
+                collection_id=collection_id,
+                collection=collection,
+            )
+            for source, same in zip(sources, accepted, strict=True)
+            if same.duplicate_of is not None
+        ]
+        batches.add_ended(connection, tenant_id, parent_id, there)
+        batches.admit(connection, tenant_id, parent_id, ended=len(there))
+    return accepted
 
 
 def _submit_one(
-    connection: Connection, tenant_id: str, collection_id: str, collection: str, source: NewSource
+    connection: Connection,
+    tenant_id: str,
+    collection_id: str,
+    collection: str,
+    source: NewSource,
+    parent_id: str | None,
 ) -> DocumentAccepted:
     if source.sha256 is not None:
         same = _same_bytes(connection, collection_id, source.sha256)
@@ -92,6 +119,7 @@ def _submit_one(
         queue="document",
         stage=source.first_stage,
         payload=payload,
+        parent_id=parent_id,
         document_id=document_id,
         version_id=source.version_id,
         collection_id=collection_id,
@@ -229,44 +257,3 @@ def _same_bytes(
         status=row.status,
         duplicate_of=row.id,
     )
-
-
-def reindex(
-    connection: Connection, tenant_id: str, document_id: str, parent_id: str | None = None
-) -> str:
-    """Write the job that re-indexes a document's live version; returns its id.
-
-    While one is on its way already, its id.
-
-    Raises:
-        DocumentNotFound: the tenant has no such document.
-        Conflict: no version of it is live.
-    """
-    version_id = live_version(connection, tenant_id, document_id)
-    if version_id is None:
-        raise Conflict(
-            "No version of this document is live yet: wait until it is ingested, or retry its task."
-        )
-    on_its_way = connection.scalar(
-        select(jobs.id).where(
-            jobs.version_id == version_id, jobs.kind == "reindex", jobs.finished_at.is_(None)
-        )
-    )
-    if on_its_way is not None:
-        return str(on_its_way)
-    row = connection.execute(
-        select(documents.collection_id, documents.name).where(documents.id == document_id)
-    ).one()
-    job = NewJob(
-        tenant_id=tenant_id,
-        kind="reindex",
-        queue="vectorstore",
-        stage=REINDEX_STAGE,
-        payload={"name": row.name},
-        parent_id=parent_id,
-        document_id=document_id,
-        version_id=version_id,
-        collection_id=row.collection_id,
-    )
-    add_jobs(connection, [job])
-    return job.id

@@ -46,6 +46,7 @@ Id = String(36)
 Name = String(255)
 
 HELD = "finished_at IS NULL AND sent_at IS NULL"
+SENT = "finished_at IS NULL AND sent_at IS NOT NULL"
 UNCLEANED = "finished_at IS NOT NULL AND cleaned_at IS NULL"
 
 
@@ -200,6 +201,15 @@ class JobRow(Table):
             "id",
             sqlite_where=text(HELD),
             postgresql_where=text(HELD),
+        ),
+        # What the fleets have on their hands: few, however many wait for their turn.
+        Index(
+            "ix_jobs_sent",
+            "kind",
+            "status",
+            "tenant_id",
+            sqlite_where=text(SENT),
+            postgresql_where=text(SENT),
         ),
         Index(
             "ix_jobs_uncleaned",
@@ -367,3 +377,45 @@ class SigningSecretRow(Table):
 WEBHOOKS = cast("SQLTable", WebhookRow.__table__)
 WEBHOOK_DELIVERIES = cast("SQLTable", WebhookDeliveryRow.__table__)
 SIGNING_SECRETS = cast("SQLTable", SigningSecretRow.__table__)
+
+
+# --- vector spaces -------------------------------------------------------------------------
+
+
+class SpaceRow(Table):
+    """An embedding model and the Qdrant collection of its vectors; exactly one space answers.
+
+    `dimensions` is null until a worker has looked at the model. `switched_at` is when the space
+    last began or ceased to be the one that answers.
+    """
+
+    __tablename__ = "spaces"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    model: Mapped[str] = mapped_column(Name)
+    collection: Mapped[str] = mapped_column(Name, unique=True)
+    dimensions: Mapped[int | None]
+    state: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime]
+    switched_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index(
+            "uq_spaces_active",
+            "state",
+            unique=True,
+            sqlite_where=text("state = 'active'"),
+            postgresql_where=text("state = 'active'"),
+        ),
+        # A model has one space at a time.
+        Index(
+            "uq_spaces_model",
+            "model",
+            unique=True,
+            sqlite_where=text("state <> 'dropped'"),
+            postgresql_where=text("state <> 'dropped'"),
+        ),
+    )
+
+
+SPACES = cast("SQLTable", SpaceRow.__table__)

@@ -143,12 +143,15 @@ def older(connection: Connection, document_id: str, number: int) -> list[str]:
     )
 
 
-def given_up(connection: Connection, document_id: str) -> list[str]:
-    """Ids of the document's versions that will never answer again: replaced or failed."""
+def given_up(connection: Connection, document_id: str, before: int) -> list[str]:
+    """Ids of the document's versions before this number that will never answer again: replaced,
+    or failed. One that failed after it may be retried."""
     return list(
         connection.scalars(
             select(versions.id).where(
-                versions.document_id == document_id, versions.state.in_((RETIRED, FAILED))
+                versions.document_id == document_id,
+                versions.state.in_((RETIRED, FAILED)),
+                versions.number < before,
             )
         )
     )

@@ -65,8 +65,33 @@ def ledger_is_current(settings: Settings) -> bool:
         database.close()
 
 
+ModelLookup = Callable[[Settings], str | None]
+
+
+def model_in_use(settings: Settings) -> str | None:
+    """The embedding model that the ledger has answer, or None while it does not tell."""
+    from flotilla.ledger import spaces
+    from flotilla.ledger.database import Database
+
+    path = settings.ledger_url.removeprefix("sqlite:///")
+    if path != settings.ledger_url and not Path(path).exists():
+        return None
+    database = Database(settings.ledger_url)
+    try:
+        with database.reading() as connection:
+            known = spaces.undropped(connection)
+    except FlotillaError:  # the check of the ledger says so
+        return None
+    finally:
+        database.close()
+    return known[0].model if known and known[0].state is spaces.SpaceState.ACTIVE else None
+
+
 def doctor(
-    settings: Settings, data: Path, ledger: LedgerCheck = ledger_is_current
+    settings: Settings,
+    data: Path,
+    ledger: LedgerCheck = ledger_is_current,
+    in_use: ModelLookup = model_in_use,
 ) -> list[Finding]:
     """Look at everything that the stack of this data folder needs.
 
@@ -74,6 +99,7 @@ def doctor(
         settings: those that the stack would start with.
         data: the stack's folder, which need not exist yet.
         ledger: tells whether the ledger's tables have the newest form.
+        in_use: tells which embedding model the documents are embedded with.
     """
     data = data.expanduser().resolve()
     settings = settings.model_copy(update={"data": data})
@@ -90,6 +116,7 @@ def doctor(
         check_qdrant(settings),
         check_model(settings),
         check_ledger(settings, ledger),
+        check_model_in_use(settings, in_use),
         check_ports(settings, record),
         check_stack(data, processes),
     ]
@@ -252,6 +279,20 @@ def check_ledger(settings: Settings, is_current: LedgerCheck) -> Finding:
     except FlotillaError as error:
         return Finding("ledger", False, where, error.message)
     return Finding("ledger", False, f"{where} has older tables", "Run: flotilla db upgrade")
+
+
+def check_model_in_use(settings: Settings, in_use: ModelLookup) -> Finding:
+    """The documents are embedded with the model that the settings name."""
+    used = in_use(settings)
+    if used is None or used == settings.embedding.model:
+        return Finding("model in use", True, settings.embedding.model)
+    name = settings.embedding_model_name
+    return Finding(
+        "model in use",
+        False,
+        f"documents are embedded with {used}, EMBEDDING_MODEL says {settings.embedding.model}",
+        f"Run: flotilla models migrate {name}; or set EMBEDDING_MODEL={used}.",
+    )
 
 
 def check_ports(settings: Settings, record: StackRecord | None) -> Finding:

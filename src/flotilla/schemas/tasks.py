@@ -32,6 +32,8 @@ class TaskKind(StrEnum):
     REINDEX = "reindex"
     DELETE = "delete"
     BATCH = "batch"
+    MIGRATION = "migration"
+    DROP = "drop"
     SWEEP = "sweep"
     QUERY = "query"
     SEARCH = "search"
@@ -78,7 +80,7 @@ class Task(Response):
         None, description="Of the document or the batch, where there is one.", examples=["faq.docx"]
     )
     kind: str = Field(
-        description="ingest, reindex, delete, batch, sweep, query, search, demo.",
+        description="ingest, reindex, delete, batch, migration, drop, sweep, query, search, demo.",
         examples=["ingest"],
     )
     status: TaskStatus

@@ -51,6 +51,18 @@ class GatewaySettings(BaseSettings):
         60.0, gt=0, description="Longest `?wait=` of a task's long poll, in seconds."
     )
     threads: int = Field(16, gt=0, description="Threads for the ledger and the blobs.")
+    max_pending_jobs: int = Field(
+        100_000,
+        gt=0,
+        description="Ingestions, re-indexings and deletions that may be waiting or at work; past "
+        "that, submissions get 503 with Retry-After before their bodies are read.",
+    )
+    max_pending_queries: int = Field(
+        1000,
+        gt=0,
+        description="Questions that may be waiting or at work; past that, further ones get 503 "
+        "with Retry-After.",
+    )
 
 
 class DocumentSettings(BaseSettings):

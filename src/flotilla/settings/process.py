@@ -112,4 +112,8 @@ class Settings(BaseSettings):
     def embedding_model_folder(self) -> Path:
         """Where the embedding model's files lie: the models' folder, then the model's name with
         `--` for each slash. Its `tokenizer.json` is what every fleet counts tokens with."""
-        return self.models_dir / self.embedding_model_name.replace("/", "--")
+        return self.model_folder(self.embedding.model)
+
+    def model_folder(self, model: str) -> Path:
+        """Where the files of any embedding model lie, given as `fastembed:NAME`."""
+        return self.models_dir / model.partition(":")[2].replace("/", "--")

@@ -41,10 +41,14 @@ def queued(queues: Iterable[str]) -> Queued:
 
 
 def _note(found: Queued, text: str | bytes) -> None:
-    message = json.loads(text)
-    args, _kwargs, _embedded = json.loads(base64.b64decode(message["body"]))
-    if not args or not isinstance(args[0], str):
+    try:
+        message = json.loads(text)
+        args, _kwargs, _embedded = json.loads(base64.b64decode(message["body"]))
+        task = message["headers"]["task"]
+    except (ValueError, TypeError, KeyError):
+        return  # not a message of ours, and a worker will say so
+    if not isinstance(args, list) or not args or not isinstance(args[0], str):
         return
     part = args[1] if len(args) > 1 and isinstance(args[1], int) else 0
     found.job_ids.add(args[0])
-    found.keys.add(Key(args[0], message["headers"]["task"], part))
+    found.keys.add(Key(args[0], task, part))

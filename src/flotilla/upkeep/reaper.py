@@ -7,10 +7,13 @@ statements, so that a second reaper, or one that is killed, does no harm.
 
 from datetime import timedelta
 
+import redis
+from kombu.exceptions import OperationalError
+
 from flotilla import dispatch, pipelines
 from flotilla.broker import app, get_redis, queue_of
-from flotilla.errors import WorkerLost
-from flotilla.ledger import jobs, recovery, steps
+from flotilla.errors import DependencyUnavailable, WorkerLost
+from flotilla.ledger import clock, jobs, recovery, steps
 from flotilla.ledger.attempts import as_task_error
 from flotilla.ledger.database import Database, get_database
 from flotilla.ledger.deaths import give_up_if_hopeless
@@ -19,6 +22,7 @@ from flotilla.ledger.steps import Key
 from flotilla.logging import get_logger
 from flotilla.schemas import TaskStatus
 from flotilla.settings import FLEETS, get_settings
+from flotilla.upkeep import batches
 from flotilla.upkeep.queued import Queued, queued
 
 logger = get_logger(__name__)
@@ -37,11 +41,14 @@ def reap() -> int:
     """Find what was lost and send it on; returns how many jobs that were."""
     if not get_redis().set(TURN, "1", nx=True, px=TURN_MILLISECONDS):
         return 0
+    if not clock.known():
+        return 0  # by a wrong clock everybody's lease would have run out
     database = get_database()
     _free_steps(database)
     found = _resume(database)
     found += _questions(database)
     _clean(database)
+    batches.advance(database)
     dispatch.release(database)
     _expire(database)
     if found:
@@ -67,8 +74,8 @@ LOST = WorkerLost("The worker vanished while it had this; another one goes on wi
 
 def _resume(database: Database) -> int:
     with database.reading() as connection:
-        lost = set(recovery.due(connection))
-        overdue = recovery.overdue(connection)
+        lost = set(recovery.due(connection, STAGED))
+        overdue = recovery.overdue(connection, STAGED)
         silent = recovery.silent(connection, STAGED)
     wanted = {job.id: job for job in silent}
     if overdue or silent:
@@ -84,9 +91,17 @@ def _resume(database: Database) -> int:
     by_job: dict[str, set[Key]] = {}
     for key in lost:
         by_job.setdefault(key.job_id, set()).add(key)
-    return sum(
-        dispatch.resume(database, job, by_job.get(job_id, ())) for job_id, job in wanted.items()
-    )
+    return sum(_resumed(database, job, by_job.get(job_id, set())) for job_id, job in wanted.items())
+
+
+def _resumed(database: Database, job: jobs.Job, lost: set[Key]) -> bool:
+    try:
+        return dispatch.resume(database, job, lost)
+    except (DependencyUnavailable, OperationalError, redis.RedisError):
+        raise  # it would be the same for all others
+    except Exception:  # one that cannot be sent does not keep the others waiting
+        logger.exception("reap.not_resumed", task_id=job.id, stage=job.stage)
+        return False
 
 
 def _present() -> Queued:

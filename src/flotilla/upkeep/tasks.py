@@ -4,6 +4,8 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
+from sqlalchemy import Connection
+
 from flotilla import dispatch, pipelines
 from flotilla.blobs import BlobStore, version_prefix
 from flotilla.broker import app
@@ -15,14 +17,14 @@ from flotilla.ledger.endings import fail, tell
 from flotilla.ledger.runs import StageRun
 from flotilla.ledger.stages import stage
 from flotilla.settings import get_settings
-from flotilla.upkeep import reaper, smoke  # noqa: F401 - register their tasks
+from flotilla.upkeep import reaper, smoke, sweep  # noqa: F401 - register their tasks
 
-# These end jobs: while the ledger or the blobs are out of reach they come back, for ever.
-PERSISTENT: dict[str, Any] = {
+# While the ledger or the blobs are out of reach, the reaper sends these again and again: what it
+# does not know of is tried a few times more.
+AGAIN: dict[str, Any] = {
     "autoretry_for": (DependencyUnavailable,),
     "retry_backoff": True,
-    "retry_backoff_max": 60,
-    "max_retries": None,
+    "max_retries": 3,
 }
 
 
@@ -31,21 +33,19 @@ def _blobs() -> BlobStore:
     return BlobStore(get_settings().blobs_url)
 
 
-@app.task(name=pipelines.FINISH, throws=(), **PERSISTENT)
-def finish(job_id: str) -> None:
+def _is_published(connection: Connection, job_id: str) -> bool:
+    return steps.any_done(connection, job_id, (pipelines.PUBLISH, pipelines.CONFIRM))
+
+
+@stage(pipelines.FINISH, when=_is_published)
+def finish(run: StageRun) -> None:
     """End an ingestion or a re-indexing well: its version is live."""
-    database = get_database()
-    with database.reading() as connection:
-        job = jobs.get(connection, job_id)
-        if job is None or job.version_id is None or job.status.final:
-            return
-        version = versions.get(connection, job.version_id)
-        if version.state != versions.LIVE:
-            return  # a message that was delivered twice; the other one brings another after it
-        replaced = versions.given_up(connection, version.document_id)
+    version = run.version()
+    with run.database.reading() as connection:
+        replaced = versions.given_up(connection, version.document_id, before=version.number)
     # Before the end is written: whoever is killed here is followed by another.
     for version_id in replaced:
-        _blobs().delete(version_prefix(job.tenant_id, version_id))
+        _blobs().delete(version_prefix(run.job.tenant_id, version_id))
     result = {
         "document_id": version.document_id,
         "version": version.number,
@@ -53,14 +53,14 @@ def finish(job_id: str) -> None:
         "chunks": version.chunks,
         "content_type": version.content_type,
     }
-    with database.writing() as connection:
-        ended = job_ends.complete(connection, job_id, result)
+    with run.writing() as connection:
+        ended = job_ends.complete(connection, run.job.id, result)
     if ended is not None:
-        tell(database, ended)
-    dispatch.release(database)
+        tell(run.database, ended)
+    dispatch.release(run.database)
 
 
-@app.task(name=pipelines.FAIL, **PERSISTENT)
+@app.task(name=pipelines.FAIL, **AGAIN)
 def fail_job(job_id: str) -> None:
     """Clean up after a job that was cancelled; end one whose canvas ended without it."""
     database = get_database()
@@ -71,7 +71,7 @@ def fail_job(job_id: str) -> None:
     if not job.status.final:
         error = WorkerLost("The process that worked on this stage was ended from outside.")
         fail(database, job_id, as_task_error(job.stage, error))
-    elif job.kind == "ingest" and job.version_id is not None:
+    elif jobs.leaves_traces(job) and job.version_id is not None:
         # Its points are removed by their fleet, which then notes that nothing is left.
         _blobs().delete(version_prefix(job.tenant_id, job.version_id))
         pipelines.discard(job_id)
@@ -111,6 +111,12 @@ def purge(run: StageRun) -> None:
 
 @app.task(name="upkeep.retain")
 def retain() -> int:
-    """Forget ended jobs that are older than the retention."""
-    with get_database().writing() as connection:
-        return jobs.purge(connection, timedelta(days=get_settings().job.retention_days))
+    """Forget ended jobs that are older than the retention, a few at a time."""
+    kept = timedelta(days=get_settings().job.retention_days)
+    forgotten = 0
+    while True:
+        with get_database().writing() as connection:
+            purged = jobs.purge(connection, kept)
+        forgotten += purged
+        if purged == 0:
+            return forgotten

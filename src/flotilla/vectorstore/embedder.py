@@ -122,11 +122,12 @@ class FastembedEmbedder:
 
 
 def load_embedder(
-    settings: Settings, threads: int, batch_size: int | None = None
+    settings: Settings, threads: int, batch_size: int | None = None, model: str | None = None
 ) -> FastembedEmbedder:
-    """The embedder that the settings name.
+    """The embedder of a model, or of the one that the settings name.
 
-    `batch_size` is the vectorstore fleet's setting when None.
+    `batch_size` is the vectorstore fleet's setting when None; `model` is of the form
+    `fastembed:NAME`.
 
     Raises:
         ConfigurationError: EMBEDDING_MODEL is of no known form.
@@ -134,7 +135,7 @@ def load_embedder(
         FileCorrupt: the model's folder is damaged.
     """
     return FastembedEmbedder(
-        settings.embedding_model_folder,
+        settings.model_folder(model or settings.embedding.model),
         threads=threads,
         batch_size=batch_size or settings.vectorstore.embedding_batch,
     )

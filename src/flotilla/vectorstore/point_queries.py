@@ -90,11 +90,33 @@ class PointReader:
         given = [equal(name, value) for name, value in fields.items() if value is not None]
         return self._count(tenants(tenant_id, *given))
 
+    def total(self) -> int:
+        """How many points the collection has, of all tenants."""
+        return self._count(models.Filter())
+
     def _count(self, selected: models.Filter) -> int:
         try:
             return call(lambda: self._client.count(self.collection, selected, exact=True)).count
         except CollectionAbsent:
             return 0
+
+    def present(self, tenant_id: str, ids: Sequence[str]) -> set[str]:
+        """Which of the ids are those of the tenant's points, in one request."""
+        if not ids:
+            return set()
+        try:
+            found = call(
+                lambda: self._client.retrieve(
+                    self.collection, list(ids), with_payload=["tenant_id"], with_vectors=False
+                )
+            )
+        except CollectionAbsent:
+            return set()
+        return {
+            str(record.id)
+            for record in found
+            if (record.payload or {}).get("tenant_id") == tenant_id
+        }
 
     def vectors_of(self, tenant_id: str, ids: Sequence[str]) -> dict[str, StoredVectors]:
         """The vectors of the tenant's points with these ids, in one request.

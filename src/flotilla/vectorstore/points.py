@@ -9,13 +9,13 @@ message came twice, can write whatever it likes with `upsert`: nobody sees it, a
 is published is hidden or changed by it.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qdrant_client import QdrantClient, models
 
 from flotilla.errors import DependencyUnavailable
+from flotilla.ledger import spaces
 from flotilla.models import Chunk
 from flotilla.settings import Settings
 from flotilla.vectorstore.bm25 import SparseVector
@@ -45,8 +45,7 @@ def collection_name(settings: Settings) -> str:
 
     Another model has other dimensions and another meaning, hence another collection.
     """
-    slug = re.sub(r"[^a-z0-9]+", "-", settings.embedding_model_name.lower()).strip("-")
-    return f"{settings.qdrant.collection}-{slug}"
+    return spaces.collection_name(settings.qdrant.collection, settings.embedding.model)
 
 
 class PointStore(PointReader):
@@ -94,6 +93,10 @@ class PointStore(PointReader):
             # Of several workers that start at once, one creates it and the others meet a refusal.
             if not self._exists():
                 raise
+
+    def drop(self) -> None:
+        """Delete the Qdrant collection with all its points, if there is one."""
+        call(lambda: self._client.delete_collection(self.collection))
 
     def _index(self, field: str, schema: Any) -> None:
         call(lambda: self._client.create_payload_index(self.collection, field, schema))

@@ -5,13 +5,13 @@ moment: what it has removed was nobody's, and the next attempt starts over and f
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 
 from flotilla.errors import Conflict, DocumentNotFound
-from flotilla.ledger import submissions
+from flotilla.ledger import reindexing
 from flotilla.ledger import sweep as ledger_sweep
 from flotilla.ledger.database import Database
 from flotilla.ledger.runs import StageRun
+from flotilla.ledger.spaces import SpaceState
 from flotilla.ledger.stages import stage
 from flotilla.ledger.sweep import Judge, LiveVersion
 from flotilla.logging import get_logger
@@ -21,10 +21,8 @@ from flotilla.schemas.sweeps import (
     IncompleteDocument,
     PointFindings,
 )
-from flotilla.settings import get_settings
 from flotilla.vectorstore.census import Origin, PointCensus
-from flotilla.vectorstore.points import PointStore, collection_name
-from flotilla.vectorstore.qdrant import connect
+from flotilla.vectorstore.points import PointStore
 
 logger = get_logger(__name__)
 
@@ -137,27 +135,29 @@ class PointSweep:
 # --- the task ------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=1)
-def _census() -> PointCensus:
-    settings = get_settings()
-    return PointCensus(connect(settings), collection_name(settings))
-
-
 @stage(ledger_sweep.POINTS_STAGE)
 def sweep(run: StageRun) -> None:
     """Remove points that nobody needs, and have documents that lack points indexed anew."""
-    from flotilla.vectorstore.tasks import _points
+    from flotilla.vectorstore.tasks import get_spaces
 
-    half = PointSweep(
-        run.database,
-        _census(),
-        _points(),
-        lambda version: _reindex(run.database, version),
-        run.checkpoint,
-        dry_run=bool(run.job.payload.get("dry_run")),
-    )
-    points = half.remove_orphans()
-    documents = half.mend_documents()
+    dry_run = bool(run.job.payload.get("dry_run"))
+    points = PointFindings()
+    documents = DocumentFindings()
+    for space in get_spaces().writable(fresh=True):
+        half = PointSweep(
+            run.database,
+            space.census,
+            space.points,
+            lambda version: _reindex(run.database, version),
+            run.checkpoint,
+            dry_run=dry_run,
+        )
+        points = _both_points(points, half.remove_orphans())
+        # What a space that is being filled lacks, its migration writes.
+        if space.row.state is not SpaceState.FILLING:
+            documents = _both_documents(documents, half.mend_documents())
+    if not dry_run:
+        get_spaces().delete_dropped()
     with run.writing() as connection:
         ledger_sweep.note(
             connection,
@@ -167,10 +167,25 @@ def sweep(run: StageRun) -> None:
         )
 
 
+def _both_points(one: PointFindings, other: PointFindings) -> PointFindings:
+    return PointFindings(
+        **{name: getattr(one, name) + getattr(other, name) for name in PointFindings.model_fields}
+    )
+
+
+def _both_documents(one: DocumentFindings, other: DocumentFindings) -> DocumentFindings:
+    """Of two spaces: the documents are the same ones, what they lack is not."""
+    return DocumentFindings(
+        looked_at=max(one.looked_at, other.looked_at),
+        incomplete=one.incomplete + other.incomplete,
+        listed=[*one.listed, *other.listed][:LISTED_DOCUMENTS],
+    )
+
+
 def _reindex(database: Database, version: LiveVersion) -> str | None:
     """Write the job that indexes a document anew; the ledger releases it in its turn."""
     try:
         with database.writing() as connection:
-            return submissions.reindex(connection, version.tenant_id, version.document_id)
+            return reindexing.reindex(connection, version.tenant_id, version.document_id)
     except (Conflict, DocumentNotFound):  # deleted since it was looked at
         return None

@@ -1,105 +1,82 @@
 """The tasks of the fleet `vectorstore`: embed and index, publish, remove."""
 
-import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-import numpy as np
 from celery.canvas import Signature
 from sqlalchemy import Connection
 
 from flotilla import pipelines
-from flotilla.blobs import BlobStore, chunks_ref
+from flotilla.blobs import BlobStore
 from flotilla.broker import app, at_start
-from flotilla.errors import Cancelled, DocumentNotFound
+from flotilla.errors import Cancelled, DependencyUnavailable, DocumentNotFound
 from flotilla.ledger import documents, jobs, recovery, versions
+from flotilla.ledger import spaces as ledger_spaces
 from flotilla.ledger.database import get_database
 from flotilla.ledger.runs import StageRun
+from flotilla.ledger.spaces import SpaceState
 from flotilla.ledger.stages import stage
 from flotilla.ledger.versions import Version
-from flotilla.models import Chunk
+from flotilla.logging import get_logger
 from flotilla.settings import get_settings
-from flotilla.vectorstore.bm25 import Bm25Encoder, SparseVector
-from flotilla.vectorstore.embedder import FastembedEmbedder, Matrix, load_embedder
-from flotilla.vectorstore.points import PointStore, collection_name
+from flotilla.vectorstore.bm25 import Bm25Encoder
+from flotilla.vectorstore.embedder import FastembedEmbedder, load_embedder
+from flotilla.vectorstore.indexing import Indexer
 from flotilla.vectorstore.qdrant import connect
+from flotilla.vectorstore.spaces import Spaces, VectorSpace
 
-# The model uses the machine's threads itself: one batch embeds while another is written.
-_embedding = threading.Lock()
-
-
-@lru_cache(maxsize=1)
-def _blobs() -> BlobStore:
-    return BlobStore(get_settings().blobs_url)
+logger = get_logger(__name__)
 
 
 @lru_cache(maxsize=1)
-def _embedder() -> FastembedEmbedder:
+def get_spaces() -> Spaces:
+    """The spaces of this process."""
     settings = get_settings()
-    return load_embedder(settings, threads=settings.vectorstore.embedding_threads)
+
+    def load(model: str) -> FastembedEmbedder:
+        threads = settings.vectorstore.embedding_threads
+        return load_embedder(settings, threads=threads, model=model)
+
+    return Spaces(get_database, settings, connect(settings), load)
 
 
 @lru_cache(maxsize=1)
-def _bm25() -> Bm25Encoder:
-    return Bm25Encoder()
-
-
-@lru_cache(maxsize=1)
-def _points() -> PointStore:
-    settings = get_settings()
-    return PointStore(connect(settings), collection_name(settings), _embedder().dimensions)
+def get_indexer() -> Indexer:
+    """What writes chunks to them."""
+    return Indexer(BlobStore(get_settings().blobs_url), Bm25Encoder())
 
 
 @at_start
 def _warm_up() -> None:
-    """Load the model once a process, before the first task."""
-    _embedder().embed_passages(["warm up"])
-    _bm25().encode_passages(["warm up"])
-    _points()
+    """Load the models once a process, before the first task."""
+    get_indexer().sparse([])
+    get_spaces().load_at_start()
 
 
 @stage(pipelines.INDEX)
 def index(run: StageRun) -> None:
     """Embed one batch of chunks and write its points, which no search sees yet."""
     version = run.version()
-    chunks = list(_blobs().values(chunks_ref(version.tenant_id, version.id, run.part), Chunk))
-    dense, sparse = _vectors(version.tenant_id, chunks)
-    run.checkpoint()
-    _points().upsert(
-        version.tenant_id,
-        version.collection_id,
-        version.document_name,
-        version.metadata,
-        chunks,
-        dense,
-        sparse,
-    )
+    chunks = get_indexer().batch(version, run.part)
+    sparse = get_indexer().sparse(chunks)
+    # A space that has just begun to be filled may be missing: publishing completes it.
+    spaces = get_spaces().writable()
+    for space in spaces:
+        dense = get_indexer().dense(space, version.tenant_id, chunks)
+        run.checkpoint()
+        get_indexer().upsert(space, version, chunks, dense, sparse)
     try:
         now = run.version()
     except (Cancelled, DocumentNotFound):
         # Deleted meanwhile: its points were removed before these were written.
-        _points().remove_version(version.tenant_id, version.document_id, version.id)
+        _remove_version(version.tenant_id, version.document_id, version.id)
         raise
     if now.state == versions.LIVE:
         # A second delivery that was slower than all the rest has added what was missing.
-        _points().publish(version.tenant_id, version.document_id, version.id, superseded=[])
+        for space in spaces:
+            space.points.publish(version.tenant_id, version.document_id, version.id, superseded=[])
+    get_spaces().clear_dropped(spaces)
     run.finish_part(len(chunks), version.chunks, "chunks")
-
-
-def _vectors(
-    tenant_id: str, chunks: Sequence[Chunk], *, reuse: bool = True
-) -> tuple[Matrix, list[SparseVector]]:
-    """The vectors of each chunk; of a text that is stored already they are taken from there."""
-    wanted = [chunk.vector_of for chunk in chunks if chunk.vector_of is not None] if reuse else []
-    known = _points().vectors_of(tenant_id, wanted)
-    texts = [chunk.text for chunk in chunks if chunk.vector_of not in known]
-    with _embedding:
-        computed = iter(_embedder().embed_passages(texts)) if texts else iter(())
-    dense = [
-        known[chunk.vector_of].dense if chunk.vector_of in known else next(computed)
-        for chunk in chunks
-    ]
-    return np.asarray(dense, dtype=np.float32), _bm25().encode_passages([c.text for c in chunks])
 
 
 @stage(pipelines.PUBLISH, after=pipelines.INDEX, wave=pipelines.index_batches)
@@ -113,17 +90,47 @@ def publish(run: StageRun) -> None:
     with run.database.reading() as connection:
         wanted = not _newer_is_live(connection, version)
         older = versions.older(connection, version.document_id, version.number)
-    if wanted:
-        # The points first: a document that the ledger calls ready has to answer.
-        _points().publish(version.tenant_id, version.document_id, version.id, superseded=older)
+    done: dict[str, VectorSpace] = {}
+    while wanted:
+        # The points first: a document that the ledger calls ready has to answer. Those of the
+        # version before go last: should this one not be wanted after all, that one answers on.
+        for space in get_spaces().writable(fresh=True):
+            if space.id not in done:
+                _complete(run, version, space)
+                space.points.publish(version.tenant_id, version.document_id, version.id, [])
+                done[space.id] = space
         with run.writing() as connection:
-            versions.describe(
-                connection, version.id, embedding_model=get_settings().embedding.model
-            )
+            in_use = ledger_spaces.written(connection)
+            if any(space.id not in done for space in in_use):
+                continue  # one has begun to be filled in this moment
+            versions.describe(connection, version.id, embedding_model=in_use[0].model)
             wanted = versions.publish(connection, version.document_id, version.id)
-    if not wanted:
-        _points().remove_version(version.tenant_id, version.document_id, version.id)
-        raise Cancelled("The document was deleted, or a newer version of it is live already.")
+        if wanted:
+            _remove_older(version, older, done.values())
+            get_spaces().clear_dropped(list(done.values()))
+            return
+    _remove_version(version.tenant_id, version.document_id, version.id)
+    raise Cancelled("The document was deleted, or a newer version of it is live already.")
+
+
+def _complete(run: StageRun, version: Version, space: VectorSpace) -> None:
+    """Write what a space lacks of the version: a space may have begun to be filled meanwhile."""
+    there = space.points.count(
+        version.tenant_id, document_id=version.document_id, version_id=version.id
+    )
+    if version.chunks and there < version.chunks:
+        logger.info("publish.completing", model=space.row.model, points=there)
+        get_indexer().complete(space, version, run.checkpoint)
+
+
+def _remove_older(version: Version, older: Sequence[str], spaces: Iterable[VectorSpace]) -> None:
+    """Remove the points of the versions before, which the ledger has retired by now.
+
+    What a late worker or a migration still writes of them it removes itself.
+    """
+    for space in spaces:
+        if older:
+            space.points.publish(version.tenant_id, version.document_id, version.id, older)
 
 
 def _newer_is_live(connection: Connection, version: Version) -> bool:
@@ -135,9 +142,7 @@ def _newer_is_live(connection: Connection, version: Version) -> bool:
 def reindex(run: StageRun) -> Signature:
     """Plan the re-indexing of a live version from its stored chunks."""
     version = _still_live(run)
-    parts = 0
-    while _blobs().exists(chunks_ref(version.tenant_id, version.id, parts)):
-        parts += 1
+    parts = get_indexer().batches(version)
     if parts == 0:
         raise DocumentNotFound(
             f"The stored chunks of {version.document_name} are gone: submit the document again."
@@ -150,19 +155,23 @@ def reindex(run: StageRun) -> Signature:
 def index_again(run: StageRun) -> None:
     """Embed one batch of stored chunks anew and put its points in their old place."""
     version = _still_live(run)
-    chunks = list(_blobs().values(chunks_ref(version.tenant_id, version.id, run.part), Chunk))
-    dense, sparse = _vectors(version.tenant_id, chunks, reuse=False)
-    run.checkpoint()
-    _points().rewrite(
-        version.tenant_id,
-        version.collection_id,
-        version.document_name,
-        version.metadata,
-        chunks,
-        dense,
-        sparse,
-    )
+    chunks = get_indexer().batch(version, run.part)
+    sparse = get_indexer().sparse(chunks)
+    spaces = get_spaces().writable(fresh=True)
+    for space in spaces:
+        dense = get_indexer().dense(space, version.tenant_id, chunks, reuse=False)
+        run.checkpoint()
+        space.points.rewrite(
+            version.tenant_id,
+            version.collection_id,
+            version.document_name,
+            version.metadata,
+            chunks,
+            dense,
+            sparse,
+        )
     _still_live(run)
+    get_spaces().clear_dropped(spaces)
     run.finish_part(len(chunks), version.chunks, "chunks")
 
 
@@ -170,7 +179,8 @@ def index_again(run: StageRun) -> None:
 def confirm(run: StageRun) -> None:
     """Show what was missing and has been written anew."""
     version = _still_live(run)
-    _points().publish(version.tenant_id, version.document_id, version.id, superseded=[])
+    for space in get_spaces().writable(fresh=True):
+        space.points.publish(version.tenant_id, version.document_id, version.id, superseded=[])
     _still_live(run)
 
 
@@ -187,41 +197,51 @@ def _still_live(run: StageRun) -> Version:
         with run.database.reading() as connection:
             gone = not versions.is_live(connection, run.job.version_id)
         if gone:
-            _remove_version(run)
+            _remove_live(run)
         raise
     if version.state != versions.LIVE:
-        _remove_version(run)
+        _remove_live(run)
         raise Cancelled("A newer version of the document has taken this one's place.")
     return version
 
 
-def _remove_version(run: StageRun) -> None:
+def _remove_live(run: StageRun) -> None:
     assert run.job.document_id is not None  # noqa: S101
     assert run.job.version_id is not None  # noqa: S101
-    _points().remove_version(run.job.tenant_id, run.job.document_id, run.job.version_id)
+    _remove_version(run.job.tenant_id, run.job.document_id, run.job.version_id)
+
+
+def _remove_version(tenant_id: str, document_id: str, version_id: str) -> None:
+    """Remove a version's points from all spaces."""
+    for space in get_spaces().writable(fresh=True):
+        space.points.remove_version(tenant_id, document_id, version_id)
 
 
 @stage(pipelines.REMOVE)
 def remove(run: StageRun) -> None:
     """Remove the points of deleted documents."""
     removed = sum(
-        _points().remove_document(run.job.tenant_id, document_id)
+        space.points.remove_document(run.job.tenant_id, document_id)
+        for space in get_spaces().writable(fresh=True)
         for document_id in run.job.payload["document_ids"]
     )
     run.finish_part(removed, removed, "points")
 
 
-@app.task(name=pipelines.DISCARD, autoretry_for=(Exception,), retry_backoff=True, max_retries=8)
+# Where this does not succeed the reaper begins the cleaning anew.
+@app.task(name=pipelines.DISCARD, throws=(DependencyUnavailable,))
 def discard(job_id: str) -> None:
     """Remove what a cancelled ingestion left behind, and note that nothing is left."""
     database = get_database()
     with database.reading() as connection:
         job = jobs.get(connection, job_id)
-    if job is None or not job.status.final or job.document_id is None or job.version_id is None:
+    if job is None or not jobs.leaves_traces(job):
         return
-    _points().remove_version(job.tenant_id, job.document_id, job.version_id)
+    assert job.document_id is not None  # noqa: S101 - ingestions have both
+    assert job.version_id is not None  # noqa: S101
+    _remove_version(job.tenant_id, job.document_id, job.version_id)
     with database.writing() as connection:
         recovery.mark_cleaned(connection, job_id)
 
 
-from flotilla.vectorstore import sweep  # noqa: E402, F401 - registers its task
+from flotilla.vectorstore import migration, sweep  # noqa: E402, F401 - register their tasks

@@ -1,6 +1,7 @@
 """Webhooks over HTTP, up to a worker that sends them."""
 
 import json
+import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,15 +31,17 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="module")
 def open_gateway(tmp_path_factory: pytest.TempPathFactory, gateway_redis: str) -> Iterator[Gateway]:
-    """A gateway that may call this machine, and a worker of the default fleet behind it."""
+    """A gateway that may call this machine, with the default fleet and beat behind it."""
     data = tmp_path_factory.mktemp("open")
     # Another database of Redis: the other gateways' queues are not to be worked on.
     redis_url = gateway_redis.replace("/0", "/1")
-    allowed = {"FLOTILLA_WEBHOOK_ALLOW_PRIVATE": "true", "FLOTILLA_WEBHOOK_BACKOFF_BASE": "0.2"}
-    worker = [sys.executable, "-m", "flotilla", "worker", "default"]
+    allowed = {"FLOTILLA_WEBHOOK_ALLOW_PRIVATE": "true"}
+    environment = environment_of(data, redis_url) | allowed
+    flotilla = [sys.executable, "-m", "flotilla"]
     with (
         running_gateway(data, redis_url, **allowed) as gateway,
-        running(worker, data / "worker.log", environment_of(data, redis_url) | allowed),
+        running([*flotilla, "worker", "default"], data / "worker.log", environment),
+        running([*flotilla, "beat"], data / "beat.log", environment),
     ):
         yield gateway
 
@@ -214,33 +217,41 @@ def test_the_end_of_a_task_is_told_to_its_callback_url(
     assert api.get(f"/tasks/{plain}/deliveries").json()["items"] == []
 
 
-def test_a_worker_that_dies_in_the_middle_of_a_call_is_no_loss(
+def test_what_a_killed_worker_had_is_sent_by_the_next(
     tmp_path: Path, gateway_redis: str, receiver: Receiver
 ) -> None:
     redis_url = gateway_redis.replace("/0", "/2")
     receiver.answers["/hook"] = [Answer(pause=PATIENCE), Answer(204)]
-    quick = {
-        "FLOTILLA_WEBHOOK_ALLOW_PRIVATE": "true",
-        "FLOTILLA_WEBHOOK_TIMEOUT": "1",
-    }
+    allowed = {"FLOTILLA_WEBHOOK_ALLOW_PRIVATE": "true", "FLOTILLA_WEBHOOK_TIMEOUT": "60"}
     worker = [sys.executable, "-m", "flotilla", "worker", "default"]
     data = tmp_path / "data"
-    environment = environment_of(data, redis_url) | quick
+    environment = environment_of(data, redis_url) | allowed
     with (
-        running_gateway(data, redis_url, **quick) as gateway,
+        running_gateway(data, redis_url, **allowed) as gateway,
         httpx.Client(base_url=gateway.url, timeout=PATIENCE) as http,
     ):
         webhook = http.post("/webhooks", json={"url": f"{receiver.url}/hook"}).json()
+        ping = f"/webhooks/{webhook['webhook_id']}/test"
         with running(worker, data / "first.log", environment) as process:
-            address = f"/webhooks/{webhook['webhook_id']}"
-            delivery = http.post(f"{address}/test").json()
+            address = f"/deliveries/{http.post(ping).json()['delivery_id']}"
             wait_until(lambda: receiver.received, PATIENCE)
             process.kill()
-        stuck = http.get(f"/deliveries/{delivery['delivery_id']}").json()
+        stuck = http.get(address).json()
         assert (stuck["state"], stuck["attempts"]) == ("sending", [])
         # Its lease has not run out: nobody else may take it yet.
-        again = http.post(f"/deliveries/{delivery['delivery_id']}/redeliver")
+        again = http.post(f"{address}/redeliver")
         assert (again.status_code, again.json()["code"]) == (409, "conflict")
+
+        with sqlite3.connect(data / "ledger.sqlite") as ledger:  # a minute and a half goes by
+            change = "UPDATE webhook_deliveries SET lease_until = ?, give_up_at = ?"
+            ledger.execute(change, ("2020-01-01 00:00:00.000000", "2999-01-01 00:00:00.000000"))
+        with running(worker, data / "second.log", environment):
+            http.post(ping).raise_for_status()
+            wait_until(lambda: http.get(address).json()["finished_at"], PATIENCE)
+        delivery = http.get(address).json()
+        assert delivery["state"] == "succeeded"
+        assert [attempt["status"] for attempt in delivery["attempts"]] == [None, 204]
+        assert receiver.received[1].json["delivery_id"] == delivery["delivery_id"]
 
 
 def test_bodies_are_json_that_its_schema_describes(http: httpx.Client) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run
 
-from flotilla.ledger import job_views, jobs
+from flotilla.ledger import job_ends, job_views, jobs
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database
 from flotilla.ledger.jobs import NewJob
@@ -46,18 +46,18 @@ class JobStates(RuleBasedStateMachine):
     @rule(result=st.none() | st.integers(0, 9) | st.text("äöü", max_size=3))
     def complete(self, result: object) -> None:
         with self.ledger.writing() as connection:
-            self.end(jobs.complete(connection, self.job.id, result), TaskStatus.COMPLETED)
+            self.end(job_ends.complete(connection, self.job.id, result), TaskStatus.COMPLETED)
 
     @rule(retryable=st.booleans())
     def fail(self, retryable: bool) -> None:
         error = TaskError(stage="rag.answer", code="c", message="m", retryable=retryable)
         with self.ledger.writing() as connection:
-            self.end(jobs.fail(connection, self.job.id, error), TaskStatus.FAILED)
+            self.end(job_ends.fail(connection, self.job.id, error), TaskStatus.FAILED)
 
     @rule()
     def cancel(self) -> None:
         with self.ledger.writing() as connection:
-            self.end(jobs.cancel(connection, self.job.id), TaskStatus.CANCELLED)
+            self.end(job_ends.cancel(connection, self.job.id), TaskStatus.CANCELLED)
 
     @rule(done=st.integers(0, 9))
     def progress(self, done: int) -> None:

@@ -1,6 +1,6 @@
 """Jobs as the API shows them."""
 
-from flotilla.ledger import job_views, jobs
+from flotilla.ledger import job_ends, job_views, jobs
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database, new_id
 from flotilla.schemas import TaskStatus
@@ -19,7 +19,7 @@ def test_the_place_in_the_queue_counts_pending_jobs_of_that_queue(ledger: Databa
 
     with ledger.writing() as connection:
         jobs.claim(connection, first, "rag.answer", "rag")
-        jobs.cancel(connection, second)
+        job_ends.cancel(connection, second)
     assert places() == [None, None, 1]
 
 
@@ -44,7 +44,7 @@ def test_a_listing_is_complete_while_jobs_are_added(ledger: Database) -> None:
 def test_a_listing_is_narrowed_by_status_and_kind(ledger: Database) -> None:
     query, demo, failed = add(ledger, new_job(), new_job(kind="demo"), new_job())
     with ledger.writing() as connection:
-        jobs.fail(connection, failed, ERROR)
+        job_ends.fail(connection, failed, ERROR)
 
     def ids(status: TaskStatus | None = None, kind: str | None = None) -> set[str]:
         with ledger.reading() as connection:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from flotilla.ledger import jobs, submissions, versions
+from flotilla.ledger import job_ends, jobs, submissions, versions
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database, new_id
 from flotilla.ledger.tables import JOBS
@@ -24,11 +24,11 @@ def test_of_workers_that_end_one_job_at_once_one_wins(ledger: Database) -> None:
         barrier.wait()
         with ledger.writing() as connection:
             if number % 3 == 0:
-                task = jobs.complete(connection, job_id, {"number": number})
+                task = job_ends.complete(connection, job_id, {"number": number})
             elif number % 3 == 1:
-                task = jobs.fail(connection, job_id, ERROR)
+                task = job_ends.fail(connection, job_id, ERROR)
             else:
-                task = jobs.cancel(connection, job_id)
+                task = job_ends.cancel(connection, job_id)
         if task is not None:
             won.append(task.status)
 
@@ -44,9 +44,9 @@ def test_of_workers_that_end_one_job_at_once_one_wins(ledger: Database) -> None:
 def test_a_job_that_is_over_cannot_be_claimed(ledger: Database) -> None:
     completed, failed, cancelled = add(ledger, new_job(), new_job(), new_job())
     with ledger.writing() as connection:
-        jobs.complete(connection, completed, None)
-        jobs.fail(connection, failed, ERROR)
-        jobs.cancel(connection, cancelled)
+        job_ends.complete(connection, completed, None)
+        job_ends.fail(connection, failed, ERROR)
+        job_ends.cancel(connection, cancelled)
 
     with ledger.writing() as connection:
         for job_id in (completed, failed, cancelled, new_id()):
@@ -81,11 +81,11 @@ def test_a_password_is_forgotten_when_its_job_ends(ledger: Database, end: str) -
 
     with ledger.writing() as connection:
         if end == "complete":
-            jobs.complete(connection, job_id, {})
+            job_ends.complete(connection, job_id, {})
         elif end == "fail":
-            jobs.fail(connection, job_id, ERROR)
+            job_ends.fail(connection, job_id, ERROR)
         else:
-            jobs.cancel(connection, job_id)
+            job_ends.cancel(connection, job_id)
 
     with ledger.reading() as connection:
         payload = connection.scalar(select(JOBS.c.payload).where(JOBS.c.id == job_id))
@@ -109,7 +109,7 @@ def test_progress_never_goes_back_within_a_unit(ledger: Database) -> None:
 def test_a_job_that_is_over_shows_no_further_progress(ledger: Database) -> None:
     [job_id] = add(ledger, new_job())
     with ledger.writing() as connection:
-        jobs.cancel(connection, job_id)
+        job_ends.cancel(connection, job_id)
         jobs.progress(connection, job_id, 4, 10, "pages")
 
     assert shown_task(ledger, job_id).progress is None
@@ -125,10 +125,10 @@ def test_ended_jobs_are_forgotten_when_nothing_refers_to_them(
         with ledger.writing() as connection:
             [one] = submissions.submit(connection, DEFAULT_TENANT, "default", [new])
             versions.publish(connection, one.document_id, new.version_id)
-            jobs.complete(connection, one.task_id, {})
+            job_ends.complete(connection, one.task_id, {})
         accepted.append(one.task_id)
     with ledger.writing() as connection:
-        jobs.complete(connection, question, {})
+        job_ends.complete(connection, question, {})
     year_ago = datetime.now(UTC) - timedelta(days=365)
     for job_id in (question, *accepted):
         set_back(ledger, job_id, finished_at=year_ago)

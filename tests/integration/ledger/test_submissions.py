@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from flotilla.errors import CollectionNotFound
-from flotilla.ledger import collections, job_views, stages
+from flotilla.ledger import collections, endings, job_views
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database
 from flotilla.ledger.submissions import NewSource
@@ -100,10 +100,10 @@ def test_what_failed_or_was_cancelled_can_be_submitted_again(
 ) -> None:
     [first] = submit(ledger, source(data=b"A"))
     if end == "fail":
-        stages.fail(ledger, first.task_id, ERROR)
+        endings.fail(ledger, first.task_id, ERROR)
         assert shown_document(ledger, first.document_id).error == ERROR
     else:
-        stages.cancel(ledger, first.task_id)
+        endings.cancel(ledger, first.task_id)
     assert shown_document(ledger, first.document_id).status is DocumentStatus.FAILED
 
     [second] = submit(ledger, source(data=b"A"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from flotilla.ledger import stages, versions
+from flotilla.ledger import endings, versions
 from flotilla.ledger.database import Database
 from flotilla.ledger.submissions import NewSource
 from flotilla.schemas import DocumentStatus
@@ -33,7 +33,7 @@ def test_the_old_version_answers_until_the_new_one_is_published(
     assert (after.status, after.version, after.metadata) == ("ready", 2, {"year": 2025})
     assert after.sha256 == new.sha256
     with ledger.reading() as connection:
-        assert versions.given_up(connection, first.document_id) == [old.version_id]
+        assert versions.given_up(connection, first.document_id, before=2) == [old.version_id]
 
 
 def test_a_stage_sees_the_metadata_of_its_own_version(ledger: Database, source: Source) -> None:
@@ -75,7 +75,7 @@ def test_a_failed_new_version_leaves_the_old_one_ready(ledger: Database, source:
     [first] = submit(ledger, old)
     publish(ledger, first, old)
     [second] = submit(ledger, source(data=b"B"))
-    stages.fail(ledger, second.task_id, ERROR)
+    endings.fail(ledger, second.task_id, ERROR)
 
     document = shown_document(ledger, first.document_id)
     assert (document.status, document.version, document.error) == ("ready", 1, ERROR)
@@ -84,7 +84,7 @@ def test_a_failed_new_version_leaves_the_old_one_ready(ledger: Database, source:
 def test_a_failed_version_does_not_stop_the_one_after_it(ledger: Database, source: Source) -> None:
     [first] = submit(ledger, source(data=b"A"))
     submit(ledger, source(data=b"B"))
-    stages.fail(ledger, first.task_id, ERROR)
+    endings.fail(ledger, first.task_id, ERROR)
 
     assert shown_document(ledger, first.document_id).status is DocumentStatus.PROCESSING
 

@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import event, insert, select, update
 
 from flotilla.errors import Conflict, DeliveryNotFound, WebhookNotFound
-from flotilla.ledger import deliveries, signing_secrets, webhooks
+from flotilla.ledger import deliveries, job_ends, signing_secrets, webhooks
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database, new_id, now
 from flotilla.ledger.deliveries import Claimed
 from flotilla.ledger.tables import JOBS, TENANTS, WEBHOOK_DELIVERIES
 from flotilla.schemas import Delivery, DeliveryState, Webhook, WebhookCreated
-from tests.integration.ledger.operations import add, new_job
+from tests.integration.ledger.operations import ERROR, add, new_job
 
 URL = "https://receiver.example/hook"
 LEASE = timedelta(seconds=40)
@@ -101,6 +101,25 @@ def test_an_end_is_noted_for_those_who_asked_for_it(ledger: Database) -> None:
     [called_back] = [d for d in of_job(ledger, completed) if d.webhook_id is None]
     assert (called_back.url, called_back.event) == ("https://own.example/", "task.completed")
     assert called_back.state is DeliveryState.PENDING
+
+
+@pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
+def test_whatever_ends_a_job_notes_it(ledger: Database, status: str) -> None:
+    webhook = register(ledger)
+    own = {"callback_url": "https://own.example/"}
+    [job_id] = add(ledger, new_job(kind="ingest", payload=own))
+    with ledger.writing() as connection:
+        if status == "completed":
+            job_ends.complete(connection, job_id, {"chunks": 3})
+        elif status == "failed":
+            job_ends.fail(connection, job_id, ERROR)
+        else:
+            job_ends.cancel(connection, job_id)
+        assert job_ends.cancel(connection, job_id) is None  # nothing ends twice
+
+    found = of_job(ledger, job_id)
+    assert {d.event for d in found} == {f"task.{status}"}
+    assert sorted(str(d.webhook_id) for d in found) == sorted([webhook.webhook_id, "None"])
 
 
 def test_questions_are_told_to_their_own_address_alone(ledger: Database) -> None:

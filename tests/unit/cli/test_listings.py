@@ -49,6 +49,33 @@ def test_waiting_reports_on_stderr_and_ends_with_the_task(run: Run, gateway: Gat
     assert json.loads(result.stdout)["status"] == "completed"
 
 
+def test_following_shows_each_change_and_the_time_that_is_left(
+    run: Run, gateway: GatewayDouble
+) -> None:
+    progress = Progress(done=4, total=12, unit="chunks", eta_seconds=83.6)
+    running = a_task("t", "processing", stage="vectorstore.index", progress=progress)
+    gateway.add_task("t", running, a_task("t", stage="upkeep.finish", result={"chunks": 12}))
+    result = run("tasks", "follow", "t")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "processing  vectorstore.index  4/12 chunks  about 1 min 24 s left",
+        "completed  upkeep.finish",
+    ]
+    gateway.told.clear()
+    gateway.add_task("t", running, a_task("t", result={"chunks": 12}))
+    lines = run("tasks", "follow", "t", "--json").stdout.splitlines()
+    events = [json.loads(line) for line in lines]
+    assert [event["event"] for event in events] == ["state", "end"]
+    assert events[-1]["result"] == {"chunks": 12}
+
+
+def test_following_a_task_that_fails_says_why(run: Run, gateway: GatewayDouble) -> None:
+    gateway.add_task("t", failed("t", "a.pdf is damaged."))
+    result = run("tasks", "follow", "t")
+    assert result.exit_code == 1
+    assert "error: a.pdf is damaged." in result.stderr
+
+
 def test_waiting_for_a_task_that_fails(run: Run, gateway: GatewayDouble) -> None:
     gateway.add_task("t", failed("t", "a.pdf is damaged."))
     assert run("tasks", "wait", "t").exit_code == 1

@@ -5,11 +5,14 @@ from sqlalchemy import Connection
 
 from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import CallbackDep, PartDep, ServicesDep, TenantDep
-from flotilla.gateway.routes.documents import remove_documents, start_removal
-from flotilla.ledger import collections, documents
+from flotilla.gateway.routes.documents import release, remove_documents, start_removal
+from flotilla.ledger import collections, documents, endings, reindexing
 from flotilla.schemas import Collection, CollectionRequest, Listing, Task, TaskAccepted
 
 router = APIRouter(prefix="/collections", tags=["collections"])
+
+MEMBERS_SECONDS = 1.0
+"""For which a request writes a re-indexing's members; the reaper writes the rest."""
 
 
 @router.get(
@@ -41,6 +44,31 @@ async def create_collection(
 )
 async def get_collection(name: str, services: ServicesDep, tenant: TenantDep) -> Collection:
     return await services.read(collections.view, tenant, name)
+
+
+@router.post(
+    "/{name}/reindex",
+    status_code=202,
+    summary="Index a collection anew",
+    responses=problems.responses(examples.NO_COLLECTION, examples.PRIVATE_CALLBACK, examples.FULL),
+)
+async def reindex_collection(
+    name: str, services: ServicesDep, tenant: TenantDep, callback_url: CallbackDep
+) -> TaskAccepted:
+    """A batch of which each member indexes one document anew; all of them go on answering.
+
+    The members of a large collection are written in the background. While a batch of this
+    collection is on its way, the reply names that one.
+    """
+    batch_id = await services.write(reindexing.reindex_collection, tenant, name, callback_url)
+
+    def begin() -> None:
+        reindexing.write_members(services.database, batch_id, MEMBERS_SECONDS)
+        endings.tell_batch(services.database, batch_id)
+
+    await services.in_thread(begin)
+    await release(services)
+    return TaskAccepted(task_id=batch_id)
 
 
 @router.delete(

@@ -14,7 +14,16 @@ from flotilla.errors import (
 from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import CallbackDep, PartDep, Services, ServicesDep, TenantDep
 from flotilla.gateway.uploads import discard, receive_upload
-from flotilla.ledger import collections, documents, endings, job_views, jobs, submissions
+from flotilla.ledger import (
+    batches,
+    collections,
+    documents,
+    endings,
+    job_views,
+    jobs,
+    reindexing,
+    submissions,
+)
 from flotilla.ledger.submissions import NewSource
 from flotilla.models import Chunk
 from flotilla.schemas import (
@@ -62,6 +71,11 @@ UPLOAD_BODY: dict[str, Any] = {
                             "description": "Address that is told by POST when a file's task has "
                             "ended.",
                         },
+                        "batch": {
+                            "type": "string",
+                            "description": "Task of the open batch that they are to be members "
+                            "of. Without it, several files make a batch of their own.",
+                        },
                     },
                 },
             }
@@ -78,9 +92,12 @@ UPLOAD_BODY: dict[str, Any] = {
     summary="Submit one or many files",
     responses=problems.responses(
         examples.NO_COLLECTION,
+        examples.NO_BATCH,
+        examples.BATCH_CLOSED,
         examples.UPLOAD_TOO_LARGE,
         examples.NO_FILE,
         examples.PRIVATE_CALLBACK,
+        examples.FULL,
     ),
 )
 async def upload_documents(
@@ -88,7 +105,8 @@ async def upload_documents(
 ) -> DocumentsAccepted:
     """Stream files into the store and enqueue their ingestion.
 
-    The reply comes when the bytes are safe; each document's progress is at its task id.
+    The reply comes when the bytes are safe; each document's progress is at its task id, and that
+    of all of them at the batch's.
     """
     upload = await receive_upload(request, services.blobs, tenant, services.settings.gateway)
     password = upload.fields.get("password")
@@ -114,15 +132,37 @@ async def upload_documents(
             for file in upload.files
         ]
         collection = upload.fields.get("collection") or DEFAULT_COLLECTION
-        accepted = await services.write(submissions.submit, tenant, collection, sources)
+        reply = await services.write(
+            _submit, tenant, collection, sources, upload.fields.get("batch") or None, callback_url
+        )
     except BaseException:
         await services.in_thread(discard, services.blobs, upload)
         raise
-    for file, entry in zip(upload.files, accepted, strict=True):
+    for file, entry in zip(upload.files, reply.documents, strict=True):
         if entry.duplicate_of is not None:
             await services.in_thread(services.blobs.delete, file.ref.rpartition("/")[0])
     await release(services)
-    return DocumentsAccepted(documents=accepted)
+    return reply
+
+
+def _submit(
+    connection: Connection,
+    tenant: str,
+    collection: str,
+    sources: list[NewSource],
+    batch_id: str | None,
+    callback_url: str | None,
+) -> DocumentsAccepted:
+    """Write the files' jobs; several files are a batch, their own where none was named."""
+    own = batch_id is None and len(sources) > 1
+    if own:
+        batch_id = batches.open_batch(
+            connection, tenant, total=len(sources), callback_url=callback_url
+        )
+    accepted = submissions.submit(connection, tenant, collection, sources, batch_id)
+    if own and batch_id is not None:
+        batches.close(connection, tenant, batch_id)
+    return DocumentsAccepted(documents=accepted, batch_id=batch_id)
 
 
 async def release(services: Services) -> None:
@@ -223,6 +263,26 @@ async def list_chunks(
     return part.listing(items, lambda item: str(item.position + 1))
 
 
+@router.post(
+    "/documents/{document_id}/reindex",
+    status_code=202,
+    summary="Index a document anew",
+    responses=problems.responses(
+        examples.NO_DOCUMENT, examples.NOT_LIVE, examples.PRIVATE_CALLBACK, examples.FULL
+    ),
+)
+async def reindex_document(
+    document_id: str, services: ServicesDep, tenant: TenantDep, callback_url: CallbackDep
+) -> TaskAccepted:
+    """Embed its stored chunks again and write its points in their old place, without parsing.
+
+    It goes on answering meanwhile. While one is on its way, the reply names that one.
+    """
+    task_id = await services.write(reindexing.reindex, tenant, document_id, callback_url)
+    await release(services)
+    return TaskAccepted(task_id=task_id)
+
+
 def _position(cursor: str) -> int:
     if not cursor.isascii() or not cursor.isdigit():
         raise InvalidRequest("The cursor is not one that this list has given.", field="cursor")
@@ -261,12 +321,12 @@ def remove_documents(
 
     Returns the job's id and the cancelled jobs.
     """
-    cancelled = [
-        task
+    open_jobs = [
+        job_id
         for document_id in document_ids
         for job_id in jobs.open_of_document(connection, document_id)
-        for task in endings.cancel_in(connection, job_id)
     ]
+    cancelled = endings.cancel_in(connection, open_jobs)
     job = jobs.NewJob(
         tenant_id=tenant,
         kind="delete",

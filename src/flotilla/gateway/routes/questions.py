@@ -42,6 +42,7 @@ REFUSALS = (
     examples.BAD_FIELD,
     examples.PRIVATE_CALLBACK,
     examples.OUT_OF_REACH,
+    examples.BUSY,
 )
 
 

@@ -39,7 +39,10 @@ router = APIRouter(tags=["documents"])
         examples.NO_COLLECTION,
         examples.BODY_TOO_LARGE,
         examples.BAD_FIELD,
+        examples.NO_BATCH,
+        examples.BATCH_CLOSED,
         examples.PRIVATE_CALLBACK,
+        examples.FULL,
     ),
 )
 async def submit_source(
@@ -60,7 +63,9 @@ async def submit_source(
     else:
         source = await services.in_thread(_path_source, services, tenant, body)
     try:
-        [accepted] = await services.write(submissions.submit, tenant, body.collection, [source])
+        [accepted] = await services.write(
+            submissions.submit, tenant, body.collection, [source], body.batch
+        )
     except BaseException:
         if source.blob is not None:
             await services.in_thread(services.blobs.delete, source.blob.rpartition("/")[0])

@@ -7,14 +7,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from redis.exceptions import RedisError
-from sqlalchemy import Connection
 
 from flotilla import dispatch
 from flotilla.broker import WORKER_KEY
-from flotilla.errors import DependencyUnavailable, FlotillaError, TaskNotFound
+from flotilla.errors import DependencyUnavailable, TaskNotFound
 from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import PartDep, Services, ServicesDep, TenantDep
-from flotilla.ledger import endings, job_views, jobs, retries
+from flotilla.ledger import endings, job_views, retries
 from flotilla.schemas import (
     FleetsInfo,
     Listing,
@@ -31,6 +30,9 @@ from flotilla.schemas import (
 from flotilla.settings import FLEETS
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
+
+CANCEL_SECONDS = 3.0
+"""For which a request cancels a batch's members; the reaper cancels the rest."""
 
 
 @router.get(
@@ -87,6 +89,9 @@ async def list_tasks(
     part: PartDep,
     status: Annotated[TaskStatus | None, Query(description="In this state alone.")] = None,
     kind: Annotated[TaskKind | None, Query(description="Of this kind alone.")] = None,
+    parent: Annotated[
+        str | None, Query(max_length=64, description="Members of this batch alone.")
+    ] = None,
 ) -> Listing[Task]:
     items = await services.read(
         job_views.listing,
@@ -95,6 +100,7 @@ async def list_tasks(
         kind=kind.value if kind is not None else None,
         before=part.after,
         limit=part.wanted,
+        parent_id=parent,
     )
     return part.listing(items, lambda item: item.task_id)
 
@@ -137,15 +143,18 @@ async def get_task(
 )
 async def cancel_task(task_id: str, services: ServicesDep, tenant: TenantDep) -> Task:
     """What waits never starts; what runs stops at its next page range, batch or call of a model,
-    and nothing of it stays. A batch is cancelled with its members."""
+    and nothing of it stays. A batch is cancelled with its members: of a large one the reply may
+    still say `processing`, while its members end."""
     ended = await services.write(endings.cancel_by_user, tenant, task_id)
 
-    def tell() -> None:
+    def see_through() -> None:
         for task in ended:
             endings.tell(services.database, task)
+        if not ended:
+            endings.cancel_members(services.database, task_id, CANCEL_SECONDS)
         dispatch.release(services.database)
 
-    await services.in_thread(tell)
+    await services.in_thread(see_through)
     found = await services.read(job_views.view, tenant, task_id)
     assert found is not None  # noqa: S101 - cancelled a moment ago
     return found
@@ -168,19 +177,14 @@ async def retry_tasks(body: RetryRequest, services: ServicesDep, tenant: TenantD
         created_after=body.created_after,
     )
 
-    def write(
-        connection: Connection,
-    ) -> tuple[list[str], list[jobs.Job], dict[str, FlotillaError]]:
-        found = retries.failed(connection, tenant, wanted, body.limit)
-        return retries.retry_many(connection, tenant, found)
-
-    taken, to_send, refused = await services.write(write)
-    await services.in_thread(_send, services, to_send)
+    found = await services.read(retries.failed, tenant, wanted, body.limit)
+    outcome = await services.in_thread(retries.retry_many, services.database, tenant, found)
+    await services.in_thread(_send, services, outcome)
     return Retried(
-        task_ids=taken,
+        task_ids=outcome.taken,
         refused=[
             RetryRefused(task_id=task_id, code=error.code, message=error.message)
-            for task_id, error in refused.items()
+            for task_id, error in outcome.refused.items()
         ],
     )
 
@@ -193,12 +197,12 @@ async def retry_tasks(body: RetryRequest, services: ServicesDep, tenant: TenantD
 )
 async def retry_task(task_id: str, services: ServicesDep, tenant: TenantDep) -> TaskAccepted:
     """It goes on at the stage where it failed; of a batch, all members that failed."""
-    to_send = await services.write(retries.retry, tenant, task_id)
-    await services.in_thread(_send, services, to_send)
+    outcome = await services.in_thread(retries.retry, services.database, tenant, task_id)
+    await services.in_thread(_send, services, outcome)
     return TaskAccepted(task_id=task_id)
 
 
-def _send(services: Services, to_send: list[jobs.Job]) -> None:
-    for job in to_send:
+def _send(services: Services, outcome: retries.Outcome) -> None:
+    for job in outcome.to_send:
         dispatch.send(services.database, job)
     dispatch.release(services.database)

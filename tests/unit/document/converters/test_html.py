@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from flotilla.document.converters.html import HtmlConverter
-from flotilla.errors import NoText
+from flotilla.errors import FileCorrupt, NoText
 from flotilla.models import Page
 
 ARTICLE = "<p>The ferry leaves the quay at noon and comes back before the tide turns.</p>" * 8
@@ -80,3 +80,30 @@ def test_title_is_that_of_the_head(tmp_path: Path) -> None:
 
 def test_deep_nesting_is_read(tmp_path: Path) -> None:
     assert "deep" in convert(tmp_path, "<div>" * 1500 + "deep" + "</div>" * 1500).text
+
+
+def test_what_is_cut_off_for_its_depth_is_not_taken_for_the_whole(tmp_path: Path) -> None:
+    with pytest.raises(FileCorrupt):
+        convert(tmp_path, "<div>" * 2500 + "deep" + "</div>" * 2500)
+
+
+@pytest.mark.timeout(20)  # half a second, where trafilatura would take minutes
+def test_nested_tables_are_read_in_no_time(tmp_path: Path) -> None:
+    nested = "<table><tr><td>x" * 600 + "</table>" * 600
+    assert "x" in convert(tmp_path, f"<p>before</p>{nested}").text
+
+
+@pytest.mark.parametrize("reference", ["&#3;", "&#xFFFF;", "&#xD800;", "&#0;", "\x01"])
+def test_characters_that_xml_refuses_are_left_out(tmp_path: Path, reference: str) -> None:
+    # The footer is dropped, so that what follows it joins what came before.
+    page = convert(tmp_path, f"<p>one</p>{reference}<footer>x</footer>two{reference}<p>three</p>")
+    assert "".join(page.text.split()) in ("onetwothree", "one\ufffdtwo\ufffdthree")
+
+
+@pytest.mark.parametrize(
+    ("rowspan", "second"),
+    [("2", "a | c"), (" 2 ", "a | c"), ("²", "c"), ("٣", "c"), ("-1", "c"), ("9" * 5000, "a | c")],
+)
+def test_a_rowspan_may_be_anything(tmp_path: Path, rowspan: str, second: str) -> None:
+    table = f"<table><tr><td rowspan='{rowspan}'>a<td>b<tr><td>c</table>"
+    assert convert(tmp_path, f"<meta charset=utf-8>{table}").text.split("\n") == ["a | b", second]

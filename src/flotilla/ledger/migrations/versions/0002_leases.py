@@ -13,6 +13,7 @@ branch_labels = None
 depends_on = None
 
 HELD = sa.text("finished_at IS NULL AND sent_at IS NULL")
+SENT = sa.text("finished_at IS NULL AND sent_at IS NOT NULL")
 UNCLEANED = sa.text("finished_at IS NOT NULL AND cleaned_at IS NULL")
 CHILDREN = sa.text("parent_id IS NOT NULL")
 UNDONE = sa.text("state <> 'done'")
@@ -29,6 +30,7 @@ def upgrade() -> None:
     op.add_column("steps", sa.Column("sent_at", sa.DateTime()))
     op.add_column("steps", sa.Column("due_at", sa.DateTime()))
     _index("ix_jobs_held", "jobs", ["tenant_id", "id"], HELD)
+    _index("ix_jobs_sent", "jobs", ["kind", "status", "tenant_id"], SENT)
     _index("ix_jobs_uncleaned", "jobs", ["id"], UNCLEANED)
     _index("ix_jobs_parent", "jobs", ["parent_id", "status"], CHILDREN)
     _index("ix_steps_open", "steps", ["state", "job_id"], UNDONE)
@@ -43,6 +45,7 @@ def downgrade() -> None:
         ("ix_steps_open", "steps"),
         ("ix_jobs_parent", "jobs"),
         ("ix_jobs_uncleaned", "jobs"),
+        ("ix_jobs_sent", "jobs"),
         ("ix_jobs_held", "jobs"),
     ):
         op.drop_index(name, table_name=table)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flotilla.errors import DependencyUnavailable, FileCorrupt, FlotillaError
-from flotilla.ledger.stages import as_task_error, backoff
+from flotilla.ledger.attempts import as_task_error, backoff
 from flotilla.settings import JobSettings
 
 

@@ -1,0 +1,343 @@
+"""Batches: jobs without work of their own, whose members are the jobs that bear their id.
+
+A batch is open while members may still come, and ends when it is closed and all of them are over.
+Of a batch's row, `lease_until` is when it needs to be looked at: an open one that nobody adds to is
+closed then, and one whose members are still being written or cancelled goes on.
+
+A file that was refused, or whose bytes were there already, is a member too: a job that is over as
+soon as it is written, so that everything in the batch is found by its name.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, case, func, insert, null, select, update
+
+from flotilla.errors import BatchClosed, Conflict, TaskNotFound
+from flotilla.ledger import job_ends, job_views, jobs
+from flotilla.ledger.batch_counts import UNIT, count
+from flotilla.ledger.database import Database, new_id, now
+from flotilla.ledger.jobs import OPEN, Job, NewJob
+from flotilla.ledger.tables import JOBS
+from flotilla.schemas import Refusal, Task, TaskStatus
+
+columns = JOBS.c
+
+KIND = "batch"
+STAGE = "batch"
+QUEUE = "default"
+SUBMISSION = "gateway.submit"
+"""The stage that a refused file failed at."""
+
+IDLE = timedelta(minutes=10)
+"""How long an open batch waits for its next member before it is closed."""
+
+AT_ONCE = timedelta(0)
+"""Of a batch whose members the ledger itself has to write: it is looked at until they are."""
+
+
+def open_batch(
+    connection: Connection,
+    tenant_id: str,
+    *,
+    name: str | None = None,
+    total: int | None = None,
+    idle: timedelta = IDLE,
+    callback_url: str | None = None,
+    collection_id: str | None = None,
+    collection: str | None = None,
+    **payload: Any,
+) -> str:
+    """Write a batch that takes members; returns its id.
+
+    Args:
+        connection: a writing transaction.
+        tenant_id: whose it is.
+        name: what it is called.
+        total: how many members will come, where that is known.
+        idle: for how long it is left alone.
+        callback_url: who is told of its end.
+        collection_id: of the collection whose documents it re-indexes.
+        collection: that one's name.
+        payload: what else is to be known of it.
+    """
+    moment = now()
+    if name is not None:
+        payload["name"] = name
+    if callback_url is not None:
+        payload["callback_url"] = callback_url
+    batch = NewJob(
+        tenant_id=tenant_id,
+        kind=KIND,
+        queue=QUEUE,
+        stage=STAGE,
+        payload=payload | {"closed": False},
+        sent=True,
+        collection_id=collection_id,
+        collection=collection,
+    )
+    jobs.add(connection, [batch])
+    connection.execute(
+        update(JOBS)
+        .where(columns.id == batch.id)
+        .values(
+            status=TaskStatus.PROCESSING.value,
+            started_at=moment,
+            lease_until=moment + idle,
+            progress_done=0,
+            progress_total=total,
+            progress_unit=UNIT,
+        )
+    )
+    return batch.id
+
+
+def check_open(connection: Connection, tenant_id: str, batch_id: str, field: str = "batch") -> None:
+    """Refuse at once what `admit` would refuse in the end.
+
+    Raises:
+        TaskNotFound: the tenant has no such batch.
+        BatchClosed: it takes no more members.
+    """
+    job = jobs.get(connection, batch_id)
+    if job is None or job.tenant_id != tenant_id or job.kind != KIND:
+        raise TaskNotFound(
+            f"There is no batch {batch_id[:80]!r}: open one with POST /batches.", field=field
+        )
+    if job.status.final or job.payload.get("closed"):
+        raise BatchClosed(
+            "This batch is closed and takes no more documents: open another with POST /batches.",
+            field=field,
+        )
+
+
+def admit(connection: Connection, tenant_id: str, batch_id: str, ended: int = 0) -> None:
+    """Take the members in that this transaction has written; `ended` of them are over already.
+
+    It comes last in its transaction: whoever holds a batch waits for nobody.
+
+    Raises:
+        TaskNotFound: the tenant has no such batch.
+        BatchClosed: it takes no more members, and the transaction is to be rolled back.
+    """
+    # The count makes its other writers wait: what is read after it stays so until the end.
+    count(connection, batch_id, ended)
+    check_open(connection, tenant_id, batch_id)
+    connection.execute(update(JOBS).where(columns.id == batch_id).values(lease_until=now() + IDLE))
+
+
+@dataclass(frozen=True, slots=True)
+class EndedMember:
+    """A member that is over as soon as it is written: refused, or a duplicate of a document."""
+
+    name: str
+    refusal: Refusal | None = None
+    duplicate_of: str | None = None
+    original_task: str | None = None
+    collection_id: str | None = None
+    collection: str | None = None
+
+
+def add_ended(
+    connection: Connection, tenant_id: str, batch_id: str, members: Sequence[EndedMember]
+) -> None:
+    """Write members that are over, without counting them: `admit` does that."""
+    if members:
+        rows = [_ended_row(tenant_id, batch_id, member) for member in members]
+        connection.execute(insert(JOBS), rows)
+
+
+def _ended_row(tenant_id: str, batch_id: str, member: EndedMember) -> dict[str, Any]:
+    moment = now()
+    refusal = member.refusal
+    result = {
+        "document_id": member.duplicate_of,
+        "duplicate_of": member.duplicate_of,
+        "task_id": member.original_task,
+    }
+    return {
+        "id": new_id(),
+        "tenant_id": tenant_id,
+        "parent_id": batch_id,
+        "kind": "ingest",
+        "status": (TaskStatus.FAILED if refusal else TaskStatus.COMPLETED).value,
+        "queue": QUEUE,
+        "stage": SUBMISSION,
+        "attempt": 1,
+        "fence": 0,
+        "payload": {"name": member.name},
+        "result": None if refusal else result,
+        "document_id": member.duplicate_of,
+        "collection_id": member.collection_id,
+        "collection": member.collection,
+        "error_stage": SUBMISSION if refusal else None,
+        "error_code": refusal.code if refusal else None,
+        "error_message": refusal.message if refusal else None,
+        "error_retryable": False if refusal else None,
+        "sent_at": moment,
+        "created_at": moment,
+        "finished_at": moment,
+        "cleaned_at": moment,
+    }
+
+
+def refuse(
+    connection: Connection, tenant_id: str, batch_id: str, refusals: Sequence[Refusal]
+) -> Task:
+    """Add files that could not be submitted, as failed members; returns the batch.
+
+    Raises:
+        TaskNotFound: the tenant has no such batch.
+        BatchClosed: it takes no more members.
+    """
+    check_open(connection, tenant_id, batch_id, field="batch_id")
+    members = [EndedMember(refusal.name, refusal) for refusal in refusals]
+    add_ended(connection, tenant_id, batch_id, members)
+    admit(connection, tenant_id, batch_id, ended=len(members))
+    return _shown(connection, tenant_id, batch_id)
+
+
+def close(connection: Connection, tenant_id: str, batch_id: str) -> Task:
+    """Let no more members come; the batch ends with the last of those that it has.
+
+    To close one that is closed changes nothing.
+
+    Raises:
+        TaskNotFound: the tenant has no such batch.
+    """
+    count(connection, batch_id, 0)  # its other writers wait from here on
+    job = jobs.get(connection, batch_id)
+    if job is None or job.tenant_id != tenant_id or job.kind != KIND:
+        raise TaskNotFound(f"There is no batch {batch_id[:80]!r}: GET /tasks?kind=batch lists all.")
+    if not job.status.final and not job.payload.get("closed"):
+        shut(connection, job)
+    return _shown(connection, tenant_id, batch_id)
+
+
+def shut(connection: Connection, batch: Job, **payload: Any) -> None:
+    """Close an open batch whose row this transaction holds, and end it if nothing is left to do."""
+    members = select(func.count()).select_from(JOBS).where(columns.parent_id == batch.id)
+    connection.execute(
+        update(JOBS)
+        .where(columns.id == batch.id)
+        .values(
+            payload=batch.payload | payload | {"closed": True},
+            progress_total=connection.scalar(members),
+            lease_until=None,
+        )
+    )
+    job_ends.settle(connection, batch.id)
+
+
+def close_idle(database: Database) -> list[str]:
+    """Close the batches that have waited long enough for their next member; returns their ids."""
+    with database.reading() as connection:
+        waiting = [batch for batch in due(connection) if not batch.busy]
+    closed: list[str] = []
+    for each in waiting:
+        with database.writing() as connection:
+            count(connection, each.id, 0)
+            # Somebody may have added to it meanwhile.
+            if any(batch.id == each.id for batch in due(connection)):
+                job = jobs.get(connection, each.id)
+                assert job is not None  # noqa: S101 - it is due
+                shut(connection, job)
+                closed.append(each.id)
+    return closed
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A batch that needs to be looked at."""
+
+    id: str
+    cancelled: bool
+    reindex: bool
+
+    @property
+    def busy(self) -> bool:
+        """Whether its members are still being written or cancelled."""
+        return self.cancelled or self.reindex
+
+
+def due(connection: Connection, limit: int = 100) -> list[Due]:
+    """The batches that need to be looked at now, those that have waited longest first."""
+    rows = connection.execute(
+        select(columns.id, columns.payload, columns.cancel_requested_at)
+        .where(
+            # As the index of open jobs says it.
+            columns.finished_at.is_(None),
+            columns.status == TaskStatus.PROCESSING.value,
+            columns.queue == QUEUE,
+            columns.kind == KIND,
+            columns.lease_until <= now(),
+        )
+        .order_by(columns.lease_until)
+        .limit(limit)
+    )
+    return [
+        Due(row.id, row.cancel_requested_at is not None, "reindex" in row.payload) for row in rows
+    ]
+
+
+def request_cancel(connection: Connection, batch_id: str) -> None:
+    """Let no member of a batch go on; `endings.cancel_members` then ends them, in pieces.
+
+    What waits is not begun any more, and what is worked on stops at its next checkpoint.
+
+    Raises:
+        Conflict: the batch is over.
+    """
+    moment = now()
+    connection.execute(
+        update(JOBS)
+        .where(columns.parent_id == batch_id, columns.status.in_(OPEN))
+        .values(cancel_requested_at=moment)
+    )
+    held = count(connection, batch_id, 0)
+    if held is None:
+        raise Conflict("This batch has ended meanwhile: there is nothing to cancel.")
+    connection.execute(
+        update(JOBS)
+        .where(columns.id == batch_id)
+        .values(
+            cancel_requested_at=moment,
+            lease_until=moment,
+            payload=dict(held.payload) | {"closed": True},
+        )
+    )
+
+
+def reopen(connection: Connection, retried: dict[str, int]) -> None:
+    """Batches of which so many ended members are tried again are not over.
+
+    Like `job_ends.settle` this comes after all that is done to jobs in its transaction.
+    """
+    ended = columns.finished_at.is_not(None)
+    left = {"result", "error_stage", "error_code", "error_message", "error_retryable"}
+    for batch_id in sorted(retried):
+        done = func.coalesce(columns.progress_done, 0) - retried[batch_id]
+        connection.execute(
+            update(JOBS)
+            .where(columns.id == batch_id)
+            .values(
+                dict.fromkeys(left)
+                | {
+                    "status": TaskStatus.PROCESSING.value,
+                    "attempt": columns.attempt + case((ended, 1), else_=0),
+                    "progress_done": case((done < 0, 0), else_=done),
+                    "progress_since": case((ended, now()), else_=columns.progress_since),
+                    "cancel_requested_at": case((ended, null()), else_=columns.cancel_requested_at),
+                    "finished_at": None,
+                    "cleaned_at": None,
+                }
+            )
+        )
+
+
+def _shown(connection: Connection, tenant_id: str, batch_id: str) -> Task:
+    task = job_views.view(connection, tenant_id, batch_id)
+    assert task is not None  # noqa: S101 - written or read in this transaction
+    return task

@@ -1,0 +1,32 @@
+"""What batches need from outside: those that nobody adds to are closed, and those whose members are
+still being written or cancelled go on, whoever began it and died."""
+
+import time
+
+from flotilla.ledger import batches, reindexing
+from flotilla.ledger.database import Database
+from flotilla.ledger.endings import cancel_members, tell_batch
+from flotilla.logging import get_logger
+
+logger = get_logger(__name__)
+
+SECONDS = 1.5
+"""For which one turn of the reaper works on batches; the rest is left to the next."""
+
+
+def advance(database: Database, seconds: float = SECONDS) -> None:
+    """Look at the batches that are due, for about so long."""
+    for batch_id in batches.close_idle(database):
+        logger.info("batch.closed_idle", task_id=batch_id)
+        tell_batch(database, batch_id)
+    deadline = time.monotonic() + seconds
+    with database.reading() as connection:
+        busy = [batch for batch in batches.due(connection) if batch.busy]
+    for batch in busy:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return
+        if batch.cancelled:
+            cancel_members(database, batch.id, left)
+        elif reindexing.write_members(database, batch.id, left):
+            tell_batch(database, batch.id)

@@ -1,0 +1,52 @@
+"""The short form of the kill matrix: five of its rows, one after another, on one stack."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.matrix import ROWS, WORST
+from tests.chaos.run import disturb
+from tests.chaos.stack import Stack, running_stack
+
+DOCUMENTS = 30
+SEED = 1
+
+FINAL_SECONDS = 90.0
+"""What a busy machine may need after the last kill: a lease of 12 s, and the work itself."""
+
+
+@pytest.fixture(scope="module")
+def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack with two workers of each fleet, of which nobody else expects anything."""
+    with running_stack(tmp_path_factory.mktemp("victim"), **isolated()) as stack:
+        yield stack
+
+
+def isolated() -> dict[str, str]:
+    """What keeps the stack from the developer's own servers and language model."""
+    foreign = ("REDIS_URL", "QDRANT_URL", "DATABASE_URL", "LLM_MODEL", "FLOTILLA_BLOB_URL")
+    return dict.fromkeys(foreign, "") | {"FLOTILLA_ENV_FILE": "/dev/null"}
+
+
+@pytest.mark.parametrize("name", WORST)
+def test_nothing_is_lost_and_nothing_is_there_twice(
+    name: str, victim: Stack, tmp_path: Path
+) -> None:
+    verdict = disturb(
+        victim,
+        ROWS[name],
+        DOCUMENTS,
+        SEED,
+        tmp_path,
+        say=lambda line: print(line, file=sys.stderr),
+        disturbance_seconds=8.0,
+        final_seconds=FINAL_SECONDS,
+    )
+    assert verdict.disturbances, "nothing was done to the stack"
+    assert verdict.lost == []
+    assert verdict.duplicates == []
+    assert verdict.unexpected == []
+    assert verdict.unanswered == []
+    assert verdict.completed + verdict.failed == verdict.submitted
