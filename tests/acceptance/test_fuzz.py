@@ -53,12 +53,13 @@ def test_every_file_has_an_end_that_is_the_files_own(stack: Stack) -> None:
 
 
 def test_every_answer_is_as_the_document_says(tmp_path: Path, redis_url: str) -> None:
-    # No fleet runs: the answers that are awaited are late, which the document says too.
+    # No fleet runs: the answers that are awaited are late, which the document says too; and a
+    # task's events would not end.
     waits = {"FLOTILLA_GATEWAY_SYNC_TIMEOUT": "0.05", "FLOTILLA_GATEWAY_MAX_WAIT": "0.05"}
     with running_gateway(tmp_path, redis_url, **waits) as gateway:
-        tallies = api.run(gateway.url, CASES, SEED, print, rounds=1)
+        tallies = api.run(gateway.url, CASES, SEED, print, only=r"^(?!.*/events$)", brief=True)
     assert {label: tally.samples for label, tally in tallies.items() if tally.failures} == {}
-    assert sum(tally.cases for tally in tallies.values()) >= CASES
+    assert sum(tally.cases for tally in tallies.values()) >= CASES * 3 // 4
     # Uploads too get past the gateway's first check.
     assert tallies["POST /documents"].statuses[202] > 0
 
@@ -92,7 +93,7 @@ def faulty() -> Iterator[str]:
 
 def test_a_gateway_that_breaks_its_word_is_found_out(faulty: str) -> None:
     began = time.monotonic()
-    tallies = api.run(faulty, 10, SEED, print, rounds=1)
+    tallies = api.run(faulty, 10, SEED, print, brief=True)
     assert "only_documented_server_errors" in tallies["GET /crash"].failures
     assert "content_type_conformance" in tallies["GET /off"].failures
     assert "only_documented_server_errors" in tallies["GET /busy"].failures

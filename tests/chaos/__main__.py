@@ -21,7 +21,7 @@ from tests.benchmarks.stack import isolate_environment, progress
 from tests.chaos import mounts
 from tests.chaos.matrix import ROWS
 from tests.chaos.report import print_head, print_line, write_docs
-from tests.chaos.run import FINAL_SECONDS, run_row
+from tests.chaos.run import PATIENCE, run_row
 from tests.chaos.verdict import Verdict
 
 DOCS = Path(__file__).parents[2] / "docs" / "reliability.md"
@@ -36,7 +36,10 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="show the rows and end")
     parser.add_argument("--write-docs", action="store_true", help=f"write the table into {DOCS}")
     parser.add_argument(
-        "--patience", type=float, default=FINAL_SECONDS, help="seconds until all has to be final"
+        "--patience",
+        type=float,
+        default=PATIENCE,
+        help="seconds of standstill until what is open counts as lost",
     )
     parser.add_argument("--keep", action="store_true", help="keep the folders of rows that failed")
     options = parser.parse_args()
@@ -81,7 +84,7 @@ def _run(names: list[str], seed: int, options: argparse.Namespace) -> tuple[list
                 seed,
                 progress,
                 keep=options.keep,
-                final_seconds=options.patience,
+                patience=options.patience,
             )
         except KeyboardInterrupt:
             progress("interrupted")

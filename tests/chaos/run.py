@@ -17,8 +17,12 @@ from tests.chaos.trial import LONGEST_DISTURBANCE, Row, Trial
 from tests.chaos.verdict import Verdict, Verifier
 from tests.chaos.watch import Watch
 
-FINAL_SECONDS = 300.0
-"""After the last disturbance: longer than all of a stage's back-offs together."""
+PATIENCE = 150.0
+"""Seconds without any change in the ledger after which what is open counts as lost: longer than
+the longest back-off and a lease together."""
+
+LONGEST_WAIT = 1800.0
+"""Seconds in which all has to be over, however slow the machine."""
 
 Say = Callable[[str], None]
 
@@ -30,7 +34,7 @@ def run_row(
     say: Say,
     *,
     keep: bool = False,
-    final_seconds: float = FINAL_SECONDS,
+    patience: float = PATIENCE,
 ) -> Verdict:
     """Run a row on a stack of its own.
 
@@ -40,7 +44,7 @@ def run_row(
         seed: of everything that is random.
         say: takes a line about what happens.
         keep: leave the data folder of a row that is not clean, logs and ledger in it.
-        final_seconds: after the disturbance, in which every job has to be final.
+        patience: seconds without any change after which an open job counts as lost.
     """
     obstacle = row.obstacle()
     if obstacle is not None:
@@ -53,7 +57,7 @@ def run_row(
         with ExitStack() as held:
             around = held.enter_context(row.around(data))
             stack = held.enter_context(running_stack(data, **around.settings))
-            verdict = disturb(stack, row, count, seed, folder, say, around.server, final_seconds)
+            verdict = disturb(stack, row, count, seed, folder, say, around.server, patience)
             if keep and not verdict.clean:
                 shutil.copytree(data / "qdrant", folder / "qdrant", dirs_exist_ok=True)
         return verdict
@@ -72,7 +76,7 @@ def disturb(
     folder: Path,
     say: Say,
     server: PostgreSQL | None = None,
-    final_seconds: float = FINAL_SECONDS,
+    patience: float = PATIENCE,
     disturbance_seconds: float = LONGEST_DISTURBANCE,
 ) -> Verdict:
     """Run a row on a stack that runs already, in a collection named after it."""
@@ -102,8 +106,8 @@ def disturb(
         if questioner is not None:
             questioner.finish()
         say(f"{row.name}: waiting for {watch.look.open} jobs")
-        submitted = sum(len(entry.accepted) for entry in submission.submitted)
-        watch.wait(lambda look: bool(look.jobs or not submitted) and not look.open, final_seconds)
+        watch.refresh()
+        watch.settled(patience, LONGEST_WAIT)
         verdict.seconds = time.monotonic() - began
         Verifier(stack, collection, row.tolerated).judge(verdict, submission, questioner, watch)
         verdict.disturbances = trial.done

@@ -11,8 +11,8 @@ What is halted on purpose is not charged: within an outage neither clock runs.
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -176,18 +176,30 @@ class Watch:
         if self._began is not None and seconds > self.longest and not self._outage:
             self.longest, self.slowest = seconds, what
 
+    def refresh(self) -> None:
+        """Look at once, so that what was just submitted is seen."""
+        with suppress(SQLAlchemyError):
+            self.look = self._read()
+
     def unrecovered(self) -> list[str]:
         """What was never taken up again."""
         with self._lock:
             return [victim.what for victim in self._victims.values()]
 
-    def wait(self, condition: Callable[[Look], bool], seconds: float) -> bool:
-        """Whether the condition came to hold in time."""
-        deadline = time.monotonic() + seconds
-        while not condition(self.look):
-            if time.monotonic() > deadline:
+    def settled(self, patience: float, longest: float) -> bool:
+        """Wait until every job is over; False when nothing has changed for `patience` seconds.
+
+        As long as anything moves, a slow machine is not taken for a standstill; `longest` seconds
+        are the end in any case.
+        """
+        deadline = time.monotonic() + longest
+        seen, since = self._last, time.monotonic()
+        while self.look.open:
+            if self._last != seen:
+                seen, since = self._last, time.monotonic()
+            if time.monotonic() > min(deadline, since + patience):
                 return False
-            time.sleep(LOOK / 2)
+            time.sleep(LOOK)
         return True
 
 

@@ -6,7 +6,6 @@ Prints Markdown on stdout and its progress on stderr; exit code 1 when anything 
 import argparse
 import os
 import random
-import shlex
 import signal
 import sys
 import time
@@ -49,17 +48,16 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     progress(f"seed {options.seed}")
     found: list[str] = []
-    sections = [f"Seed {options.seed}, `{_command(options)}`."]
+    parts: dict[str, str] = {}
     if options.only in (None, "api"):
-        sections += _api(options, found)
+        parts["Requests"] = _api(options, found)
     if options.only in (None, "files"):
-        sections += _files(options, found)
-    if options.only == "in-process":
-        sections += _in_process(options, found)
-    text = "\n\n".join(sections)
-    print(text)
+        parts["Files through the stack"] = _files(options, found)
+    if options.only in (None, "in-process"):
+        parts["Files, converted and split alone"] = _in_process(options, found)
+    print(report.render(parts))
     if options.write_docs:
-        report.write(text)
+        report.write(parts)
     for line in found:
         print(f"found: {line}", file=sys.stderr)
     return 1 if found else 0
@@ -74,7 +72,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--only",
         choices=("api", "files", "in-process"),
-        help="one half; or the files without a stack, in child processes, fast",
+        help="one part alone; `in-process` is the files without a stack, which is fast",
     )
     parser.add_argument("--write-docs", action="store_true", help="put it into docs/reliability.md")
     parser.add_argument(
@@ -88,16 +86,12 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _command(options: argparse.Namespace) -> str:
-    words = ["python -m tests.fuzz", f"--seed {options.seed}"]
-    if options.only in (None, "api"):
-        words.append(f"--cases {options.cases}")
-    if options.only != "api":
-        words.append(f"--files {options.files}")
-    return " ".join([*words, *(["--only", shlex.quote(options.only)] if options.only else [])])
+def _head(options: argparse.Namespace, part: str, count: int, what: str) -> str:
+    arguments = f"--only {part} --seed {options.seed} --{what} {count}"
+    return f"{time.strftime('%d %B %Y')}, `make fuzz FUZZ='{arguments}'`."
 
 
-def _api(options: argparse.Namespace, found: list[str]) -> list[str]:
+def _api(options: argparse.Namespace, found: list[str]) -> str:
     with running_stack() as stack:
         began = time.monotonic()
         tallies = api.run(stack.gateway, options.cases, options.seed, progress)
@@ -112,35 +106,41 @@ def _api(options: argparse.Namespace, found: list[str]) -> list[str]:
         if code in submission.DEATHS
     ]
     shown = ", ".join(f"`{code}` {count:,}" for code, count in ends.most_common())
-    return [
-        "**Requests** from the OpenAPI document, valid and not; "
-        f"{sum(tally.cases for tally in tallies.values()):,} in {seconds:.0f} s",
-        api.table(tallies).markdown(),
-        f"The {ends.total():,} tasks that they began ended as: {shown}.",
-    ]
+    sent = sum(tally.cases for tally in tallies.values())
+    return "\n\n".join(
+        (
+            _head(options, "api", options.cases, "cases"),
+            f"{sent:,} requests in {seconds:.0f} s. The {ends.total():,} tasks that they began "
+            f"ended as: {shown}.",
+            api.table(tallies).markdown(),
+        )
+    )
 
 
-def _files(options: argparse.Namespace, found: list[str]) -> list[str]:
+def _files(options: argparse.Namespace, found: list[str]) -> str:
     with running_stack() as stack:
         numbers = range(options.first, options.first + options.files)
         findings = submission.run(stack, options.seed, numbers, progress)
     found += findings.faults()
     lost = findings.memory.replaced
     answered = ", ".join(f"{count} × {status}" for status, count in findings.answers.items())
-    return [
-        f"**Files**, {options.files:,} mutations of the samples, through the whole stack in "
-        f"{findings.seconds:.0f} s; workers lost: {len(lost)}; questions over what was read of "
-        f"them: {answered}",
-        findings.table().markdown(),
-        findings.memory.table().markdown(),
-    ]
+    return "\n\n".join(
+        (
+            _head(options, "files", options.files, "files"),
+            f"{options.files:,} files in {findings.seconds:.0f} s. Workers lost: {len(lost)}. "
+            f"Questions and searches over what was read of them: {answered}.",
+            findings.table().markdown(),
+            findings.memory.table().markdown(),
+        )
+    )
 
 
-def _in_process(options: argparse.Namespace, found: list[str]) -> list[str]:
-    began, codes = time.monotonic(), Counter[str]()
+def _in_process(options: argparse.Namespace, found: list[str]) -> str:
+    began, codes, longest = time.monotonic(), Counter[str](), 0.0
     numbers = range(options.first, options.first + options.files)
     for ending in inprocess.endings(options.seed, numbers):
         codes[ending.code] += 1
+        longest = max(longest, ending.seconds)
         if ending.is_fault:
             file = mutated_file(options.seed, ending.number)
             found.append(f"{file}: {ending.code} after {ending.seconds:.1f} s\n{ending.detail}")
@@ -150,7 +150,13 @@ def _in_process(options: argparse.Namespace, found: list[str]) -> list[str]:
         ("ended as", "files"), [(f"`{code}`", f"{count:,}") for code, count in codes.most_common()]
     )
     seconds = time.monotonic() - began
-    return [f"**Files**, converted and split alone, in {seconds:.0f} s", table.markdown()]
+    return "\n\n".join(
+        (
+            _head(options, "in-process", options.files, "files"),
+            f"{options.files:,} files in {seconds:.0f} s, the longest of them {longest:.1f} s.",
+            table.markdown(),
+        )
+    )
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

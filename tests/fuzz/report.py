@@ -24,13 +24,21 @@ class Table:
         return "\n".join(f"| {' | '.join(cells)} |" for cells in (self.head, rule, *self.lines))
 
 
-def write(section: str, page: Path = PAGE) -> None:
-    """Put the section between its markers; the page, or the section, is made where it is not."""
-    block = f"{BEGIN}\n\n{section.strip()}\n\n{END}"
+def render(parts: dict[str, str]) -> str:
+    """Parts under their headings."""
+    return "\n\n".join(f"### {heading}\n\n{text.strip()}" for heading, text in parts.items())
+
+
+def write(parts: dict[str, str], page: Path = PAGE) -> None:
+    """Put parts between the markers, each in place of the one of the same heading.
+
+    What was not run this time stays as it is; the page or the section is made where it is not.
+    """
     text = page.read_text(encoding="utf-8") if page.exists() else "# Reliability\n"
-    if BEGIN in text:
-        pattern = re.escape(BEGIN) + r".*?" + re.escape(END)
-        text = re.sub(pattern, lambda _: block, text, count=1, flags=re.DOTALL)
-    else:
-        text = f"{text.rstrip()}\n\n{TITLE}\n\n{block}\n"
-    page.write_text(text, encoding="utf-8")
+    if BEGIN not in text:
+        text = f"{text.rstrip()}\n\n{TITLE}\n\n{BEGIN}\n\n{END}\n"
+    before, _, rest = text.partition(BEGIN)
+    block, _, after = rest.partition(END)
+    _, *pieces = re.split(r"^### (.+)\n", block, flags=re.MULTILINE)
+    merged = dict(zip(pieces[::2], pieces[1::2], strict=True)) | parts
+    page.write_text(f"{before}{BEGIN}\n\n{render(merged)}\n\n{END}{after}", encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, case, select, update
 
-from flotilla.ledger import batch_counts, documents, versions
+from flotilla.ledger import batch_counts, documents, versions, webhooks
 from flotilla.ledger.database import RawJSON, now
 from flotilla.ledger.job_views import task_of
 from flotilla.ledger.jobs import OPEN, Job, lock
@@ -126,6 +126,14 @@ def _end(
     ).one_or_none()
     if row is None:
         return None
+    webhooks.note_end(
+        connection,
+        tenant_id=row.tenant_id,
+        job_id=row.id,
+        kind=row.kind,
+        status=row.status,
+        payload=row.payload,
+    )
     # A source's password goes as soon as nothing can need it any more.
     if "password" in row.payload and row.status != TaskStatus.FAILED.value:
         kept = {key: value for key, value in row.payload.items() if key != "password"}

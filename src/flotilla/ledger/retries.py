@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, select, update
 
 from flotilla.errors import Conflict, FlotillaError, TaskNotFound
 from flotilla.ledger import batches, steps
 from flotilla.ledger.database import Database, now
+from flotilla.ledger.job_views import is_in
 from flotilla.ledger.jobs import JOB_COLUMNS, Job, job_of
 from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
 from flotilla.ledger.versions import FAILED, LIVE, PENDING
@@ -46,12 +47,14 @@ def failed(connection: Connection, tenant_id: str, wanted: Filter, limit: int | 
         jobs.collection: wanted.collection,
         jobs.parent_id: wanted.parent_id,
     }
-    conditions = [column == value for column, value in given.items() if value is not None]
+    conditions: list[ColumnElement[bool]] = [
+        column == value for column, value in given.items() if value is not None
+    ]
     if wanted.created_after is not None:
         conditions.append(jobs.created_at > wanted.created_after)
     query = select(jobs.id).where(
         jobs.tenant_id == tenant_id,
-        jobs.status == TaskStatus.FAILED.value,
+        is_in(TaskStatus.FAILED),
         jobs.kind.in_(RETRIED_KINDS),
         # What was refused when it was submitted is not here to be tried again.
         (jobs.kind != "ingest") | jobs.version_id.is_not(None),

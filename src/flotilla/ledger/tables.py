@@ -217,6 +217,14 @@ class JobRow(Table):
             sqlite_where=text(UNCLEANED),
             postgresql_where=text(UNCLEANED),
         ),
+        # The dead letters.
+        Index(
+            "ix_jobs_failed",
+            "tenant_id",
+            "id",
+            sqlite_where=text("status = 'failed'"),
+            postgresql_where=text("status = 'failed'"),
+        ),
         Index(
             "ix_jobs_parent",
             "parent_id",

@@ -24,6 +24,7 @@ from flotilla.schemas import TaskStatus
 from flotilla.settings import FLEETS, get_settings
 from flotilla.upkeep import batches
 from flotilla.upkeep.queued import Queued, queued
+from flotilla.upkeep.webhooks import send_due
 
 logger = get_logger(__name__)
 
@@ -51,6 +52,7 @@ def reap() -> int:
     batches.advance(database)
     dispatch.release(database)
     _expire(database)
+    send_due()
     if found:
         logger.info("reap.resumed", jobs=found)
     return found

@@ -10,7 +10,7 @@ from flotilla import dispatch, pipelines
 from flotilla.blobs import BlobStore, version_prefix
 from flotilla.broker import app
 from flotilla.errors import DependencyUnavailable, WorkerLost
-from flotilla.ledger import documents, job_ends, jobs, steps, versions
+from flotilla.ledger import deliveries, documents, job_ends, jobs, steps, versions
 from flotilla.ledger.attempts import as_task_error
 from flotilla.ledger.database import get_database
 from flotilla.ledger.endings import fail, tell
@@ -116,7 +116,7 @@ def retain() -> int:
     forgotten = 0
     while True:
         with get_database().writing() as connection:
-            purged = jobs.purge(connection, kept)
+            purged = jobs.purge(connection, kept) + deliveries.purge(connection, kept)
         forgotten += purged
         if purged == 0:
             return forgotten

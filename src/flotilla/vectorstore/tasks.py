@@ -14,7 +14,6 @@ from flotilla.ledger import documents, jobs, recovery, versions
 from flotilla.ledger import spaces as ledger_spaces
 from flotilla.ledger.database import get_database
 from flotilla.ledger.runs import StageRun
-from flotilla.ledger.spaces import SpaceState
 from flotilla.ledger.stages import stage
 from flotilla.ledger.versions import Version
 from flotilla.logging import get_logger
