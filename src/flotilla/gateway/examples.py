@@ -179,6 +179,12 @@ _duplicate = {
     "task_id": "019ab3c4-7d18-7f52-a3c9-4e8b0d7f1a65",
     "duplicate_of": DOCUMENT,
 }
+_retry_refused = {
+    "task_id": "019ab3c4-7d15-7e3a-8d46-b0a5c2f7e913",
+    "code": "conflict",
+    "message": "The document was deleted, or newer bytes were submitted for it since: send the "
+    "document again if this is the version that you want.",
+}
 _refusal = {
     "name": "plans/harbour.pdf",
     "code": "file_too_large",
@@ -254,6 +260,16 @@ SCHEMAS: dict[str, Any] = {
     "DocumentState": {"document_id": DOCUMENT, "status": "ready", "task": _task},
     "DocumentAccepted": _accepted,
     "DocumentsAccepted": {"documents": [_accepted], "batch_id": BATCH},
+    "RetryRequest": {"kind": "ingest", "code": "dependency_unavailable", "limit": 100},
+    "RetryRefused": _retry_refused,
+    "Retried": {"task_ids": [TASK], "refused": [_retry_refused]},
+    "TaskFailure": {
+        **_error,
+        "part": 0,
+        "attempt": 1,
+        "worker": "document@quay",
+        "failed_at": ENDED,
+    },
     "BatchRequest": {"name": "contracts/2026", "total": 50},
     "Refusal": _refusal,
     "RefusalsRequest": {"refusals": [_refusal]},

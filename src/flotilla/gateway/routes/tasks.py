@@ -164,7 +164,7 @@ async def cancel_task(task_id: str, services: ServicesDep, tenant: TenantDep) ->
     "/retry",
     status_code=202,
     summary="Send failed tasks again",
-    responses=problems.responses(examples.BAD_FIELD),
+    responses=problems.responses(examples.BODY_TOO_LARGE, examples.BAD_FIELD),
 )
 async def retry_tasks(body: RetryRequest, services: ServicesDep, tenant: TenantDep) -> Retried:
     """The list of what can be sent again is `GET /tasks?status=failed`."""
