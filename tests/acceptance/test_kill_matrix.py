@@ -44,7 +44,7 @@ def test_nothing_is_lost_and_nothing_is_there_twice(
         disturbance_seconds=8.0,
         patience=PATIENCE,
     )
-    assert verdict.disturbances, "nothing was done to the stack"
+    assert verdict.disturbances - verdict.idle, "nothing was done to a stack at work"
     assert verdict.lost == []
     assert verdict.duplicates == []
     assert verdict.unexpected == []

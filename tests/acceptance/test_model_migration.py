@@ -27,6 +27,8 @@ PARAGRAPHS = 4
 FILLER = "The ferry timetable lists the crossings of the season and the harbour dues of each pier. "
 """Of all documents: what it takes to have several chunks each."""
 
+FEW = 5
+
 
 def text_of(island: str, keeper: str) -> bytes:
     fact = f"The lighthouse on {island} is kept by {keeper}, who came there as a child.\n\n"
@@ -200,11 +202,11 @@ class Islands:
         asking.start()
         try:
             yield wrong
+            wait_until(lambda: count > FEW or wrong, "some questions are answered")
         finally:
             over.set()
             asking.join(PATIENCE)
         assert wrong == []
-        assert count > 5
 
 
 def test_the_model_changes_while_people_ask_and_submit(islands: Islands) -> None:
@@ -228,9 +230,8 @@ def test_the_model_changes_while_people_ask_and_submit(islands: Islands) -> None
         assert islands.keepers[island] in passage.text
     # What comes after the switch is in both as well, and so the way back is short.
     islands.submit({"Lundy": "Mary Lundyson"})
-    with islands.asked_all_the_while("Barra", "Yell"):
-        back = islands.end(islands.client.roll_back_model().task_id)
-        assert back.status == "completed", back.error
+    with islands.asked_all_the_while("Barra", "Rona"):
+        islands.stack.run(*flotilla("models", "migrate", "--rollback", "--wait"), seconds=120)
         assert [space.model for space in islands.spaces()] == [before, target]
     islands.check_spaces()
     [passage] = islands.client.search(question("Lundy"), top_k=1).passages

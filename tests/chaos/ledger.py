@@ -105,3 +105,12 @@ class LedgerView:
             job_id=job_id,
         )
         return [" ".join(map(str, row)) for row in found]
+
+    def failed_attempts(self, collection: str) -> dict[str, int]:
+        """How many attempts failed, by stage and code: whether the disturbance was felt."""
+        found = self.rows(
+            "SELECT f.stage, f.code, COUNT(*) FROM failures f JOIN jobs j ON j.id = f.job_id "
+            "WHERE j.collection = :collection GROUP BY f.stage, f.code",
+            collection=collection,
+        )
+        return {f"{stage} {code}": int(times) for stage, code, times in found}

@@ -73,6 +73,11 @@ def print_line(console: Console, verdict: Verdict) -> None:
         console.print(f"    skipped: {verdict.skipped}", style="dim")
     done = ", ".join(f"{what} ×{times}" for what, times in sorted(verdict.disturbances.items()))
     console.print(f"    {done}", style="dim", highlight=False)
+    if verdict.idle:
+        console.print(f"    met no open work: {dict(verdict.idle)}", style="yellow", markup=False)
+    if verdict.attempts:
+        felt = ", ".join(f"{what} ×{times}" for what, times in sorted(verdict.attempts.items()))
+        console.print(f"    failed attempts: {felt}", style="dim", highlight=False)
     if verdict.slowest:
         console.print(f"    slowest recovery: {verdict.slowest}", style="dim", highlight=False)
     for title, lines in (
@@ -103,7 +108,7 @@ def write_docs(
     command: str,
     machine: Mapping[str, str],
 ) -> None:
-    """Write the table between the markers of a document; lines of rows not run now are kept."""
+    """Write the table between the markers of a document, in place of what stood there."""
     text = path.read_text(encoding="utf-8") if path.exists() else "# Reliability\n"
     if BEGIN not in text:
         text = text.rstrip() + f"\n\n## The kill matrix\n\n{BEGIN}\n{END}\n"
@@ -165,5 +170,5 @@ def _summed(disturbances: Counter[str]) -> str:
     """How many there were: which of two workers was hit says nothing to a reader."""
     summed: Counter[str] = Counter()
     for what, times in disturbances.items():
-        summed[re.sub(r"-\d+\b", "", what)] += times
+        summed[re.sub(r"-\d+\b| at work$", "", what)] += times
     return "; ".join(f"{times} × {what}" for what, times in sorted(summed.items()))

@@ -110,5 +110,5 @@ def disturb(
         watch.settled(patience, LONGEST_WAIT)
         verdict.seconds = time.monotonic() - began
         Verifier(stack, collection, row.tolerated).judge(verdict, submission, questioner, watch)
-        verdict.disturbances = trial.done
+        verdict.disturbances, verdict.idle = trial.done, trial.idle
     return verdict

@@ -54,12 +54,16 @@ class Trial:
         self.collection = collection
         self.dice = dice
         self.done: Counter[str] = Counter()
+        self.idle: Counter[str] = Counter()
+        """Of what was done, what met a stack without open work, and so proves nothing."""
         self._say = say
         self._ends = time.monotonic() + longest
 
     def note(self, what: str, times: int = 1) -> None:
         """Count a disturbance."""
         self.done[what] += times
+        if self.submission.over and not self.watch.look.open:
+            self.idle[what] += times
         self._say(what)
 
     # --- when ------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +49,10 @@ class Verdict:
     victims: int = 0
     seconds: float = 0.0
     disturbances: Counter[str] = field(default_factory=Counter)
+    idle: Counter[str] = field(default_factory=Counter)
+    """Of the disturbances, those that met no open work: they prove nothing."""
+    attempts: Mapping[str, int] = field(default_factory=dict)
+    """Attempts that failed, by stage and code, those of bad documents included."""
     skipped: str | None = None
 
     @property
@@ -91,6 +95,7 @@ class Verifier:
             self._judge_questions(verdict, questioner, jobs)
         verdict.lost += [f"never taken up again: {what}" for what in watch.unrecovered()]
         verdict.recovery, verdict.slowest = watch.longest, watch.slowest
+        verdict.attempts = self._stack.ledger.failed_attempts(self._collection)
         verdict.victims, verdict.lease = watch.victims, watch.longest_lease
 
     def _stuck(self, job: JobState) -> str:

@@ -29,6 +29,7 @@ from flotilla.schemas import (
     Health,
     Problem,
     Progress,
+    Retried,
     Task,
     TaskAccepted,
     TaskError,
@@ -172,6 +173,7 @@ class GatewayDouble:
             "documents": self._documents,
             "collections": self._collections,
             "tasks": self._tasks,
+            "batches": self._batches,
         }.get(noun, self._others)
         found = answer(request, [request.method, *rest])
         if isinstance(found, Awaitable):
@@ -188,6 +190,9 @@ class GatewayDouble:
                 return _reply(self.documents[document_id])
             case ["GET", document_id, "chunks"] if document_id in self.documents:
                 return _listing([_chunk(number) for number in range(5)], request)
+            case ["POST", document_id, "reindex"] if document_id in self.documents:
+                self.add_task("reindexing", a_task("reindexing", kind="reindex"))
+                return _reply(TaskAccepted(task_id="reindexing"), 202)
             case ["DELETE", document_id] if self.documents.pop(document_id, None):
                 self.add_task("deletion", a_task("deletion", kind="delete"))
                 return _reply(TaskAccepted(task_id="deletion"), 202)
@@ -201,6 +206,9 @@ class GatewayDouble:
                 return _listing(self.collections.values(), request)
             case ["GET", name] if name in self.collections:
                 return _reply(self.collections[name])
+            case ["POST", name, "reindex"] if name in self.collections:
+                self.add_task("reindexing", a_task("reindexing", kind="batch"))
+                return _reply(TaskAccepted(task_id="reindexing"), 202)
             case ["DELETE", name] if self.collections.pop(name, None):
                 self.add_task("deletion", a_task("deletion", kind="delete"))
                 return _reply(TaskAccepted(task_id="deletion"), 202)
@@ -219,9 +227,28 @@ class GatewayDouble:
                 )
             case ["GET", task_id] if task_id in self.states:
                 return _reply(await self._task(task_id, float(request.params.get("wait", 0))))
+            case ["DELETE", task_id] if task_id in self.states:
+                self.add_task(task_id, a_task(task_id, "cancelled"))
+                return _reply(self.states[task_id][0])
+            case ["POST", "retry"]:
+                return _reply(Retried(task_ids=list(self.states), refused=[]), 202)
+            case ["POST", task_id, "retry"] if task_id in self.states:
+                return _reply(TaskAccepted(task_id=task_id), 202)
+            case ["POST", _, "retry"]:
+                return None
             case ["POST", *_]:
                 self.add_task("smoke", a_task("smoke", kind="demo", result=request.json))
                 return _reply(TaskAccepted(task_id="smoke"), 202)
+        return None
+
+    def _batches(self, request: Recorded, words: list[str]) -> Response | None:
+        match words:
+            case ["POST"]:
+                batch = a_task("batch", "processing", kind="batch", name=request.json.get("name"))
+                self.add_task("batch", batch)
+                return _reply(batch, 201)
+            case ["POST", task_id, "close" | "refusals"] if task_id in self.states:
+                return _reply(self.states[task_id][0])
         return None
 
     def _others(self, request: Recorded, _words: list[str]) -> Response | None:
@@ -238,7 +265,8 @@ class GatewayDouble:
             if name in self.refused:
                 return self.refused[name]
         accepted = [self._accept(name) for name, _ in request.files]
-        return _reply(DocumentsAccepted(documents=accepted), 202)
+        batch_id = request.form.get("batch")
+        return _reply(DocumentsAccepted(documents=accepted, batch_id=batch_id), 202)
 
     def _accept(self, name: str) -> DocumentAccepted:
         short = name.rpartition("/")[2]

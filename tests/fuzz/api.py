@@ -87,7 +87,8 @@ def _round(
             "workers": 1,
             "continue-on-failure": True,
             "request-timeout": SLOWEST,
-            "max-stream-events": 20,
+            # An open batch's stream tells where it stands, and then nothing for minutes.
+            "max-stream-events": 1,
             "generation": {"max-examples": share, "no-shrink": True, "database": "none"},
             "checks": {
                 "enabled": False,
@@ -171,6 +172,9 @@ def ends_of_tasks(url: str, patience: float = 180.0) -> Counter[str]:
     """How the tasks that the cases began have ended, by state or error code; `no state` for those
     that have not within `patience` seconds after the last that did."""
     with httpx.Client(base_url=url, timeout=60.0) as http:
+        for task in list(_listed(http, status="processing", kind="batch")):
+            # An open one waits for more of its documents, ten minutes long.
+            http.delete(f"/tasks/{task['task_id']}")
         changed, before = time.monotonic(), -1
         while True:
             left = sum(

@@ -6,19 +6,21 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 
 from tests.benchmarks.stack import Stack
 from tests.fuzz.files import MutatedFile, mutated_file
-from tests.fuzz.originals import FORMATS, originals
+from tests.fuzz.originals import FORMATS, PASSAGE, Original, originals
 from tests.fuzz.report import Table
 from tests.fuzz.resident import ResidentMemory
 
 COLLECTION = "fuzz"
 CLIENTS = 4
 LOOK_AHEAD = 50
-# Without any task's end for so long, what is left has none.
+LONG_FILES = 2
+# Nothing having moved for so long, what is left never ends.
 STALLED_SECONDS = 180.0
 FINAL = ("completed", "failed", "cancelled", "partial")
 # Ends of which Flotilla, and not the file, is to blame; a quarantine is the file's, and stands
@@ -107,11 +109,14 @@ def run(stack: Stack, seed: int, numbers: Sequence[int], say: Callable[[str], No
 
 
 def _warm_up(http: httpx.Client) -> None:
-    """Whole files first: what a worker loads once is no growth."""
-    for original in originals():
+    """Whole files first: what a worker loads once is no growth, nor is the room that the model
+    takes for its largest batch in each thread."""
+    text = "\n".join(PASSAGE.format(hour=at, count=at * at) for at in range(1200))
+    long = [Original(f"long-{at}.txt", f"{at}\n{text}".encode()) for at in range(LONG_FILES)]
+    for original in (*long, *originals()):
         reply = _upload(http, original.name, original.data, original.password, COLLECTION)
         task = reply.raise_for_status().json()["documents"][0]["task_id"]
-        for _ in range(120):
+        for _ in range(300):
             if http.get(f"/tasks/{task}", params={"wait": 1}).json()["status"] in FINAL:
                 break
     ask(http)
@@ -174,25 +179,35 @@ def _await(
 ) -> list[Ended]:
     ended = [Ended(file, refused) for file, task, refused in submitted if task is None]
     waiting = [(task, file, seen) for file, task, seen in submitted if task is not None]
-    last_end = time.monotonic()
-    while waiting and time.monotonic() - last_end < STALLED_SECONDS:
+    moved, standing = time.monotonic(), dict[str, str]()
+    while waiting and time.monotonic() - moved < STALLED_SECONDS:
         # The oldest is waited for; those behind it are often over by then.
         http.get(f"/tasks/{waiting[0][0]}", params={"wait": 1})
         looked_at, waiting = waiting[:LOOK_AHEAD], waiting[LOOK_AHEAD:]
         before = len(ended)
         for task_id, file, seen in looked_at:
             task = http.get(f"/tasks/{task_id}").json()
+            where = _standing(task)
+            if standing.get(task_id) != where:
+                standing[task_id], moved = where, time.monotonic()
             if task["status"] in FINAL:
                 error = task.get("error") or {}
                 code = error.get("code") or seen or task["status"]
                 ended.append(Ended(file, code, error.get("message", "")))
             else:
                 waiting.append((task_id, file, seen))
-        if len(ended) > before:
-            last_end = time.monotonic()
-            if len(ended) // 250 > before // 250:
-                say(f"files: {len(ended):,} of {len(submitted):,} have ended")
-    return ended + [Ended(file, "no state", task) for task, file, _ in waiting]
+        if len(ended) // 250 > before // 250:
+            say(f"files: {len(ended):,} of {len(submitted):,} have ended")
+    return ended + [
+        Ended(file, "no state", f"{task} {standing.get(task, '')}") for task, file, _ in waiting
+    ]
+
+
+def _standing(task: dict[str, Any]) -> str:
+    """Where a task is; as long as this changes, it is slow and not lost."""
+    progress = task.get("progress") or {}
+    done = f"{progress.get('done')} of {progress.get('total')} {progress.get('unit')}"
+    return f"{task['status']} {task['stage']} {done} attempt {task['attempt']}"
 
 
 def ask(http: httpx.Client, collection: str = COLLECTION) -> Counter[int]:

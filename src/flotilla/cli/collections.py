@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flotilla.cli.connection import DataOption, JsonOption, UrlOption, connect
-from flotilla.cli.deletion import NoWaitOption, YesOption, confirm, finish_deletion
+from flotilla.cli.deletion import YesOption, confirm
 from flotilla.cli.groups import ListsByDefault
+from flotilla.cli.submitted import NoWaitOption, see_through
 
 if TYPE_CHECKING:
     from flotilla.schemas import Collection
 
-app = typer.Typer(cls=ListsByDefault, help="List, create and delete collections.")
+app = typer.Typer(cls=ListsByDefault, help="List, create, re-index and delete collections.")
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the collection.")]
 
@@ -57,6 +58,21 @@ def show_collection(
         print_collection(flotilla.collection(name), as_json)
 
 
+@app.command("reindex")
+def reindex_collection(
+    name: NameArgument,
+    no_wait: NoWaitOption = False,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    data: DataOption = None,
+) -> None:
+    """Embed all chunks of a collection anew; it goes on answering meanwhile."""
+    with connect(url, data) as flotilla:
+        accepted = flotilla.reindex_collection(name)
+        what = f"Collection {name}"
+        see_through(flotilla, accepted, what, "re-indexed", no_wait=no_wait, as_json=as_json)
+
+
 @app.command("delete")
 def delete_collection(
     name: NameArgument,
@@ -70,7 +86,8 @@ def delete_collection(
     confirm(f"Delete collection {name} with all its documents?", yes)
     with connect(url, data) as flotilla:
         accepted = flotilla.delete_collection(name)
-        finish_deletion(flotilla, accepted, f"Collection {name}", no_wait, as_json)
+        what = f"Collection {name}"
+        see_through(flotilla, accepted, what, "deleted", no_wait=no_wait, as_json=as_json)
 
 
 def print_collection(collection: "Collection", as_json: bool) -> None:

@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from flotilla.cli.connection import DataOption, JsonOption, UrlOption, connect
-from flotilla.cli.deletion import NoWaitOption, YesOption, confirm, finish_deletion
+from flotilla.cli.deletion import YesOption, confirm
 from flotilla.cli.groups import ListsByDefault
-from flotilla.cli.tasks import LimitOption
+from flotilla.cli.submitted import LimitOption, NoWaitOption, see_through
 
-app = typer.Typer(cls=ListsByDefault, help="List, show and delete documents.")
+app = typer.Typer(cls=ListsByDefault, help="List, show, re-index and delete documents.")
 
 DocumentArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of the document.")]
 
@@ -109,6 +109,21 @@ def show_chunks(
         console.print(Padding(Text(chunk.text), (0, 0, 1, 4), expand=False))
 
 
+@app.command("reindex")
+def reindex_document(
+    document_id: DocumentArgument,
+    no_wait: NoWaitOption = False,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    data: DataOption = None,
+) -> None:
+    """Embed a document's chunks anew; it goes on answering meanwhile."""
+    with connect(url, data) as flotilla:
+        accepted = flotilla.reindex_document(document_id)
+        what = f"Document {document_id}"
+        see_through(flotilla, accepted, what, "re-indexed", no_wait=no_wait, as_json=as_json)
+
+
 @app.command("delete")
 def delete_document(
     document_id: DocumentArgument,
@@ -122,4 +137,5 @@ def delete_document(
     confirm(f"Delete document {document_id}?", yes)
     with connect(url, data) as flotilla:
         accepted = flotilla.delete_document(document_id)
-        finish_deletion(flotilla, accepted, f"Document {document_id}", no_wait, as_json)
+        what = f"Document {document_id}"
+        see_through(flotilla, accepted, what, "deleted", no_wait=no_wait, as_json=as_json)

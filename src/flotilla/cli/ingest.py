@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flotilla.cli.connection import DataOption, JsonOption, UrlOption, connect, json_object
-from flotilla.cli.deletion import NoWaitOption
+from flotilla.cli.submitted import NoWaitOption
 
 if TYPE_CHECKING:
     from flotilla.cli.ingestion import Ingested, Submission
@@ -44,12 +44,18 @@ def ingest(
         str | None, typer.Option("--password", help="Opens encrypted files.")
     ] = None,
     no_wait: NoWaitOption = False,
+    cancel_on_interrupt: Annotated[
+        bool,
+        typer.Option(
+            "--cancel-on-interrupt", help="Cancel what was sent when Ctrl-C ends the command."
+        ),
+    ] = False,
     as_json: JsonOption = False,
     url: UrlOption = None,
     data: DataOption = None,
 ) -> None:
     """Ingest files, folders and web addresses; exit code 1 if any of them fails."""
-    from flotilla.cli.ingestion import run
+    from flotilla.cli.ingestion import Interrupted, run
     from flotilla.cli.terminal import print_json, print_note
 
     attributes = json_object(metadata_json, "--metadata-json") | parse_pairs(metadata or [])
@@ -61,23 +67,39 @@ def ingest(
     try:
         # Closing the client ends what its threads still wait for.
         with connect(url, data) as flotilla:
-            results = run(
+            ingestion = run(
                 flotilla,
                 submissions,
                 collection=collection,
                 metadata=attributes,
                 password=password,
+                batch_name=batch_name(sources),
                 wait=not no_wait,
+                cancel_on_interrupt=cancel_on_interrupt,
             )
-    except KeyboardInterrupt:
-        print_note("Interrupted. What was sent goes on: `flotilla tasks` shows it.")
+    except Interrupted as interrupted:
+        print_note(interrupted.message)
         raise typer.Exit(INTERRUPTED) from None
+    except KeyboardInterrupt:
+        print_note("Interrupted before anything was sent.")
+        raise typer.Exit(INTERRUPTED) from None
+    results = ingestion.documents
     if as_json:
-        print_json({"documents": results, "skipped": [str(path) for path in skipped]})
+        paths = [str(path) for path in skipped]
+        print_json({"documents": results, "skipped": paths, "batch_id": ingestion.batch_id})
     else:
         print_results(results)
+        if ingestion.batch_id is not None:
+            print_note(f"All of it: `flotilla tasks show {ingestion.batch_id}`.")
     if any(result.failed for result in results):
         raise typer.Exit(1)
+
+
+def batch_name(sources: Sequence[str]) -> str | None:
+    """What a batch of these is called: as its only folder."""
+    if len(sources) != 1 or not Path(sources[0]).is_dir():
+        return None
+    return Path(sources[0]).resolve().name[:255] or None
 
 
 def parse_pairs(pairs: Sequence[str]) -> dict[str, Any]:

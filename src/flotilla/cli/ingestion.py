@@ -1,7 +1,11 @@
 """Sends many sources at once and follows each to its end."""
 
+import contextlib
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +14,10 @@ from pydantic import BaseModel
 from flotilla.cli.problems import sentence
 from flotilla.cli.progress import Display, display
 from flotilla.client import ClientError, Flotilla, FlotillaAPIError
-from flotilla.errors import CollectionNotFound
-from flotilla.schemas import DEFAULT_COLLECTION, DocumentAccepted, TaskStatus
+from flotilla.client.errors import SourceChanged
+from flotilla.client.sources import UploadProgress
+from flotilla.errors import CollectionNotFound, Overloaded
+from flotilla.schemas import DEFAULT_COLLECTION, DocumentAccepted, Refusal, TaskStatus
 
 UPLOADS = 4
 """Uploads at once; more do not make one gateway's disk quicker."""
@@ -46,6 +52,22 @@ class Ingested(BaseModel):
         return self.error is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Ingestion:
+    """How all of it ended; several sources are a batch."""
+
+    documents: list[Ingested]
+    batch_id: str | None
+
+
+class Interrupted(Exception):
+    """Ctrl-C; `message` says what becomes of what was sent."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
 def run(
     flotilla: Flotilla,
     submissions: Sequence[Submission],
@@ -54,19 +76,27 @@ def run(
     metadata: dict[str, Any],
     password: str | None,
     wait: bool,
-) -> list[Ingested]:
+    batch_name: str | None = None,
+    cancel_on_interrupt: bool = False,
+) -> Ingestion:
     """Submit every source and, with `wait`, follow each until it is final.
 
-    A source that fails does not keep the others from going on.
+    A source that fails does not keep the others from going on. Several make a batch, in which those
+    that are refused are failed members.
 
     Raises:
         CollectionNotFound: nothing was sent, since the collection does not exist.
         GatewayUnreachable: nothing was sent, since no gateway answers.
+        Interrupted: by Ctrl-C; the gateway goes on unless it was told to cancel.
     """
     _check_collection(flotilla, collection)
     size = sum(s.path.stat().st_size for s in submissions if s.path)
+    batch_id = None
+    if len(submissions) > 1:
+        batch_id = flotilla.open_batch(name=batch_name, total=len(submissions)).task_id
+    options = {"collection": collection, "metadata": metadata, "password": password}
     with display(len(submissions), size) as shown:
-        work = _Ingestion(flotilla, shown, collection, metadata, password)
+        work = _Ingestion(flotilla, shown, options, batch_id)
         watchers = ThreadPoolExecutor(WATCHED)
         uploads = ThreadPoolExecutor(UPLOADS)
         try:
@@ -75,8 +105,13 @@ def run(
             for submission, future in zip(submissions, sent, strict=True):
                 accepted = future.result()
                 futures.append(watchers.submit(work.follow, submission, accepted, wait))
-            return [future.result() for future in futures]
+            if batch_id is not None:
+                flotilla.close_batch(batch_id)
+            return Ingestion([future.result() for future in futures], batch_id)
+        except KeyboardInterrupt:
+            raise Interrupted(work.leave(cancel=cancel_on_interrupt)) from None
         finally:
+            work.stopped.set()
             uploads.shutdown(wait=False, cancel_futures=True)
             watchers.shutdown(wait=False, cancel_futures=True)
 
@@ -96,42 +131,91 @@ def _check_collection(flotilla: Flotilla, name: str) -> None:
         raise
 
 
+def _is_overloaded(error: Exception) -> bool:
+    return isinstance(error, FlotillaAPIError) and error.code == Overloaded.code
+
+
 class _Ingestion:
     def __init__(
-        self,
-        flotilla: Flotilla,
-        shown: Display,
-        collection: str,
-        metadata: dict[str, Any],
-        password: str | None,
+        self, flotilla: Flotilla, shown: Display, options: dict[str, Any], batch_id: str | None
     ) -> None:
         self._flotilla = flotilla
         self._shown = shown
-        self._options: dict[str, Any] = {
-            "collection": collection,
-            "metadata": metadata,
-            "password": password,
-        }
+        self._options = options
+        self._batch_id = batch_id
+        self._tasks: list[str] = []
+        self.stopped = threading.Event()
 
     def submit(self, submission: Submission) -> DocumentAccepted | Exception:
-        """The document and task of the source, or why it was not taken."""
+        """The document and task of the source, or why it was not taken.
+
+        While the gateway has more to do than it takes, this waits for as long as it is told to.
+        """
+        sent = 0
+
+        def report(_name: str, done: int, _total: int | None) -> None:
+            nonlocal sent
+            self._shown.sent(done - sent)
+            sent = done
+
+        while True:
+            try:
+                accepted = self._send(submission, report)
+            except (ClientError, OSError) as error:
+                if not _is_overloaded(error):
+                    self._record(submission, error)
+                    return error
+                if self.stopped.wait(getattr(error, "retry_after", None) or 1.0):
+                    return error
+            else:
+                if accepted.duplicate_of is None:
+                    self._tasks.append(accepted.task_id)
+                return accepted
+
+    def _send(self, submission: Submission, report: UploadProgress) -> DocumentAccepted:
+        if submission.url is not None:
+            return self._flotilla.ingest_url(submission.url, batch=self._batch_id, **self._options)
+        assert submission.path is not None  # noqa: S101 - a source is one of the two
+        source = (submission.name, submission.path)
+        upload = self._flotilla.upload_batch
+        reply = upload(source, progress=report, batch=self._batch_id, **self._options)
+        return reply.documents[0]
+
+    def _record(self, submission: Submission, error: Exception) -> None:
+        """Make a source that was not taken a failed member of the batch."""
+        if isinstance(error, FlotillaAPIError):
+            code, final = error.code, error.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        else:
+            code, final = "unreadable_file", isinstance(error, (OSError, SourceChanged))
+        # Of a request that got no reply nobody knows whether it was carried out.
+        if self._batch_id is None or not final:
+            return
+        refusal = Refusal.model_construct(
+            name=submission.name[:1024], code=code, message=sentence(error)[:4000]
+        )
+        with contextlib.suppress(ClientError):
+            self._flotilla.add_refusals(self._batch_id, [refusal])
+
+    def leave(self, *, cancel: bool) -> str:
+        """Leave what was sent to itself, or cancel it; returns a sentence that says which."""
+        self.stopped.set()
+        tasks = [self._batch_id] if self._batch_id is not None else self._tasks
         try:
-            if submission.url is not None:
-                return self._flotilla.ingest_url(submission.url, **self._options)
-            assert submission.path is not None  # noqa: S101 - a source is one of the two
-            sent = 0
-
-            def report(_name: str, done: int, _total: int | None) -> None:
-                nonlocal sent
-                self._shown.sent(done - sent)
-                sent = done
-
-            [accepted] = self._flotilla.upload(
-                (submission.name, submission.path), progress=report, **self._options
-            )
-        except (ClientError, OSError) as error:
-            return error
-        return accepted
+            for task_id in tasks:
+                if cancel:
+                    self._flotilla.cancel(task_id)
+                elif task_id == self._batch_id:
+                    self._flotilla.close_batch(task_id)
+        except ClientError as error:
+            return f"Interrupted. {sentence(error)}"
+        if not tasks:
+            return "Interrupted. What was sent goes on: `flotilla tasks` shows it."
+        if cancel:
+            return f"Interrupted. {tasks[0]} is cancelled."
+        return (
+            f"Interrupted. What was sent goes on as task {tasks[0]}: `flotilla tasks follow "
+            f"{tasks[0]}` shows it, and `flotilla tasks cancel {tasks[0]}` ends it."
+        )
 
     def follow(
         self, submission: Submission, accepted: DocumentAccepted | Exception, wait: bool

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flotilla.cli.connection import DataOption, JsonOption, UrlOption, connect
-from flotilla.cli.deletion import NoWaitOption, YesOption, confirm
+from flotilla.cli.deletion import YesOption, confirm
 from flotilla.cli.groups import ListsByDefault
 from flotilla.cli.problems import UsageMistake
+from flotilla.cli.submitted import NoWaitOption
 
 if TYPE_CHECKING:
     from flotilla.client import Flotilla
@@ -119,7 +120,7 @@ def _follow(
     Raises:
         typer.Exit: with code 1, when the task did not complete.
     """
-    from flotilla.cli.tasks import progress
+    from flotilla.cli.task_display import progress
     from flotilla.cli.terminal import print_error, print_json, print_note
 
     if not wait:

@@ -56,7 +56,7 @@ def quickstart(
                 metadata={},
                 password=None,
                 wait=True,
-            )
+            ).documents
             print_results(results)
         if any(result.failed for result in results):
             raise typer.Exit(1)

@@ -1,20 +1,30 @@
 """`flotilla tasks`: what was submitted, and how far it is."""
 
+from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flotilla.cli.connection import DataOption, JsonOption, UrlOption, connect
 from flotilla.cli.groups import ListsByDefault
+from flotilla.cli.problems import UsageMistake
+from flotilla.cli.submitted import LimitOption
+from flotilla.cli.task_display import print_task, progress, remaining, state_line
 
 if TYPE_CHECKING:
-    from flotilla.schemas import Task, TaskEvent
+    from flotilla.client import Flotilla, FlotillaAPIError
+    from flotilla.schemas import Retried, RetryRefused, Task
 
-app = typer.Typer(cls=ListsByDefault, help="List, show and await tasks.", no_args_is_help=False)
+app = typer.Typer(
+    cls=ListsByDefault, help="List, show, await, cancel and retry tasks.", no_args_is_help=False
+)
 
 TaskArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of the task.")]
-LimitOption = Annotated[int, typer.Option("--limit", min=1, help="Most entries to show.")]
+TaskArguments = Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of tasks.")]
+KindOption = Annotated[
+    str | None, typer.Option("--kind", help="Only tasks of this kind, such as ingest.")
+]
 
 
 @app.command("list")
@@ -22,8 +32,9 @@ def list_tasks(
     status: Annotated[
         str | None, typer.Option("--status", help="Only tasks of this status, such as failed.")
     ] = None,
-    kind: Annotated[
-        str | None, typer.Option("--kind", help="Only tasks of this kind, such as ingest.")
+    kind: KindOption = None,
+    parent: Annotated[
+        str | None, typer.Option("--parent", metavar="ID", help="Only members of this batch.")
     ] = None,
     limit: LimitOption = 20,
     as_json: JsonOption = False,
@@ -34,12 +45,20 @@ def list_tasks(
     from flotilla.cli.terminal import print_listing
 
     with connect(url, data) as flotilla:
-        pages = flotilla.tasks(status=status, kind=kind, limit=min(limit, 100))
+        pages = flotilla.tasks(status=status, kind=kind, parent=parent, limit=min(limit, 100))
         print_listing(
             islice(pages, limit),
             as_json,
-            headers=("task", "kind", "status", "stage", "progress#", "created"),
-            row=lambda t: (t.task_id, t.kind, t.status, t.stage, progress(t), t.created_at),
+            headers=("task", "kind", "name", "status", "stage", "progress#", "created"),
+            row=lambda t: (
+                t.task_id,
+                t.kind,
+                t.name,
+                t.status,
+                t.stage,
+                progress(t),
+                t.created_at,
+            ),
             empty="There are no such tasks.",
         )
 
@@ -112,51 +131,114 @@ def follow_task(
         raise typer.Exit(1)
 
 
-def state_line(task: "Task | TaskEvent") -> str:
-    """Where a task stands, such as `processing  vectorstore.index  12/40 chunks`."""
-    return f"{task.status}  {task.stage or ''}  {progress(task) or ''}".rstrip()
+@app.command("cancel")
+def cancel_tasks(
+    task_ids: TaskArguments,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    data: DataOption = None,
+) -> None:
+    """Cancel tasks, batches with their members; exit code 1 if one of them cannot be."""
+    from flotilla.cli.terminal import print_error, print_json, print_note
+    from flotilla.client import FlotillaAPIError
 
-
-def remaining(task: "Task | TaskEvent") -> str:
-    """The time that is left, once it is known."""
-    from flotilla.cli.progress import time_left
-
-    if task.progress is None or task.progress.eta_seconds is None:
-        return ""
-    return f"  about {time_left(task.progress.eta_seconds)} left"
-
-
-def progress(task: "Task | TaskEvent") -> str | None:
-    """How much of the work is done, such as `12/40 chunks`."""
-    if task.progress is None:
-        return None
-    total = "" if task.progress.total is None else f"/{task.progress.total}"
-    return f"{task.progress.done}{total} {task.progress.unit}"
-
-
-def print_task(task: "Task", as_json: bool) -> None:
-    """One task with all its fields."""
-    from flotilla.cli.terminal import print_fields, print_json
-
+    cancelled: list[Task] = []
+    refused: dict[str, FlotillaAPIError] = {}
+    with connect(url, data) as flotilla:
+        for task_id in task_ids:
+            try:
+                cancelled.append(flotilla.cancel(task_id))
+            except FlotillaAPIError as error:
+                refused[task_id] = error
     if as_json:
-        print_json(task)
-        return
-    fields: list[tuple[str, object]] = [
-        ("task", task.task_id),
-        ("kind", task.kind),
-        ("status", task.status),
-        ("stage", task.stage),
-        ("progress", progress(task)),
-        ("attempt", task.attempt),
-        ("queue", task.queue),
-        ("place in queue", task.queue_position),
-        ("document", task.document_id),
-        ("collection", task.collection),
-        ("created", task.created_at),
-        ("started", task.started_at),
-        ("finished", task.finished_at),
-        ("result", task.result),
+        print_json({"tasks": cancelled, "refused": _refusals(refused)})
+    else:
+        for task in cancelled:
+            ends = "" if task.status.final else ": its members are ending"
+            print_note(f"{task.task_id}: {task.status}{ends}")
+        for each in _refusals(refused):
+            print_error(f"{each.task_id}: {each.message}")
+    if refused:
+        raise typer.Exit(1)
+
+
+@app.command("retry")
+def retry_tasks(
+    task_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="ID…", help="Ids of failed tasks or batches.")
+    ] = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="All failed tasks that the other options name.")
+    ] = False,
+    code: Annotated[
+        str | None, typer.Option("--code", help="That failed with this code, such as time_limit.")
+    ] = None,
+    stage: Annotated[
+        str | None, typer.Option("--stage", help="That failed at this stage, such as rag.answer.")
+    ] = None,
+    collection: Annotated[
+        str | None, typer.Option("--collection", "-c", metavar="NAME", help="Of this collection.")
+    ] = None,
+    kind: KindOption = None,
+    batch: Annotated[
+        str | None, typer.Option("--batch", metavar="ID", help="Members of this batch.")
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option("--since", metavar="TIME", help="Submitted since: 2026-11-20T08:00:00."),
+    ] = None,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    data: DataOption = None,
+) -> None:
+    """Send failed tasks again, from the stage where they failed."""
+    from flotilla.cli.terminal import print_error, print_json, print_note
+
+    wanted: dict[str, Any] = {
+        "code": code,
+        "stage": stage,
+        "collection": collection,
+        "kind": kind,
+        "batch": batch,
+    }
+    if bool(task_ids) == failed or (task_ids and (any(wanted.values()) or since)):
+        raise UsageMistake("Give either the ids of tasks, or --failed and what narrows it down.")
+    after = since.astimezone() if since is not None else None  # as this machine's clock has it
+    with connect(url, data) as flotilla:
+        outcome = (
+            _retry_each(flotilla, task_ids)
+            if task_ids
+            else flotilla.retry_failed(created_after=after, **wanted)
+        )
+    if as_json:
+        print_json(outcome)
+    else:
+        number = len(outcome.task_ids)
+        print_note(f"{number} {'task is' if number == 1 else 'tasks are'} on the way again.")
+        for each in outcome.refused:
+            print_error(f"{each.task_id}: {each.message}")
+    if outcome.refused:
+        raise typer.Exit(1)
+
+
+def _retry_each(flotilla: "Flotilla", task_ids: list[str]) -> "Retried":
+    from flotilla.client import FlotillaAPIError
+    from flotilla.schemas import Retried
+
+    taken: list[str] = []
+    refused: dict[str, FlotillaAPIError] = {}
+    for task_id in task_ids:
+        try:
+            taken.append(flotilla.retry(task_id).task_id)
+        except FlotillaAPIError as error:
+            refused[task_id] = error
+    return Retried(task_ids=taken, refused=_refusals(refused))
+
+
+def _refusals(refused: "dict[str, FlotillaAPIError]") -> "list[RetryRefused]":
+    from flotilla.schemas import RetryRefused
+
+    return [
+        RetryRefused(task_id=task_id, code=error.code, message=error.message)
+        for task_id, error in refused.items()
     ]
-    if task.error is not None:
-        fields.append(("error", f"{task.error.message} ({task.error.stage}, {task.error.code})"))
-    print_fields(fields)

@@ -8,7 +8,7 @@ import typer
 from flotilla.cli.connection import DataOption, JsonOption, UrlOption, connect
 from flotilla.cli.deletion import YesOption, confirm
 from flotilla.cli.groups import ListsByDefault
-from flotilla.cli.tasks import LimitOption
+from flotilla.cli.submitted import LimitOption
 
 if TYPE_CHECKING:
     from flotilla.client import Flotilla

@@ -7,7 +7,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
-from flotilla.client import callbacks, flows, maintenance, operations
+from flotilla.client import batches, callbacks, control, flows, maintenance, operations
 from flotilla.client.event_source import EventSource
 from flotilla.client.exchange import Exchange, Outcome, Pause, Steps, client_options
 from flotilla.client.methods import named_after
@@ -153,6 +153,16 @@ class AsyncFlotilla:
     tasks = _pages(operations.tasks)
     wait = _steps(flows.wait)
     fleets = _call(operations.fleets)
+
+    cancel = _call(control.cancel)
+    retry = _call(control.retry)
+    retry_failed = _call(control.retry_failed)
+    reindex_document = _call(control.reindex_document)
+    reindex_collection = _call(control.reindex_collection)
+    upload_batch = _call(batches.upload_batch)
+    open_batch = _call(batches.open_batch)
+    close_batch = _call(batches.close_batch)
+    add_refusals = _call(batches.add_refusals)
 
     webhooks = _pages(callbacks.webhooks)
     create_webhook = _call(callbacks.create_webhook)

@@ -175,7 +175,12 @@ def retry_delay(operation: Operation[Any], outcome: Outcome, tries: int) -> floa
 
     `tries` counts what has been sent again already.
     """
-    if not operation.repeatable:
+    if _is_turned_away(outcome):
+        # Nothing of it was read, whatever it was. A stream cannot be sent twice.
+        repeatable = all(file.size is not None for file in operation.files)
+    else:
+        repeatable = operation.repeatable
+    if not repeatable:
         return None
     if isinstance(outcome, httpx.Response):
         if outcome.status_code != 503 or operation.also:
@@ -185,3 +190,10 @@ def retry_delay(operation: Operation[Any], outcome: Outcome, tries: int) -> floa
     if isinstance(outcome, (httpx.NetworkError, httpx.ConnectTimeout, httpx.RemoteProtocolError)):
         return float(FIRST_BACKOFF * 2**tries)
     return None
+
+
+def _is_turned_away(outcome: Outcome) -> bool:
+    """Whether the gateway has more to do than it takes, and has refused the request unread."""
+    if not isinstance(outcome, httpx.Response) or outcome.status_code != 503:
+        return False
+    return _problem(outcome).code == "overloaded"

@@ -5,9 +5,9 @@ wherever it is made.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from flotilla.client.operation import Operation, delete, get, post, segment
 from flotilla.client.sources import FileSource, Source, UploadProgress
@@ -38,6 +38,8 @@ from flotilla.schemas import (
     TaskAccepted,
 )
 
+T = TypeVar("T")
+
 SYNC_TIMEOUT = 60.0
 """Seconds that the gateway holds a synchronous query by default (FLOTILLA_GATEWAY_SYNC_TIMEOUT)."""
 
@@ -58,13 +60,30 @@ def upload(
     `sources` are paths, open binary files or (name, file) pairs, streamed from where they are.
     `callback_url`, here as in other calls, is told by POST when a task has ended.
     """
-    form = {"collection": collection, "metadata": json.dumps(metadata or {})}
-    if password is not None:
-        form["password"] = password
-    if callback_url is not None:
-        form["callback_url"] = callback_url
+    return upload_request(
+        sources,
+        _accepted,
+        collection=collection,
+        metadata=metadata,
+        password=password,
+        callback_url=callback_url,
+        progress=progress,
+    )
+
+
+def upload_request(
+    sources: Sequence[Source],
+    parse: Callable[[bytes], T],
+    *,
+    metadata: Metadata | None,
+    progress: UploadProgress | None,
+    **fields: str | None,
+) -> Operation[T]:
+    """The multipart request of an upload; fields that are None are left out."""
+    form = {"metadata": json.dumps(metadata or {})}
+    form |= {name: value for name, value in fields.items() if value is not None}
     files = [FileSource(source, progress) for source in sources]
-    return Operation("POST", "/documents", _accepted, form=form, files=files)
+    return Operation("POST", "/documents", parse, form=form, files=files)
 
 
 def _accepted(reply: bytes) -> list[DocumentAccepted]:
@@ -79,6 +98,7 @@ def ingest_url(
     metadata: Metadata | None = None,
     password: str | None = None,
     callback_url: str | None = None,
+    batch: str | None = None,
 ) -> Operation[DocumentAccepted]:
     """Have the document fleet fetch a web address and ingest what it finds."""
     return _ingest(
@@ -88,6 +108,7 @@ def ingest_url(
         metadata=metadata,
         password=password,
         callback_url=callback_url,
+        batch=batch,
     )
 
 
@@ -264,10 +285,17 @@ def task(task_id: str, *, wait: float | None = None) -> Operation[Task]:
 
 
 def tasks(
-    *, status: str | None = None, kind: str | None = None, limit: int | None = None
+    *,
+    status: str | None = None,
+    kind: str | None = None,
+    parent: str | None = None,
+    limit: int | None = None,
 ) -> Operation[Listing[Task]]:
-    """All tasks, newest first; `limit` is the size of one page of the listing."""
-    return get("/tasks", Listing[Task], status=status, kind=kind, limit=limit)
+    """All tasks, newest first; `limit` is the size of one page of the listing.
+
+    `parent` is a batch, of which the members are wanted.
+    """
+    return get("/tasks", Listing[Task], status=status, kind=kind, parent=parent, limit=limit)
 
 
 def fleets() -> Operation[FleetsInfo]:

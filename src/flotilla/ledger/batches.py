@@ -17,7 +17,7 @@ from sqlalchemy import Connection, case, func, insert, null, select, update
 
 from flotilla.errors import BatchClosed, Conflict, TaskNotFound
 from flotilla.ledger import job_ends, job_views, jobs
-from flotilla.ledger.batch_counts import UNIT, count
+from flotilla.ledger.batch_counts import UNIT, any_open, count
 from flotilla.ledger.database import Database, new_id, now
 from flotilla.ledger.jobs import OPEN, Job, NewJob
 from flotilla.ledger.tables import JOBS
@@ -33,6 +33,9 @@ SUBMISSION = "gateway.submit"
 
 IDLE = timedelta(minutes=10)
 """How long an open batch waits for its next member before it is closed."""
+
+BUSY = timedelta(minutes=1)
+"""After which one that is idle while its members are worked on is looked at again."""
 
 AT_ONCE = timedelta(0)
 """Of a batch whose members the ledger itself has to write: it is looked at until they are."""
@@ -63,7 +66,6 @@ def open_batch(
         collection: that one's name.
         payload: what else is to be known of it.
     """
-    moment = now()
     if name is not None:
         payload["name"] = name
     if callback_url is not None:
@@ -79,6 +81,7 @@ def open_batch(
         collection=collection,
     )
     jobs.add(connection, [batch])
+    moment = now()
     connection.execute(
         update(JOBS)
         .where(columns.id == batch.id)
@@ -232,19 +235,27 @@ def shut(connection: Connection, batch: Job, **payload: Any) -> None:
 
 
 def close_idle(database: Database) -> list[str]:
-    """Close the batches that have waited long enough for their next member; returns their ids."""
+    """Close the batches that have waited long enough for their next member; returns their ids.
+
+    One of which a member is not over is left open.
+    """
     with database.reading() as connection:
         waiting = [batch for batch in due(connection) if not batch.busy]
     closed: list[str] = []
     for each in waiting:
         with database.writing() as connection:
             count(connection, each.id, 0)
-            # Somebody may have added to it meanwhile.
-            if any(batch.id == each.id for batch in due(connection)):
-                job = jobs.get(connection, each.id)
-                assert job is not None  # noqa: S101 - it is due
-                shut(connection, job)
-                closed.append(each.id)
+            if not any(batch.id == each.id for batch in due(connection)):
+                continue  # somebody has added to it meanwhile
+            job = jobs.get(connection, each.id)
+            assert job is not None  # noqa: S101 - it is due
+            if any_open(connection, each.id):
+                # It could not end yet, and whoever fills it may be waiting for room.
+                later = update(JOBS).where(columns.id == each.id)
+                connection.execute(later.values(lease_until=now() + BUSY))
+                continue
+            shut(connection, job)
+            closed.append(each.id)
     return closed
 
 

@@ -66,7 +66,7 @@ def _answerer(space: VectorSpace) -> Answerer:
 @at_start
 def _warm_up() -> None:
     """Load the models once a process, before the first question."""
-    get_spaces().load_at_start()
+    get_spaces().load_at_start(writes=False)
     try:
         _answerer(get_spaces().readable())
     except DependencyUnavailable:  # the ledger, which the first question waits for

@@ -49,6 +49,11 @@ from flotilla.schemas.fleets import (
     Readiness,
     Worker,
 )
+from flotilla.schemas.models import (
+    MigrationRequest,
+    ModelSpace,
+    ModelSpaces,
+)
 from flotilla.schemas.problems import (
     FieldError,
     Problem,
@@ -120,6 +125,9 @@ __all__ = [
     "FleetsInfo",
     "Health",
     "Listing",
+    "MigrationRequest",
+    "ModelSpace",
+    "ModelSpaces",
     "ParallelRequest",
     "PipelineRequest",
     "Problem",

@@ -6,7 +6,7 @@ kept up to date, so that the way back is a switch again.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import redis
@@ -18,30 +18,21 @@ from flotilla.errors import (
     Cancelled,
     Conflict,
     DependencyUnavailable,
-    DocumentNotFound,
     ModelMissing,
 )
-from flotilla.ledger import job_ends, jobs, model_migrations, spaces, versions
-from flotilla.ledger import sweep as ledger_sweep
+from flotilla.ledger import job_ends, jobs, model_migrations, spaces
 from flotilla.ledger.endings import tell
 from flotilla.ledger.runs import StageRun
 from flotilla.ledger.spaces import Space, SpaceState
 from flotilla.ledger.stages import stage
-from flotilla.ledger.sweep import LiveVersion
-from flotilla.ledger.versions import Version
 from flotilla.logging import get_logger
 from flotilla.settings import get_settings
+from flotilla.vectorstore.filling import Filling, Piece
 from flotilla.vectorstore.manifest import read_manifest
 from flotilla.vectorstore.spaces import READY, VectorSpace
 from flotilla.vectorstore.tasks import get_indexer, get_spaces
 
 logger = get_logger(__name__)
-
-PART_CHUNKS = 128
-"""Chunks of one part, about a second's work: whoever has an ingestion in the queue waits for no
-more than one part a worker."""
-
-PART_DOCUMENTS = 32
 
 LOADING_SECONDS = 120.0
 """Time for the workers to load a model; then the stage is tried again later."""
@@ -50,16 +41,6 @@ MISSING_SECONDS = 6.0
 """A worker that lacks the model may show so for a moment after it was pulled."""
 
 LOOK_SECONDS = 0.5
-
-PASSES = 3
-"""Times that the space is compared with the ledger before the switch."""
-
-LISTED = 20
-"""Documents that an error names."""
-
-Piece = list[Any]
-"""Version, first batch of chunks, batch after the last or None, and whether it is the last piece
-of its document; as JSON, for a step's arguments."""
 
 
 @stage(pipelines.PREPARE_SPACE)
@@ -73,7 +54,7 @@ def prepare_space(run: StageRun) -> Signature:
             spaces.fill(connection, space.id, manifest.dimensions)
     target = _target(run)
     target.points.ensure()
-    plan: list[list[list[Piece]]] = [[parts] for parts in _parts(_pieces(run, target))]
+    plan: list[list[list[Piece]]] = [[parts] for parts in _filling(run, target).parts()]
     documents = sum(piece[3] for [parts] in plan for piece in parts)
     run.progress(0, documents, "documents")
     with run.writing() as connection:
@@ -98,6 +79,10 @@ def _target(run: StageRun) -> VectorSpace:
     if space is None:
         raise Cancelled("The model was dropped meanwhile.")
     return space
+
+
+def _filling(run: StageRun, space: VectorSpace) -> Filling:
+    return Filling(run, space, get_indexer())
 
 
 def _wait_for_models(run: StageRun, space: Space) -> None:
@@ -137,102 +122,19 @@ def _wait_for_models(run: StageRun, space: Space) -> None:
 # --- filling -------------------------------------------------------------------------------
 
 
-def _pages(run: StageRun) -> Iterator[list[LiveVersion]]:
-    """All versions that answer, page by page."""
-    after = ""
-    while True:
-        run.checkpoint()
-        with run.database.reading() as connection:
-            page = ledger_sweep.live_versions(connection, after)
-        if not page:
-            return
-        after = page[-1].id
-        yield page
-
-
-def _short(space: VectorSpace, page: Sequence[LiveVersion]) -> list[LiveVersion]:
-    """The versions of which the space does not have every chunk."""
-    counts = space.census.live_counts([version.id for version in page])
-    return [version for version in page if counts[version.id] < version.chunks]
-
-
-def _pieces(run: StageRun, space: VectorSpace) -> Iterator[tuple[int, Piece]]:
-    """What the space lacks, long documents in several pieces; each with its chunks."""
-    for page in _pages(run):
-        for live in _short(space, page):
-            if live.chunks <= 2 * PART_CHUNKS:
-                yield live.chunks, [live.id, 0, None, True]
-                continue
-            version = _version(run, live.id)
-            batches = get_indexer().batches(version) if version is not None else 0
-            size = max(1, PART_CHUNKS * batches // live.chunks)
-            for first in range(0, batches, size):
-                last = first + size >= batches
-                yield PART_CHUNKS, [live.id, first, None if last else first + size, last]
-
-
-def _parts(pieces: Iterator[tuple[int, Piece]]) -> Iterator[list[Piece]]:
-    """Pieces gathered into parts of about equal work."""
-    part: list[Piece] = []
-    held = 0
-    for chunks, piece in pieces:
-        if part and (held + chunks > PART_CHUNKS or len(part) == PART_DOCUMENTS):
-            yield part
-            part, held = [], 0
-        part.append(piece)
-        held += chunks
-    if part:
-        yield part
-
-
-def _version(run: StageRun, version_id: str) -> Version | None:
-    """The version, or None when it is gone or answers no more."""
-    with run.database.reading() as connection:
-        if not versions.is_live(connection, version_id):
-            return None
-        try:
-            return versions.get(connection, version_id)
-        except DocumentNotFound:  # in this moment
-            return None
-
-
 @stage(pipelines.FILL_SPACE)
 def fill_space(run: StageRun, pieces: Sequence[Piece]) -> None:
     """Write some documents that are live to the space."""
     space = _target(run)
+    filling = _filling(run, space)
     documents = longest = 0
     for version_id, first, stop, last in pieces:
         run.checkpoint()
-        longest = max(longest, _fill(run, space, version_id, first, stop))
+        longest = max(longest, filling.fill(version_id, first, stop))
         documents += bool(last)
     _note_longest(run, space, longest)
     get_spaces().clear_dropped([space])
     run.finish_part(documents, run.job.payload.get("documents"), "documents")
-
-
-def _fill(
-    run: StageRun, space: VectorSpace, version_id: str, first: int = 0, stop: int | None = None
-) -> int:
-    """Write what the space lacks of a version; returns the tokens of the longest chunk.
-
-    A document whose stored chunks are gone is left out: the last stage names those.
-    """
-    version = _version(run, version_id)
-    if version is None:
-        return 0
-    batches = range(first, stop if stop is not None else get_indexer().batches(version))
-    try:
-        written = get_indexer().complete(space, version, run.checkpoint, batches)
-    except DocumentNotFound:
-        logger.warning("migration.chunks_missing", document_id=version.document_id)
-        return 0
-    run.checkpoint()
-    # Should it be replaced or deleted from here on, whoever does so removes these points, or they
-    # are removed here: the ledger is changed before the one looks, and asked after the other wrote.
-    space.points.publish(version.tenant_id, version.document_id, version.id, superseded=[])
-    if _version(run, version_id) is None:
-        space.points.remove_version(version.tenant_id, version.document_id, version.id)
-    return written.longest
 
 
 def _note_longest(run: StageRun, space: VectorSpace, longest: int) -> None:
@@ -251,7 +153,7 @@ def _note_longest(run: StageRun, space: VectorSpace, longest: int) -> None:
 def switch_space(run: StageRun) -> None:
     """Compare the space with the ledger, complete it, and let it answer."""
     space = _target(run)
-    documents = _verify(run, space)
+    documents = _filling(run, space).verify()
     # Workers may have started since, on machines of their own.
     _wait_for_models(run, space.row)
     with run.writing() as connection:
@@ -268,38 +170,6 @@ def switch_space(run: StageRun) -> None:
     logger.info("migration.switched", model=space.row.model, documents=documents)
     if ended is not None:
         tell(run.database, ended)
-
-
-def _verify(run: StageRun, space: VectorSpace) -> int:
-    """Write what the space still lacks; returns how many documents it has in the end.
-
-    What is published meanwhile goes into the space anyway.
-
-    Raises:
-        DocumentNotFound: naming the documents whose stored chunks are gone.
-        DependencyUnavailable: points went missing again and again.
-    """
-    for _ in range(PASSES):
-        looked_at = 0
-        missing: list[LiveVersion] = []
-        for page in _pages(run):
-            looked_at += len(page)
-            missing += _short(space, page)
-        if not missing:
-            return looked_at
-        for live in missing:
-            _fill(run, space, live.id)
-    left = [(live, version) for live in missing if (version := _version(run, live.id)) is not None]
-    names = [version.document_name for _, version in left if not get_indexer().batches(version)]
-    if names:
-        shown = ", ".join(names[:LISTED]) + (" and others" if len(names) > LISTED else "")
-        raise DocumentNotFound(
-            f"The stored chunks of {len(names)} documents are gone ({shown}): submit these again "
-            "or delete them, then retry this task."
-        )
-    raise DependencyUnavailable(
-        "Points are missing from the new collection: they are written anew."
-    )
 
 
 def _warnings(space: VectorSpace, payload: dict[str, Any]) -> list[str]:

@@ -34,6 +34,9 @@ logger = get_logger(__name__)
 FRESH_SECONDS = 1.0
 """How old the ledger's word may be where a stale one does no harm."""
 
+LOOK_SECONDS = 0.7
+"""Between two looks of a worker's own thread, so that no question has to wait for one."""
+
 READY = "ready"
 """What a worker shows of a model that it has loaded; otherwise why it has not."""
 
@@ -207,17 +210,20 @@ class Spaces:
                 del self._embedders[model]
         return found
 
-    def load_at_start(self) -> None:
+    def load_at_start(self, *, writes: bool) -> None:
         """Load what a worker cannot do without, and keep up with changes from now on.
 
-        A ledger that is out of reach is waited for later, as by any task.
+        That is the models of all spaces that are written for a worker that writes, and of one
+        to answer from for another. A ledger that is out of reach is waited for later, as by any
+        task.
 
         Raises:
             ModelMissing: a model that is in use is not on this machine.
             FileCorrupt: it is damaged.
         """
         try:
-            for space in self.writable(fresh=True):
+            needed = self.writable(fresh=True) if writes else [self.readable(fresh=True)]
+            for space in needed:
                 space.embedder.embed_query("warm up")
         except DependencyUnavailable as error:
             logger.warning("spaces.ledger_unavailable", error=error.message)
@@ -230,7 +236,7 @@ class Spaces:
                 show(models=self.load())
             except Exception as error:  # noqa: BLE001 - the next look is in a second
                 logger.debug("spaces.not_read", error=str(error))
-            time.sleep(FRESH_SECONDS)
+            time.sleep(LOOK_SECONDS)
 
     def _embedder(self, row: Space) -> Embedder:
         found = self._embedders.get(row.model)

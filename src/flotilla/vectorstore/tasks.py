@@ -49,7 +49,7 @@ def get_indexer() -> Indexer:
 def _warm_up() -> None:
     """Load the models once a process, before the first task."""
     get_indexer().sparse([])
-    get_spaces().load_at_start()
+    get_spaces().load_at_start(writes=True)
 
 
 @stage(pipelines.INDEX)

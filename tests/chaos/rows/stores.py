@@ -108,7 +108,7 @@ def _restart_postgresql(trial: Trial) -> None:
 
 
 def _read_only(trial: Trial) -> None:
-    trial.until_share(0.1, 0.3)
+    trial.until_share(0.0, 0.1)  # while uploads and chunks are written
     with trial.watch.outage(), mounts.read_only(trial.stack.data / "blobs"):
         trial.note(f"the blobs read-only for {READ_ONLY_SECONDS:g} s")
         time.sleep(READ_ONLY_SECONDS)

@@ -243,21 +243,25 @@ def test_only_batches_of_the_tenant_take_members(
         batches.close(connection, new_id(), own)
 
 
+def set_due(ledger: Database, *batch_ids: str) -> None:
+    """Let the time pass for which a batch is left alone."""
+    past = now() - timedelta(seconds=1)
+    with ledger.writing() as connection:
+        connection.execute(update(JOBS).where(JOBS.c.id.in_(batch_ids)).values(lease_until=past))
+
+
 def test_one_that_nobody_adds_to_is_closed(ledger: Database, source: Source) -> None:
     idle, busy = open_batch(ledger), open_batch(ledger)
     [accepted] = submit(ledger, idle, source())
     assert batches.close_idle(ledger) == []
-    with ledger.writing() as connection:
-        connection.execute(
-            update(JOBS)
-            .where(JOBS.c.id.in_([idle, busy]))
-            .values(lease_until=now() - timedelta(seconds=1))
-        )
+    set_due(ledger, idle, busy)
     submit(ledger, busy, source("b.txt", b"b"))  # in time
-    assert batches.close_idle(ledger) == [idle]
-    assert progress(ledger, idle) == (0, 1)
+    assert batches.close_idle(ledger) == []  # the other one's member is not over
     complete(ledger, accepted.task_id)
-    assert shown(ledger, idle).status is TaskStatus.COMPLETED
+    set_due(ledger, idle)
+    assert batches.close_idle(ledger) == [idle]
+    task = shown(ledger, idle)
+    assert (task.status, progress(ledger, idle)) == (TaskStatus.COMPLETED, (1, 1))
     assert not shown(ledger, busy).status.final
 
 

@@ -34,7 +34,7 @@ def time(monkeypatch: pytest.MonkeyPatch) -> StandingClock:
 @pytest.fixture
 def job_id(ledger: Database) -> Iterator[str]:
     [job_id] = add(ledger, new_job(kind="ingest", queue="document", stage=STAGE, sent=True))
-    yield job_id
+    return job_id
 
 
 def taken(ledger: Database, job_id: str, part: int = 0, worker: str = "worker@host:1") -> Any:

@@ -7,7 +7,7 @@ from flotilla.ledger.announce import channel
 from flotilla.schemas import Task, TaskError, TaskStatus
 from tests.conftest import wait_until
 from tests.doubles.stages import SECRET
-from tests.integration.upkeep.conftest import MAX_ATTEMPTS, Fleets
+from tests.integration.upkeep.processes import MAX_ATTEMPTS, Fleets
 
 
 def ask(fleets: Fleets, *conduct: str) -> Task:

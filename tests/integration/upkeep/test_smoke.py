@@ -7,7 +7,7 @@ import pytest
 
 from flotilla import pipelines
 from flotilla.schemas import Task, TaskError, TaskStatus
-from tests.integration.upkeep.conftest import Fleets
+from tests.integration.upkeep.processes import Fleets
 
 
 def run(fleets: Fleets, send: Callable[..., None], *arguments: Any) -> Task:

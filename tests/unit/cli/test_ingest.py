@@ -20,6 +20,7 @@ import typer
 
 from flotilla.cli.ingest import collect, parse_pairs
 from flotilla.schemas import Progress
+from tests.conftest import wait_until
 from tests.doubles.gateway import GatewayDouble, a_problem, a_task, failed
 from tests.unit.cli.conftest import Run
 
@@ -195,3 +196,66 @@ def test_bars_fit_in_80_columns(gateway: GatewayDouble, folder: Path) -> None:
     lines = re.split(r"[\r\n]+|\x1b\[[0-9;?]*[A-Za-z]", output)
     assert max(len(line) for line in lines) <= 80
     assert "completed" in output
+
+
+class TestBatch:
+    def test_a_folder_is_a_batch_that_is_closed_in_the_end(
+        self, run: Run, gateway: GatewayDouble, folder: Path
+    ) -> None:
+        result = run("ingest", folder, "--json")
+        assert json.loads(result.stdout)["batch_id"] == "batch"
+        [opened] = gateway.seen("POST", "/batches")
+        assert opened.json == {"name": "papers", "total": 3}
+        assert {u.form["batch"] for u in gateway.seen("POST", "/documents")} == {"batch"}
+        order = [r.path for r in gateway.requests if r.method == "POST"]
+        assert order.count("/batches/batch/close") == 1
+        assert order.index("/batches/batch/close") > max(
+            at for at, path in enumerate(order) if path == "/documents"
+        )
+
+    def test_one_file_is_none(self, run: Run, gateway: GatewayDouble, folder: Path) -> None:
+        result = run("ingest", folder / "a.pdf", "--json")
+        assert json.loads(result.stdout)["batch_id"] is None
+        assert not gateway.seen("POST", "/batches")
+        [upload] = gateway.seen("POST", "/documents")
+        assert "batch" not in upload.form
+
+    def test_what_is_refused_is_a_failed_member(
+        self, run: Run, gateway: GatewayDouble, folder: Path
+    ) -> None:
+        gateway.refused["b.md"] = a_problem(413, "file_too_large", "b.md is too large.")
+        assert run("ingest", folder).exit_code == 1
+        [recorded] = gateway.seen("POST", "/batches/batch/refusals")
+        assert recorded.json == {
+            "refusals": [
+                {"name": "b.md", "code": "file_too_large", "message": "b.md is too large."}
+            ]
+        }
+
+    def test_a_gateway_that_has_enough_to_do_is_waited_for(
+        self, run: Run, gateway: GatewayDouble, folder: Path
+    ) -> None:
+        for _ in range(4):  # more often than the client itself tries again
+            full = a_problem(503, "overloaded", "100 ingestions are waiting.")
+            full.headers["Retry-After"] = "0.01"
+            gateway.scripted["POST", "/documents"].append(full)
+        result = run("ingest", folder / "a.pdf")
+        assert result.exit_code == 0, result.stderr
+        assert len(gateway.seen("POST", "/documents")) == 5
+
+    @pytest.mark.parametrize(("option", "ended"), [(False, "goes on"), (True, "cancelled")])
+    def test_ctrl_c_leaves_or_cancels_it(
+        self, gateway: GatewayDouble, folder: Path, option: bool, ended: str
+    ) -> None:
+        gateway.add_task("task-a.pdf", a_task("task-a.pdf", "processing"))
+        gateway.held["task-a.pdf"] = threading.Event()
+        command = [sys.executable, "-m", "flotilla", "ingest", ".", "--url", gateway.url]
+        command += ["--cancel-on-interrupt"] if option else []
+        process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: gateway.seen("GET", "/tasks/task-a.pdf/events"))
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=10)
+        assert process.returncode == 130
+        assert ended in errors
+        assert "task batch" in errors or "batch is cancelled" in errors
+        assert bool(gateway.seen("DELETE", "/tasks/batch")) == option

@@ -295,3 +295,40 @@ class TestWait:
         with pytest.raises(FlotillaAPIError) as caught:
             flotilla.wait("none")
         assert caught.value.status == 404
+
+
+class TestTurnedAway:
+    """A gateway that has enough to do refuses requests before it has read them."""
+
+    @staticmethod
+    def full(after: str) -> Response:
+        response = a_problem(503, "overloaded", "1,000 questions are waiting.")
+        response.headers["Retry-After"] = after
+        return response
+
+    def test_even_a_submission_is_sent_again(
+        self, flotilla: Flotilla, gateway: GatewayDouble, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "a.txt"
+        path.write_bytes(b"x" * 70_000)
+        gateway.scripted["POST", "/documents"] = [self.full("0.01")]
+        assert flotilla.upload(path)[0].name == "a.txt"
+        assert [r.files for r in gateway.seen("POST", "/documents")] == [[("a.txt", 70_000)]] * 2
+
+    def test_a_longer_pause_is_the_callers_to_plan_with(
+        self, flotilla: Flotilla, gateway: GatewayDouble
+    ) -> None:
+        gateway.scripted["POST", "/rag/query"] = [self.full("60")]
+        with pytest.raises(FlotillaAPIError) as caught:
+            flotilla.ask_async("Why?")
+        assert (caught.value.code, caught.value.retry_after) == ("overloaded", 60)
+        assert len(gateway.seen("POST", "/rag/query")) == 1
+
+    def test_a_stream_is_not_sent_twice(self, flotilla: Flotilla, gateway: GatewayDouble) -> None:
+        class Stream(io.BytesIO):
+            def seekable(self) -> bool:
+                return False
+
+        gateway.scripted["POST", "/documents"] = [self.full("0.01")]
+        with pytest.raises(FlotillaAPIError):
+            flotilla.upload(("a.txt", Stream(b"once")))

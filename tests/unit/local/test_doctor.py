@@ -10,6 +10,7 @@ from flotilla.local.doctor import (
     check_disk,
     check_folder,
     check_ledger,
+    check_model_in_use,
     check_packages,
     check_ports,
     check_qdrant,
@@ -107,3 +108,14 @@ def test_a_taken_port_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(finding, Finding)
     assert finding.ok
     assert f"{port} (gateway)" in finding.detail
+
+
+def test_a_setting_that_names_another_model_than_the_documents_have_is_told() -> None:
+    settings = Settings()
+    for used in (None, settings.embedding.model):
+        assert check_model_in_use(settings, lambda _, used=used: used).ok  # type: ignore[misc]
+    finding = check_model_in_use(settings, lambda _: "fastembed:BAAI/bge-m3")
+    assert not finding.ok
+    assert finding.remedy is not None
+    assert f"flotilla models migrate {settings.embedding_model_name}" in finding.remedy
+    assert "EMBEDDING_MODEL=fastembed:BAAI/bge-m3" in finding.remedy
