@@ -95,9 +95,12 @@ class BlobStore:
                     os.replace(target, path)  # noqa: PTH105 - the store's paths are strings
         except BaseException:
             if self.local:
-                with suppress(OSError):  # a full disk refuses what is left in the buffer
+                # A full disk refuses what is left in the buffer, a read-only one the removal; what
+                # went wrong is on its way already, and the sweep finds what stays.
+                with suppress(OSError):
                     file.close()
-                Path(target).unlink(missing_ok=True)
+                with suppress(OSError):
+                    Path(target).unlink(missing_ok=True)
             elif hasattr(file, "discard"):
                 file.discard()
             raise

@@ -55,7 +55,9 @@ def main() -> int:
 
     mounts.isolate()
     isolate_environment()
-    signal.signal(signal.SIGTERM, _interrupt)
+    # Ctrl-C is ignored in what a shell has put into the background: not here.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     verdicts, whole = _run(names, seed, options)
     if options.write_docs and whole:
         command = f"python -m tests.chaos --documents {options.documents} --seed {seed}"

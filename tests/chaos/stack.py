@@ -178,7 +178,8 @@ def running_stack(folder: Path, **environment: str) -> Iterator[Stack]:
             stack.close()
     finally:
         # A second Ctrl-C must not keep the stack from being ended.
-        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signals = (signal.SIGINT, signal.SIGTERM)
+        handlers = [signal.signal(number, signal.SIG_IGN) for number in signals]
         # What was halted cannot end in order.
         for process in stack_processes(folder):
             with suppress(psutil.Error):
@@ -190,7 +191,8 @@ def running_stack(folder: Path, **environment: str) -> Iterator[Stack]:
             capture_output=True,
             start_new_session=True,
         )
-        signal.signal(signal.SIGINT, handler)
+        for number, handler in zip(signals, handlers, strict=True):
+            signal.signal(number, handler)
         left = [process.pid for process in stack_processes(folder)]
         if left:
             print(f"still running after `flotilla down`: {left}", file=sys.stderr)

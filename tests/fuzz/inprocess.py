@@ -94,27 +94,26 @@ def _ranges(pages: int | None) -> list[tuple[int, int | None]]:
     return [(first, min(first + PAGES_PER_RANGE - 1, pages)) for first in firsts]
 
 
-def _serve(connection: Connection, seed: int) -> None:
+def _serve(connection: Connection, seed: int, folder: Path) -> None:
     """A child: takes numbers, gives endings."""
     from flotilla.errors import FlotillaError
 
     logging.disable(logging.ERROR)  # the parsers complain of each byte
     warnings.simplefilter("ignore")
-    with tempfile.TemporaryDirectory(prefix="flotilla-fuzz-") as folder:
-        reader = Reader(Path(folder))
-        connection.send(None)
-        while (number := connection.recv()) is not None:
-            began = time.perf_counter()
-            chunks, code, detail = 0, COMPLETED, ""
-            try:
-                chunks = reader.read(mutated_file(seed, number))
-            except FlotillaError as error:
-                code, detail = error.code, error.message
-            except Exception:  # noqa: BLE001 - this is what is looked for
-                code, detail = "internal_error", traceback.format_exc()
-            seconds = time.perf_counter() - began
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-            connection.send(Ending(number, code, seconds, chunks, peak, detail))
+    reader = Reader(folder)
+    connection.send(None)
+    while (number := connection.recv()) is not None:
+        began = time.perf_counter()
+        chunks, code, detail = 0, COMPLETED, ""
+        try:
+            chunks = reader.read(mutated_file(seed, number))
+        except FlotillaError as error:
+            code, detail = error.code, error.message
+        except Exception:  # noqa: BLE001 - this is what is looked for
+            code, detail = "internal_error", traceback.format_exc()
+        seconds = time.perf_counter() - began
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        connection.send(Ending(number, code, seconds, chunks, peak, detail))
 
 
 class _Child:
@@ -123,11 +122,13 @@ class _Child:
     def __init__(self, seed: int, limit: float) -> None:
         self._seed, self._limit = seed, limit
         self._context = multiprocessing.get_context("spawn")
+        # A child that is killed removes nothing.
+        self._folder = tempfile.TemporaryDirectory(prefix="flotilla-fuzz-")
         self._start()
 
     def _start(self) -> None:
         self._connection, theirs = self._context.Pipe()
-        arguments = (theirs, self._seed)
+        arguments = (theirs, self._seed, Path(self._folder.name))
         self._process = self._context.Process(target=_serve, args=arguments, daemon=True)
         self._process.start()
         theirs.close()
@@ -153,6 +154,8 @@ class _Child:
         self._connection.send(None)
         self._process.join(5)
         self._process.kill()
+        self._process.join()
+        self._folder.cleanup()
 
 
 def endings(

@@ -58,6 +58,7 @@ def test_what_may_pass_is_retryable_and_what_is_wrong_is_not() -> None:
         "answer_timeout",
         "dependency_unavailable",
         "model_unavailable",
+        "overloaded",
         "source_unavailable",
     }
 

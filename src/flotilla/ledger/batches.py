@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, case, func, insert, null, select, update
+from sqlalchemy import Connection, case, func, null, select, update
 
 from flotilla.errors import BatchClosed, Conflict, TaskNotFound
-from flotilla.ledger import job_ends, job_views, jobs
+from flotilla.ledger import ended_members, job_ends, job_views, jobs
 from flotilla.ledger.batch_counts import UNIT, any_open, count
-from flotilla.ledger.database import Database, new_id, now
+from flotilla.ledger.database import Database, now
+from flotilla.ledger.ended_members import EndedMember
 from flotilla.ledger.jobs import OPEN, Job, NewJob
 from flotilla.ledger.tables import JOBS
 from flotilla.schemas import Refusal, Task, TaskStatus
@@ -28,9 +29,6 @@ columns = JOBS.c
 KIND = "batch"
 STAGE = "batch"
 QUEUE = "default"
-SUBMISSION = "gateway.submit"
-"""The stage that a refused file failed at."""
-
 IDLE = timedelta(minutes=10)
 """How long an open batch waits for its next member before it is closed."""
 
@@ -131,61 +129,6 @@ def admit(connection: Connection, tenant_id: str, batch_id: str, ended: int = 0)
     connection.execute(update(JOBS).where(columns.id == batch_id).values(lease_until=now() + IDLE))
 
 
-@dataclass(frozen=True, slots=True)
-class EndedMember:
-    """A member that is over as soon as it is written: refused, or a duplicate of a document."""
-
-    name: str
-    refusal: Refusal | None = None
-    duplicate_of: str | None = None
-    original_task: str | None = None
-    collection_id: str | None = None
-    collection: str | None = None
-
-
-def add_ended(
-    connection: Connection, tenant_id: str, batch_id: str, members: Sequence[EndedMember]
-) -> None:
-    """Write members that are over, without counting them: `admit` does that."""
-    if members:
-        rows = [_ended_row(tenant_id, batch_id, member) for member in members]
-        connection.execute(insert(JOBS), rows)
-
-
-def _ended_row(tenant_id: str, batch_id: str, member: EndedMember) -> dict[str, Any]:
-    moment = now()
-    refusal = member.refusal
-    result = {
-        "document_id": member.duplicate_of,
-        "duplicate_of": member.duplicate_of,
-        "task_id": member.original_task,
-    }
-    return {
-        "id": new_id(),
-        "tenant_id": tenant_id,
-        "parent_id": batch_id,
-        "kind": "ingest",
-        "status": (TaskStatus.FAILED if refusal else TaskStatus.COMPLETED).value,
-        "queue": QUEUE,
-        "stage": SUBMISSION,
-        "attempt": 1,
-        "fence": 0,
-        "payload": {"name": member.name},
-        "result": None if refusal else result,
-        "document_id": member.duplicate_of,
-        "collection_id": member.collection_id,
-        "collection": member.collection,
-        "error_stage": SUBMISSION if refusal else None,
-        "error_code": refusal.code if refusal else None,
-        "error_message": refusal.message if refusal else None,
-        "error_retryable": False if refusal else None,
-        "sent_at": moment,
-        "created_at": moment,
-        "finished_at": moment,
-        "cleaned_at": moment,
-    }
-
-
 def refuse(
     connection: Connection, tenant_id: str, batch_id: str, refusals: Sequence[Refusal]
 ) -> Task:
@@ -197,7 +140,7 @@ def refuse(
     """
     check_open(connection, tenant_id, batch_id, field="batch_id")
     members = [EndedMember(refusal.name, refusal) for refusal in refusals]
-    add_ended(connection, tenant_id, batch_id, members)
+    ended_members.add(connection, tenant_id, batch_id, members)
     admit(connection, tenant_id, batch_id, ended=len(members))
     return _shown(connection, tenant_id, batch_id)
 
@@ -302,10 +245,11 @@ def request_cancel(connection: Connection, batch_id: str) -> None:
         Conflict: the batch is over.
     """
     moment = now()
+    # In the order of their ids, as all that touches many jobs: two could else wait in a ring.
+    members = select(columns.id).where(columns.parent_id == batch_id, columns.status.in_(OPEN))
+    ordered = members.order_by(columns.id).with_for_update(key_share=True)
     connection.execute(
-        update(JOBS)
-        .where(columns.parent_id == batch_id, columns.status.in_(OPEN))
-        .values(cancel_requested_at=moment)
+        update(JOBS).where(columns.id.in_(ordered)).values(cancel_requested_at=moment)
     )
     held = count(connection, batch_id, 0)
     if held is None:

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from billiard.einfo import ExceptionWithTraceback  # type: ignore[attr-defined]
 from billiard.exceptions import WorkerLostError
 from celery.worker.request import Request
 
@@ -69,6 +70,8 @@ class WatchedRequest(Request):
 
     def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:
         error = exc_info.exception
+        if isinstance(error, ExceptionWithTraceback):  # as it comes from another process
+            error = error.exc
         if isinstance(error, WorkerLostError | SystemExit):
             # Celery is about to put the message back at the head of its queue.
             self._report(cause_of(str(error), oom_kills() > self._oom_kills), sent=True)

@@ -35,7 +35,7 @@ def cancel(database: Database, job_id: str) -> Task | None:
 def cancel_in(connection: Connection, job_ids: Sequence[str]) -> list[Task]:
     """Cancel jobs that are no batches; returns those that this ended."""
     ended: list[Task] = []
-    for job_id in job_ids:
+    for job_id in sorted(job_ids):
         task = job_ends.cancel(connection, job_id, settle_parent=False)
         if task is not None:
             ended.append(task)

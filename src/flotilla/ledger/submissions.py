@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, case, func, insert, select, update
 
-from flotilla.ledger import batches
+from flotilla.ledger import batches, ended_members
 from flotilla.ledger.collections import resolve
 from flotilla.ledger.database import new_id, now
+from flotilla.ledger.ended_members import EndedMember
 from flotilla.ledger.jobs import NewJob
 from flotilla.ledger.jobs import add as add_jobs
 from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
@@ -74,7 +75,7 @@ def submit(
     ]
     if parent_id is not None:
         there = [
-            batches.EndedMember(
+            EndedMember(
                 name=source.name,
                 duplicate_of=same.duplicate_of,
                 original_task=same.task_id,
@@ -84,7 +85,7 @@ def submit(
             for source, same in zip(sources, accepted, strict=True)
             if same.duplicate_of is not None
         ]
-        batches.add_ended(connection, tenant_id, parent_id, there)
+        ended_members.add(connection, tenant_id, parent_id, there)
         batches.admit(connection, tenant_id, parent_id, ended=len(there))
     return accepted
 

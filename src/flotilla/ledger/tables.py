@@ -217,6 +217,14 @@ class JobRow(Table):
             sqlite_where=text(UNCLEANED),
             postgresql_where=text(UNCLEANED),
         ),
+        # A batch's members in their order; the one below has them by their state.
+        Index(
+            "ix_jobs_members",
+            "parent_id",
+            "id",
+            sqlite_where=text("parent_id IS NOT NULL"),
+            postgresql_where=text("parent_id IS NOT NULL"),
+        ),
         # The dead letters.
         Index(
             "ix_jobs_failed",

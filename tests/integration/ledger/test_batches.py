@@ -1,6 +1,8 @@
 """Batches: what their members add up to, who may come in, and what follows their end."""
 
+import contextlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -366,3 +368,65 @@ class TestRetry:
         assert outcome.taken == [ids[0], *ids[2:]]
         assert list(outcome.refused) == [ids[1]]
         assert progress(ledger, batch_id)[0] == 1
+
+
+class TestAtOnce:
+    """Several workers and the gateway touch one batch at the same moment."""
+
+    MEMBERS = 24
+    WORKERS = 4
+
+    def end_all(self, ledger: Database, ids: list[str], *others: Callable[[], object]) -> None:
+        def work(share: list[str]) -> None:
+            for job_id in share:
+                with ledger.writing() as connection:
+                    job_ends.complete(connection, job_id, {})
+
+        shares = [ids[at :: self.WORKERS] for at in range(self.WORKERS)]
+        with ThreadPoolExecutor() as threads:
+            running = [threads.submit(work, share) for share in shares]
+            running += [threads.submit(other) for other in others]
+            for each in running:
+                each.result(timeout=60)
+
+    def test_it_ends_once_and_has_counted_all(
+        self, ledger: Database, source: Source, told: list[Task]
+    ) -> None:
+        batch_id, ids = a_closed_batch(ledger, source, self.MEMBERS)
+        self.end_all(ledger, ids)
+        task = shown(ledger, batch_id)
+        assert (task.status, task.result["completed"]) == (TaskStatus.COMPLETED, self.MEMBERS)
+        assert progress(ledger, batch_id) == (self.MEMBERS, self.MEMBERS)
+
+    def test_cancelling_meanwhile_waits_for_nobody(self, ledger: Database, source: Source) -> None:
+        batch_id, ids = a_closed_batch(ledger, source, self.MEMBERS)
+
+        def cancel() -> None:
+            with contextlib.suppress(Conflict):  # all were quicker
+                with ledger.writing() as connection:
+                    batches.request_cancel(connection, batch_id)
+                endings.cancel_members(ledger, batch_id, 30)
+
+        self.end_all(ledger, ids, cancel, cancel)
+        task = shown(ledger, batch_id)
+        assert task.status.final
+        assert task.result["completed"] + task.result["cancelled"] == self.MEMBERS
+        states = {shown(ledger, job_id).status for job_id in ids}
+        assert states <= {TaskStatus.COMPLETED, TaskStatus.CANCELLED}
+
+    def test_retrying_meanwhile_loses_no_member(self, ledger: Database, source: Source) -> None:
+        batch_id, ids = a_closed_batch(ledger, source, self.MEMBERS)
+        half = self.MEMBERS // 2
+        for job_id in ids[:half]:
+            endings.fail(ledger, job_id, ERROR)
+
+        def retry() -> None:
+            with contextlib.suppress(Conflict):
+                retries.retry(ledger, DEFAULT_TENANT, batch_id)
+
+        self.end_all(ledger, ids[half:], retry, retry)
+        for job_id in ids[:half]:
+            complete(ledger, job_id)
+        task = shown(ledger, batch_id)
+        assert (task.status, task.result["completed"]) == (TaskStatus.COMPLETED, self.MEMBERS)
+        assert progress(ledger, batch_id) == (self.MEMBERS, self.MEMBERS)

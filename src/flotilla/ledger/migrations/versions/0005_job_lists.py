@@ -1,4 +1,4 @@
-"""Failed jobs are found without reading all that ever ended: the list of dead letters.
+"""Lists that do not read all that ever ended: of failed jobs, and of a batch's members.
 
 Revision ID: 0005
 Revises: 0004
@@ -13,6 +13,7 @@ branch_labels = None
 depends_on = None
 
 FAILED = sa.text("status = 'failed'")
+MEMBERS = sa.text("parent_id IS NOT NULL")
 
 
 def upgrade() -> None:
@@ -23,7 +24,15 @@ def upgrade() -> None:
         sqlite_where=FAILED,
         postgresql_where=FAILED,
     )
+    op.create_index(
+        "ix_jobs_members",
+        "jobs",
+        ["parent_id", "id"],
+        sqlite_where=MEMBERS,
+        postgresql_where=MEMBERS,
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_jobs_members", "jobs")
     op.drop_index("ix_jobs_failed", "jobs")
