@@ -218,6 +218,7 @@ _model = {
 }
 
 SCHEMAS: dict[str, Any] = {
+    "SweepRequest": {"dry_run": True},
     "Citation": _citation,
     "Passage": _passage,
     "AnswerResponse": {

@@ -31,7 +31,7 @@ from flotilla.ledger import job_ends, job_leases, jobs, steps
 from flotilla.ledger.admission import wave_size
 from flotilla.ledger.announce import announce
 from flotilla.ledger.attempts import as_task_error, backoff
-from flotilla.ledger.database import RawJSON, get_database
+from flotilla.ledger.database import Database, RawJSON, get_database
 from flotilla.ledger.endings import cancel, fail
 from flotilla.ledger.leases import Lease, get_keeper
 from flotilla.ledger.runs import StageRun
@@ -230,10 +230,7 @@ def _failed(task: CeleryTask, run: StageRun, error: Exception) -> Exception:
     """
     if isinstance(error, Ignore | Reject | Retry):
         raise error
-    if isinstance(error, LeaseLost | Cancelled):
-        if isinstance(error, Cancelled):
-            cancel(run.database, run.job.id)
-        raise Ignore from error
+    _stop_if_unwanted(run.database, run.job.id, error)
     settings = get_settings().job
     error, task_error = _understood(run.stage, error)
     outage = isinstance(error, DependencyUnavailable)
@@ -272,8 +269,9 @@ def _not_answered(
         raise error
     settings = get_settings().job
     job = leased.job
-    error, task_error = _understood(job.stage, error)
     database = get_database()
+    _stop_if_unwanted(database, job.id, error)
+    error, task_error = _understood(job.stage, error)
     delay = backoff(settings, attempt, getattr(error, "retry_after", None))
     key = Key(job.id, job.stage)
     again = task_error.retryable and attempt < settings.max_attempts and delay <= LONGEST_DELAY
@@ -289,6 +287,14 @@ def _not_answered(
     logger.info("stage.failed", code=task_error.code, attempt=attempt)
     fail(database, job.id, task_error)
     return error
+
+
+def _stop_if_unwanted(database: Database, job_id: str, error: Exception) -> None:
+    """Raises Ignore where the work is not wanted any more, or is somebody else's."""
+    if isinstance(error, Cancelled):
+        cancel(database, job_id)
+    if isinstance(error, LeaseLost | Cancelled):
+        raise Ignore from error
 
 
 def _understood(stage_name: str, error: Exception) -> tuple[Exception, TaskError]:

@@ -23,20 +23,20 @@ class Queued:
 def queued(queues: Iterable[str]) -> Queued:
     """Read the queues. Raises RedisError.
 
-    Messages are taken at the end of a list and put in at its beginning; read from the end to the
-    beginning, one that stays is met at least once, however the list moves meanwhile.
+    Messages are put in at the beginning of a list and taken at its end, so that one that stays can
+    only move towards the end: read from the beginning, it is met at least once.
     """
     found = Queued()
     client = get_redis()
     for queue in queues:
-        last = -1
+        first = 0
         while True:
-            texts = client.lrange(queue, last - CHUNK + 1, last)
+            texts = client.lrange(queue, first, first + CHUNK - 1)
             for text in texts:
                 _note(found, text)
             if len(texts) < CHUNK:
                 break
-            last -= CHUNK
+            first += CHUNK
     return found
 
 

@@ -5,6 +5,7 @@ is sent again, and costs no attempt. All of it is read from the ledger and chang
 statements, so that a second reaper, or one that is killed, does no harm.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import redis
@@ -32,6 +33,8 @@ STAGED = tuple(pipelines.ORDER)
 # Beat sends a message every three seconds, and a fleet that was away finds many of them.
 TURN = "flotilla:reaper"
 TURN_MILLISECONDS = 2000
+STEADY = "flotilla:reaper:steady"
+STEADY_MILLISECONDS = 8000
 # A question that nobody has begun to answer by then has nobody waiting for it either.
 QUESTION_EXPIRES = timedelta(minutes=10)
 CLEANING_PAUSE = timedelta(seconds=15)
@@ -45,17 +48,38 @@ def reap() -> int:
     if not clock.known():
         return 0  # by a wrong clock everybody's lease would have run out
     database = get_database()
-    _free_steps(database)
-    found = _resume(database)
-    found += _questions(database)
-    _clean(database)
-    batches.advance(database)
-    dispatch.release(database)
-    _expire(database)
-    send_due()
+    found = 0
+    # Where the reaper was held up, as by a ledger that was locked, so were those who renew leases:
+    # they come first.
+    steady = bool(get_redis().exists(STEADY))
+    if steady:
+        _carry_out(_free_steps, database)
+        found += _carry_out(_free_questions, database)
+    found += _carry_out(_resume, database)
+    found += _carry_out(_questions, database)
+    for part in (_clean, batches.advance, dispatch.release, _expire, _send_deliveries):
+        _carry_out(part, database)
+    # The next round takes leases back in any case, however late it is.
+    get_redis().set(STEADY, "1", px=STEADY_MILLISECONDS if steady else 10 * STEADY_MILLISECONDS)
     if found:
         logger.info("reap.resumed", jobs=found)
     return found
+
+
+def _carry_out(part: Callable[[Database], object], database: Database) -> int:
+    """Do one part of a round; what goes wrong in it does not keep the others from theirs."""
+    try:
+        found = part(database)
+    except (DependencyUnavailable, OperationalError, redis.RedisError):
+        raise  # it would be the same for all others
+    except Exception:
+        logger.exception("reap.part_failed", part=part.__name__)
+        return 0
+    return found if isinstance(found, int) else 0
+
+
+def _send_deliveries(_database: Database) -> None:
+    send_due()
 
 
 def _free_steps(database: Database) -> None:
@@ -110,7 +134,7 @@ def _present() -> Queued:
     return queued(FLEETS)
 
 
-def _questions(database: Database) -> int:
+def _free_questions(database: Database) -> int:
     with database.writing() as connection:
         freed = recovery.free_replies(connection)
     hopeless = get_settings().job.max_losses
@@ -123,6 +147,10 @@ def _questions(database: Database) -> int:
             fail(database, job.id, as_task_error(job.stage, error))
         else:
             _ask_again(database, job)
+    return len(freed)
+
+
+def _questions(database: Database) -> int:
     with database.reading() as connection:
         waiting = recovery.unanswered(connection)
     if waiting:
@@ -130,7 +158,7 @@ def _questions(database: Database) -> int:
         waiting = [job for job in waiting if job.id not in present.job_ids]
         for job in waiting:
             _ask_again(database, job)
-    return len(freed) + len(waiting)
+    return len(waiting)
 
 
 def _ask_again(database: Database, job: jobs.Job) -> None:

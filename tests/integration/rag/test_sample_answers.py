@@ -42,7 +42,7 @@ def passages_of(path: Path, splitter: SectionSplitter) -> list[Passage]:
     pages = converter_for(TYPES[path.suffix], max_unpacked_bytes=1 << 30).pages(path)
     found = []
     for chunk in splitter.split(pages, document_id=path.name, version_id="1"):
-        fields = chunk.model_dump(exclude={"id", "tokens"})
+        fields = chunk.model_dump(exclude={"id", "tokens", "vector_of"})
         found.append(
             Passage(
                 chunk_id=chunk.id,

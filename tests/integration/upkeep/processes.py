@@ -71,8 +71,12 @@ class Fleets:
         for worker in self.workers:
             if worker.process.poll() is not None or worker is not self.workers[0]:
                 worker.end()
-        self.workers = [each for each in self.workers if each.process.poll() is None]
-        if not self.workers:
+        alive = [each for each in self.workers if each.process.poll() is None]
+        if len(alive) < len(self.workers):
+            # What the dead had in their hands would come back in the middle of a later test.
+            self.redis.delete("unacked:default", "unacked_index:default")
+        self.workers = alive
+        if not alive:
             self.start()
 
     def stop(self) -> None:

@@ -153,8 +153,8 @@ def test_a_deletion_that_was_never_sent_is_carried_out(fleets: Fleets) -> None:
 
 
 def test_a_question_that_nobody_began_ends_with_advice(fleets: Fleets) -> None:
-    old, young = fleets.add(), fleets.add()
-    set_back(fleets, old, timedelta(minutes=11), "created_at", "sent_at")
+    old, young = fleets.add(sent=True), fleets.add(sent=True)
+    set_back(fleets, old, timedelta(minutes=11), "created_at")
 
     reap(fleets)
     task = fleets.end(old)
