@@ -123,8 +123,12 @@ class PointSweep:
                     )
 
     def _incomplete(self, page: list[LiveVersion]) -> list[tuple[LiveVersion, int]]:
-        counts = self._census.live_counts([version.id for version in page])
-        short = [version.id for version in page if counts[version.id] < version.chunks]
+        chunks = {version.id: version.chunks for version in page}
+        counts = self._census.live_counts(list(chunks))
+        short = [version for version in chunks if counts[version] < chunks[version]]
+        if short:  # a point that was just being rewritten may have been missed
+            counts = self._census.live_counts(short)
+            short = [version for version in short if counts[version] < chunks[version]]
         if not short:
             return []
         # Some may have been replaced or deleted between the two looks.

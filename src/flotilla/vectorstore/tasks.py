@@ -128,8 +128,8 @@ def _remove_older(version: Version, older: Sequence[str], spaces: Iterable[Vecto
     What a late worker or a migration still writes of them it removes itself.
     """
     for space in spaces:
-        if older:
-            space.points.publish(version.tenant_id, version.document_id, version.id, older)
+        for version_id in older:
+            space.points.remove_version(version.tenant_id, version.document_id, version_id)
 
 
 def _newer_is_live(connection: Connection, version: Version) -> bool:

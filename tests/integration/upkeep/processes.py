@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[3]
 MAX_ATTEMPTS = 5  # more than the three retries at which Celery stops by itself
 # Of a step whose worker is gone: the lease, the reaper's round, and a machine that is busy.
 LEASE_SECONDS = 3.0
-MAX_LOSSES = 6
+MAX_LOSSES = 4
 MEMORY_LIMIT = 400 * 2**20
 PATIENCE = 90.0
 
@@ -68,14 +68,13 @@ class Fleets:
 
     def only_one(self) -> None:
         """One worker, whatever has become of those before."""
-        for worker in self.workers:
-            if worker.process.poll() is not None or worker is not self.workers[0]:
-                worker.end()
         alive = [each for each in self.workers if each.process.poll() is None]
-        if len(alive) < len(self.workers):
+        for worker in alive[1:]:
+            worker.end()
+        if len(self.workers) > 1 or not alive:
             # What the dead had in their hands would come back in the middle of a later test.
             self.redis.delete("unacked:default", "unacked_index:default")
-        self.workers = alive
+        self.workers = alive[:1]
         if not alive:
             self.start()
 
