@@ -71,7 +71,7 @@ def test_its_status_shows_the_ingestion_to_its_end(
     state = client.document_status(document.document_id)
     assert state.task is not None
     assert state.task.status == "completed"
-    assert state.task.stage == "vectorstore.publish"
+    assert state.task.stage == "upkeep.finish"
     assert state.task.progress is not None
     assert state.task.progress.done == state.task.progress.total == document.chunks
 

@@ -365,10 +365,10 @@ class Recovery(RuleBasedStateMachine):
     def teardown(self) -> None:
         """The faults are over: whoever was frozen is dead, and everything goes well now."""
         self.work.clear()
-        for _ in range(200):
+        for _ in range(400):  # Retry-After is obeyed now too, up to thrice
             if all(status in FINAL for status in self.statuses().values()):
                 break
-            self.pass_time(5.0)
+            self.pass_time(20.0)
             self.reap()
             while any(not message.eta for message in self.broker.messages):
                 at = next(n for n, m in enumerate(self.broker.messages) if not m.eta)
