@@ -39,9 +39,9 @@ from flotilla.ledger.runs import StageRun
 from flotilla.ledger.stages import reply, stage
 from flotilla.ledger.tables import STEPS
 from flotilla.settings import get_settings
+from tests.doubles.private_content import SECRET
 
 PATIENCE = 120.0
-SECRET = "the content of a private document"
 PARTS = 3
 
 

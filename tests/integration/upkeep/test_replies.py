@@ -6,7 +6,7 @@ from flotilla import pipelines
 from flotilla.ledger.announce import channel
 from flotilla.schemas import Task, TaskError, TaskStatus
 from tests.conftest import wait_until
-from tests.doubles.stages import SECRET
+from tests.doubles.private_content import SECRET
 from tests.integration.upkeep.processes import MAX_ATTEMPTS, Fleets
 
 

@@ -12,7 +12,7 @@ from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.tables import FAILURES, JOBS, VERSIONS
 from flotilla.schemas import DocumentStatus, Progress, TaskStatus
 from tests.conftest import wait_until
-from tests.doubles.stages import SECRET
+from tests.doubles.private_content import SECRET
 from tests.integration.upkeep.processes import MAX_ATTEMPTS, Fleets
 
 WHOLE = [
