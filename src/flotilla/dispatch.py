@@ -125,10 +125,6 @@ def _under_way(connection: Connection, job_id: str, stage: str) -> bool:
     found = select(columns.part).where(
         columns.job_id == job_id,
         columns.stage == stage,
-        (columns.state == StepState.RUNNING.value)
-        | (
-            (columns.state == StepState.WAITING.value)
-            & (columns.sent_at.is_not(None) | columns.due_at.is_not(None))
-        ),
+        steps.under_way(),
     )
     return connection.execute(found.limit(1)).first() is not None

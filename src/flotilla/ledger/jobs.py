@@ -180,11 +180,6 @@ def progress(connection: Connection, job_id: str, done: int, total: int | None, 
     )
 
 
-def set_attempt(connection: Connection, job_id: str, attempt: int) -> None:
-    """Show which attempt at its stage the job is at."""
-    connection.execute(update(JOBS).where(jobs.id == job_id).values(attempt=attempt))
-
-
 def open_in(connection: Connection, queues: Sequence[str]) -> int:
     """How many jobs of these queues are not over; read from the index of open jobs alone."""
     query = select(func.count()).select_from(JOBS)

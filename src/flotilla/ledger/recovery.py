@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from flotilla.ledger.database import now
 from flotilla.ledger.jobs import JOB_COLUMNS, OPEN, Job, job_of, sent
-from flotilla.ledger.steps import Key, StepState
+from flotilla.ledger.steps import Key, StepState, under_way
 from flotilla.ledger.tables import JOBS, STEPS
 from flotilla.schemas import TaskStatus
 from flotilla.settings import get_settings
@@ -73,12 +73,7 @@ def silent(connection: Connection, kinds: Sequence[str]) -> list[Job]:
                 select(steps.job_id)
                 .where(
                     steps.job_id.in_(piece),
-                    (steps.state == StepState.RUNNING.value)
-                    | (
-                        (steps.state == StepState.WAITING.value)
-                        & (steps.sent_at.is_not(None) | steps.due_at.is_not(None))
-                    )
-                    | (steps.finished_at >= moment),
+                    under_way() | (steps.finished_at >= moment),
                 )
                 .distinct()
             )

@@ -62,12 +62,11 @@ class StageRun:
             self._check(connection)
 
     def _check(self, connection: Connection) -> None:
-        if self.lease.lost or not steps.still_held(connection, self.held):
-            if not jobs.is_open(connection, self.job.id):
-                raise Cancelled("The task was cancelled while it was being worked on.")
-            raise LeaseLost("Another worker has taken this step over.")
+        held = not self.lease.lost and steps.still_held(connection, self.held)
         if not jobs.is_open(connection, self.job.id):
             raise Cancelled("The task was cancelled while it was being worked on.")
+        if not held:
+            raise LeaseLost("Another worker has taken this step over.")
 
     def version(self) -> versions.Version:
         """The version that the job ingests.

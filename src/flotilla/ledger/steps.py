@@ -7,7 +7,7 @@ is refused. Each change is one UPDATE that names the state and the fence that it
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -89,6 +89,14 @@ TAKEN = {
     StepState.RUNNING: Taken.HELD,
     StepState.DONE: Taken.DONE,
 }
+
+
+def under_way() -> ColumnElement[bool]:
+    """Of a step: it is being worked on, was sent, or waits for its next attempt."""
+    return (steps.state == StepState.RUNNING.value) | (
+        (steps.state == StepState.WAITING.value)
+        & (steps.sent_at.is_not(None) | steps.due_at.is_not(None))
+    )
 
 
 def begin(connection: Connection, key: Key, worker: str) -> Held | Taken:
@@ -385,16 +393,6 @@ def record_failure(
             failed_at=now(),
         )
     )
-
-
-def any_held(connection: Connection, job_id: str, moment: datetime | None = None) -> bool:
-    """Whether anybody may still be working on the job."""
-    running = select(steps.part).where(
-        steps.job_id == job_id,
-        steps.state == StepState.RUNNING.value,
-        steps.lease_until >= (moment or now()),
-    )
-    return connection.execute(running.limit(1)).first() is not None
 
 
 def start_over(connection: Connection, job_id: str) -> None:
