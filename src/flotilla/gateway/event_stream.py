@@ -62,7 +62,7 @@ async def stream(feeds: Feeds, task: Task, last_id: str | None, look: Look) -> A
             news = progression.present()
         if news is not None:
             yield render(news)
-        async for each in _live(progression, follower, look):
+        async for each in _live(feeds, progression, follower, look):
             yield render(each) if each is not None else b":\n\n"
 
 
@@ -93,7 +93,7 @@ async def _missed(
 
 
 async def _live(
-    progression: Progression, follower: Follower, look: Look
+    feeds: Feeds, progression: Progression, follower: Follower, look: Look
 ) -> AsyncIterator[TaskEvent | None]:
     """What comes from now on until the task's end; None for each time of silence."""
     while True:
@@ -104,15 +104,21 @@ async def _live(
             return
         entries, looked = follower.taken()
         over = looked is not None and (looked[0] is None or looked[0].status.final)
+        told = any(state.status.final for _, state in entries)
         for position, state in entries:
-            over = over or state.status.final
             event = progression.take(position, state)
             if event is not None:
                 yield event
-        if over:
+        if over or told:
             # The stream may hold the end of an earlier try: the ledger says whether this is one.
             task = await _seen(look)
             if task is not None and task.status.final:
+                # The ledger may be ahead of the stream: what led to the end is told before it.
+                missing = None if told else await feeds.history(task.task_id)
+                for position, state in missing or ():
+                    event = progression.take(position, state)
+                    if event is not None:
+                        yield event
                 yield progression.end(task)
                 return
             if task is None and looked is not None and looked[0] is None:
