@@ -84,7 +84,8 @@ check: $(VENV)/.installed-dev ## Lint, types and import rules
 .PHONY: test
 test: $(VENV)/.installed-dev ## The whole test suite
 	$(BIN)/flotilla models pull
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/contract tests/integration
+	$(BIN)/python -m pytest tests/acceptance
 
 .PHONY: bench
 bench: $(VENV)/.installed-dev ## The benchmarks, as ratios measured side by side

@@ -74,7 +74,7 @@ def allocated(folder: Path) -> int:
     for path, _, names in os.walk(folder):
         for name in names:
             try:
-                total += (Path(path) / name).stat().st_blocks * 512
+                total += (Path(path) / name).lstat().st_blocks * 512
             except FileNotFoundError:  # the engine has just replaced it
                 continue
     return total
