@@ -8,7 +8,7 @@ from tests.chaos.trial import Row, Trial
 
 PAUSE = (2.0, 5.0)
 
-QUARANTINED = frozenset({"worker_lost", "poison_document", "quarantined", "out_of_memory"})
+QUARANTINED = frozenset({"quarantined"})
 """How a document ends whose process was killed under it twice: the truth, though bad luck."""
 
 
