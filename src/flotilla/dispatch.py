@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select, update
 
 from flotilla import pipelines
-from flotilla.ledger import admission, jobs, steps
+from flotilla.ledger import admission, fan_outs, jobs, steps
 from flotilla.ledger.database import Database, now
-from flotilla.ledger.steps import Key, Part, StepState
+from flotilla.ledger.fan_outs import Part
+from flotilla.ledger.steps import Key, StepState
 from flotilla.ledger.tables import JOBS, STEPS
 from flotilla.logging import get_logger
 
@@ -100,7 +101,9 @@ def _missing(connection: Connection, job: jobs.Job, lost: set[Key]) -> _Missing 
     if stage in pipelines.BODIES:
         parts = _mark_sent(connection, job.id, stage, {key.part for key in lost})
         if not parts and not _under_way(connection, job.id, stage):
-            parts = steps.next_wave(connection, job.id, stage, admission.wave_size(stage))
+            parts = fan_outs.next_wave(
+                connection, job.id, stage, admission.wave_size(connection, stage)
+            )
         return _Missing(stage, parts) if parts else None
     return _Missing(stage) if _mark_sent(connection, job.id, stage, {0}) else None
 

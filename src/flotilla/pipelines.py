@@ -16,7 +16,7 @@ from celery.canvas import Signature
 from kombu import Producer
 
 from flotilla.broker import app
-from flotilla.ledger.steps import Part
+from flotilla.ledger.fan_outs import Part
 from flotilla.ledger.sweep import BLOBS_STAGE, POINTS_STAGE
 
 FETCH = "document.fetch"

@@ -119,10 +119,16 @@ def ingest_text(
     collection: str = DEFAULT_COLLECTION,
     metadata: Metadata | None = None,
     callback_url: str | None = None,
+    batch: str | None = None,
 ) -> Operation[DocumentAccepted]:
     """Ingest a text as it stands."""
     return _ingest(
-        text=text, name=name, collection=collection, metadata=metadata, callback_url=callback_url
+        text=text,
+        name=name,
+        collection=collection,
+        metadata=metadata,
+        callback_url=callback_url,
+        batch=batch,
     )
 
 
@@ -134,6 +140,7 @@ def ingest_path(
     metadata: Metadata | None = None,
     password: str | None = None,
     callback_url: str | None = None,
+    batch: str | None = None,
 ) -> Operation[DocumentAccepted]:
     """Ingest a file that the fleet can read itself, below its ingest root."""
     return _ingest(
@@ -143,6 +150,7 @@ def ingest_path(
         metadata=metadata,
         password=password,
         callback_url=callback_url,
+        batch=batch,
     )
 
 

@@ -26,6 +26,7 @@ from flotilla.gateway.routes import (
     sources,
     sweeps,
     tasks,
+    uploads,
     webhooks,
 )
 from flotilla.logging import configure_logging
@@ -61,6 +62,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     problems.install(app)
     for module in (
+        uploads,
         documents,
         sources,
         batches,

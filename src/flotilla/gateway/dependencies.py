@@ -14,6 +14,7 @@ import redis.asyncio as redis
 from fastapi import Depends, Query, Request
 from sqlalchemy import Connection
 
+from flotilla import dispatch
 from flotilla.blobs import BlobStore
 from flotilla.errors import InvalidRequest
 from flotilla.gateway.backpressure import Backlogs
@@ -87,6 +88,11 @@ class Services:
                 return function(connection, *args, **kwargs)
 
         return await anyio.to_thread.run_sync(run, limiter=self.threads)
+
+    async def release(self) -> None:
+        """Send the ingestions that have their turn. The rest waits in the ledger, and so does all
+        of it while the broker is out of reach."""
+        await self.in_thread(dispatch.release, self.database)
 
 
 @asynccontextmanager

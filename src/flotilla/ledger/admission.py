@@ -14,11 +14,11 @@ from datetime import timedelta
 from functools import lru_cache
 
 import redis
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from flotilla.broker import WORKER_KEY, get_redis, queue_of
 from flotilla.ledger.database import now
-from flotilla.ledger.jobs import JOB_COLUMNS, Job, job_of, sent
+from flotilla.ledger.jobs import JOB_COLUMNS, OPEN, Job, job_of, sent
 from flotilla.ledger.steps import StepState
 from flotilla.ledger.tables import JOBS, STEPS, TENANTS
 from flotilla.settings import get_settings
@@ -38,6 +38,7 @@ JOBS_PER_PROCESS = 4
 FEWEST_JOBS = 32
 PARTS_PER_PROCESS = 4
 FEWEST_PARTS = 16
+FEWEST_OF_WAVE = 2
 REFRESH_SECONDS = 5
 # Where everything rests, as when a provider asks all for patience, no more than this many times the
 # window is handed out.
@@ -55,15 +56,31 @@ def window() -> int:
     return max(FEWEST_JOBS, JOBS_PER_PROCESS * sum(processes.get(fleet, 0) for fleet in FLEETS))
 
 
-def wave_size(stage: str) -> int:
-    """How many parts of one job's fan-out are sent at once."""
+def wave_size(connection: Connection, stage: str) -> int:
+    """How many parts of one job's fan-out are sent at once.
+
+    The jobs that are at the same stage share what keeps its fleet busy: whoever comes after them
+    finds that much before him in the queue, and not that much of each.
+    """
     processes = _processes(int(time.monotonic() // REFRESH_SECONDS))
     if stage in BACKGROUND:
         return max(1, processes.get(queue_of(stage), 0))
     fixed = get_settings().job.parts_in_flight
     if fixed:
         return fixed
-    return max(FEWEST_PARTS, PARTS_PER_PROCESS * processes.get(queue_of(stage), 0))
+    together = max(FEWEST_PARTS, PARTS_PER_PROCESS * processes.get(queue_of(stage), 0))
+    return max(FEWEST_OF_WAVE, together // max(1, _jobs_at(connection, stage)))
+
+
+def _jobs_at(connection: Connection, stage: str) -> int:
+    found = select(func.count()).where(
+        jobs.kind.in_(KINDS),
+        jobs.finished_at.is_(None),
+        jobs.sent_at.is_not(None),
+        jobs.status.in_(OPEN),  # as the index of sent jobs says it
+        jobs.stage == stage,
+    )
+    return connection.scalar(found) or 0
 
 
 @lru_cache(maxsize=1)

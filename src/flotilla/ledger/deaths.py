@@ -22,7 +22,7 @@ from flotilla.errors import (
     TimeLimit,
     WorkerLost,
 )
-from flotilla.ledger import steps
+from flotilla.ledger import lost_steps, steps
 from flotilla.ledger.attempts import as_task_error
 from flotilla.ledger.database import Database, get_database
 from flotilla.ledger.endings import fail
@@ -126,7 +126,7 @@ def report_death(
     """
     own_doing = not isinstance(cause, WorkerLost)
     with database.writing() as connection:
-        freed = steps.free_of(connection, key, owner, own_doing=own_doing, sent=sent)
+        freed = lost_steps.free_of(connection, key, owner, own_doing=own_doing, sent=sent)
         if freed is not None:
             steps.record_failure(
                 connection, key, freed.attempts, owner, as_task_error(key.stage, cause)
@@ -136,7 +136,7 @@ def report_death(
         give_up_if_hopeless(database, freed, cause)
 
 
-def give_up_if_hopeless(database: Database, freed: steps.Freed, cause: FlotillaError) -> bool:
+def give_up_if_hopeless(database: Database, freed: lost_steps.Freed, cause: FlotillaError) -> bool:
     """End the job of a step that has cost too many workers; whether it did."""
     settings = get_settings().job
     error: FlotillaError

@@ -8,11 +8,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from flotilla.errors import Cancelled, LeaseLost
-from flotilla.ledger import collections, job_views, jobs, steps, task_events, versions
+from flotilla.ledger import collections, fan_outs, job_views, jobs, steps, task_events, versions
 from flotilla.ledger.admission import wave_size
 from flotilla.ledger.database import Database
+from flotilla.ledger.fan_outs import Part
 from flotilla.ledger.leases import Lease
-from flotilla.ledger.steps import Held, Part
+from flotilla.ledger.steps import Held
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class StageRun:
         """Mark this part done and move the job's progress by what it carried."""
         with self.writing() as connection:
             steps.finish(connection, self.held, units)
-            done = steps.units_done(connection, self.job.id, self.stage)
+            done = fan_outs.units_done(connection, self.job.id, self.stage)
             jobs.progress(connection, self.job.id, done, total, unit)
         self.tell()
 
@@ -109,9 +110,9 @@ class StageRun:
         Returns the parts that are to be sent now; the stage after them sends the others.
         """
         with self.writing() as connection:
-            steps.plan(connection, self.job.id, stage, args)
+            fan_outs.plan(connection, self.job.id, stage, args)
             steps.finish(connection, self.held)
-            return steps.next_wave(connection, self.job.id, stage, wave_size(stage))
+            return fan_outs.next_wave(connection, self.job.id, stage, wave_size(connection, stage))
 
     def tell(self) -> None:
         """Tell whoever follows the job where it stands."""

@@ -27,15 +27,16 @@ from flotilla.errors import (
     OutOfMemory,
     TimeLimit,
 )
-from flotilla.ledger import job_ends, job_leases, jobs, steps
+from flotilla.ledger import fan_outs, job_ends, job_leases, jobs, steps
 from flotilla.ledger.admission import wave_size
 from flotilla.ledger.announce import announce
 from flotilla.ledger.attempts import as_task_error, backoff
 from flotilla.ledger.database import Database, RawJSON, get_database
 from flotilla.ledger.endings import cancel, fail
+from flotilla.ledger.fan_outs import Part
 from flotilla.ledger.leases import Lease, get_keeper
 from flotilla.ledger.runs import StageRun
-from flotilla.ledger.steps import Held, Key, Part, Taken
+from flotilla.ledger.steps import Held, Key, Taken
 from flotilla.logging import get_logger
 from flotilla.schemas import TaskError
 from flotilla.settings import get_settings
@@ -201,8 +202,8 @@ def _begin(
         if not jobs.is_open(connection, key.job_id):
             logger.info("stage.nothing_to_do")
             raise Ignore
-        if after is not None and not steps.all_done(connection, key.job_id, after):
-            parts = steps.next_wave(connection, key.job_id, after, wave_size(after))
+        if after is not None and not fan_outs.all_done(connection, key.job_id, after):
+            parts = fan_outs.next_wave(connection, key.job_id, after, wave_size(connection, after))
             if wave is None or not parts:
                 # The others are on their way, and bring this message along.
                 logger.info("stage.too_early")

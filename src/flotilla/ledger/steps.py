@@ -11,11 +11,11 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, case, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from flotilla.ledger.database import new_id, now
-from flotilla.ledger.tables import FAILURES, JOBS, STEPS
+from flotilla.ledger.tables import FAILURES, STEPS
 from flotilla.schemas import TaskError
 from flotilla.settings import get_settings
 
@@ -195,79 +195,6 @@ def release(connection: Connection, held: Held, due_in: float, *, sent: bool, ou
     )
 
 
-# --- fan-outs ------------------------------------------------------------------------------
-
-
-def plan(connection: Connection, job_id: str, stage: str, args: Sequence[Sequence[Any]]) -> None:
-    """Write the parts of a fan-out, each with its message's further arguments.
-
-    A part that is there already keeps its state: a plan may be made twice.
-    """
-    there = set(
-        connection.scalars(select(steps.part).where(steps.job_id == job_id, steps.stage == stage))
-    )
-    rows = [
-        {
-            "job_id": job_id,
-            "stage": stage,
-            "part": part,
-            "state": StepState.WAITING.value,
-            "attempts": 0,
-            "fence": 0,
-            "units": 0,
-            "args": list(each),
-        }
-        for part, each in enumerate(args)
-        if part not in there
-    ]
-    if rows:
-        connection.execute(insert(STEPS), rows)
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part of a fan-out that is to be sent."""
-
-    number: int
-    args: tuple[Any, ...]
-
-
-def next_wave(connection: Connection, job_id: str, stage: str, size: int) -> list[Part]:
-    """Mark the next planned parts as sent and return them; none when all are."""
-    chosen = (
-        select(steps.part)
-        .where(
-            steps.job_id == job_id,
-            steps.stage == stage,
-            steps.state == StepState.WAITING.value,
-            steps.sent_at.is_(None),
-            steps.due_at.is_(None),
-        )
-        .order_by(steps.part)
-        .limit(size)
-    )
-    rows = connection.execute(
-        update(STEPS)
-        .where(
-            steps.job_id == job_id,
-            steps.stage == stage,
-            steps.part.in_(list(connection.scalars(chosen))),
-            steps.sent_at.is_(None),
-        )
-        .values(sent_at=now())
-        .returning(steps.part, steps.args)
-    )
-    return sorted((Part(row.part, tuple(row.args or ())) for row in rows), key=lambda p: p.number)
-
-
-def all_done(connection: Connection, job_id: str, stage: str) -> bool:
-    """Whether no part of the stage is left to do."""
-    undone = select(steps.part).where(
-        steps.job_id == job_id, steps.stage == stage, steps.state != StepState.DONE.value
-    )
-    return connection.execute(undone.limit(1)).first() is None
-
-
 def is_done(connection: Connection, key: Key) -> bool:
     """Whether the step has been done, by whomever."""
     return connection.scalar(select(steps.state).where(key.matches())) == StepState.DONE.value
@@ -281,98 +208,6 @@ def any_done(connection: Connection, job_id: str, stages: Sequence[str]) -> bool
         steps.state == StepState.DONE.value,
     )
     return connection.execute(done.limit(1)).first() is not None
-
-
-def units_done(connection: Connection, job_id: str, stage: str) -> int:
-    """The units that the stage's finished parts have carried."""
-    return int(
-        connection.scalar(
-            select(func.coalesce(func.sum(steps.units), 0)).where(
-                steps.job_id == job_id,
-                steps.stage == stage,
-                steps.state == StepState.DONE.value,
-            )
-        )
-        or 0
-    )
-
-
-# --- deaths and failures -------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Freed:
-    """A step whose worker is gone, as it stands now."""
-
-    key: Key
-    attempts: int
-    kills: int
-    losses: int
-    owner: str
-
-
-def free_expired(connection: Connection) -> list[Freed]:
-    """Take the leases that ran out from their holders, and raise the fences."""
-    moment = now()
-    dead = connection.execute(
-        select(STEPS.c.job_id, steps.stage, steps.part, steps.fence, steps.lease_owner)
-        .join(JOBS, JOBS.c.id == steps.job_id)
-        .where(
-            steps.state == StepState.RUNNING.value,
-            steps.state != StepState.DONE.value,  # as the index of open steps says it
-            steps.lease_until < moment,
-            JOBS.c.finished_at.is_(None),
-        )
-    ).all()
-    freed = []
-    for row in sorted(dead):  # two that do this at once never wait in a ring
-        key = Key(row.job_id, row.stage, row.part)
-        found = _free(
-            connection,
-            key.matches() & (steps.fence == row.fence) & (steps.lease_until < moment),
-            own_doing=False,
-            sent=False,
-        )
-        if found is not None:
-            freed.append(Freed(key, *found, owner=str(row.lease_owner)))
-    return freed
-
-
-def free_of(
-    connection: Connection, key: Key, owner: str, *, own_doing: bool, sent: bool
-) -> Freed | None:
-    """Take a step from a holder that is known to be dead; None when it holds it no more.
-
-    Args:
-        key: which step.
-        owner: the dead worker, as it named itself to `begin`.
-        own_doing: whether the step's own work killed it.
-        sent: whether its message is in the broker again.
-    """
-    found = _free(connection, key.matches() & (steps.lease_owner == owner), own_doing, sent)
-    return Freed(key, *found, owner=owner) if found is not None else None
-
-
-def _free(
-    connection: Connection, condition: ColumnElement[bool], own_doing: bool, sent: bool
-) -> tuple[int, int, int] | None:
-    moment = now()
-    row = connection.execute(
-        update(STEPS)
-        .where(condition, steps.state == StepState.RUNNING.value)
-        .values(
-            state=StepState.WAITING.value,
-            fence=steps.fence + 1,
-            kills=steps.kills + int(own_doing),
-            losses=steps.losses + int(not own_doing),
-            lease_owner=None,
-            lease_until=None,
-            due_at=moment,
-            sent_at=moment if sent else None,
-        )
-        .returning(steps.attempts, steps.kills, steps.losses)
-    ).one_or_none()
-    return (row.attempts, row.kills, row.losses) if row is not None else None
 
 
 def record_failure(

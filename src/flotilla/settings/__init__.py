@@ -5,6 +5,7 @@ own prefix (`FLOTILLA_GATEWAY_PORT`) from the environment and from `.env`; a few
 the names that people already have (`REDIS_URL`, `OPENAI_API_KEY`).
 """
 
+from flotilla.settings.base import cores
 from flotilla.settings.environment import (
     STACK_MARKER,
     child_environment,
@@ -14,19 +15,20 @@ from flotilla.settings.environment import (
     variable_name,
     variables,
 )
-from flotilla.settings.groups import (
+from flotilla.settings.fleets import (
     DefaultSettings,
     DocumentSettings,
-    EmbeddingSettings,
     GatewaySettings,
-    JobSettings,
-    LLMSettings,
-    QdrantSettings,
     RagSettings,
     ThreadedFleetSettings,
     VectorstoreSettings,
+)
+from flotilla.settings.groups import (
+    EmbeddingSettings,
+    JobSettings,
+    LLMSettings,
+    QdrantSettings,
     WebhookSettings,
-    cores,
 )
 from flotilla.settings.process import FLEETS, Settings
 

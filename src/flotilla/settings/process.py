@@ -7,18 +7,20 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 
 from flotilla.settings.addresses import BlobURL, DatabaseURL, RedisURL
-from flotilla.settings.groups import (
+from flotilla.settings.base import group_config
+from flotilla.settings.fleets import (
     DefaultSettings,
     DocumentSettings,
-    EmbeddingSettings,
     GatewaySettings,
+    RagSettings,
+    VectorstoreSettings,
+)
+from flotilla.settings.groups import (
+    EmbeddingSettings,
     JobSettings,
     LLMSettings,
     QdrantSettings,
-    RagSettings,
-    VectorstoreSettings,
     WebhookSettings,
-    group_config,
 )
 
 FLEETS = ("document", "vectorstore", "rag", "default")

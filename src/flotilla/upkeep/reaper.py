@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 from flotilla import dispatch, pipelines
 from flotilla.broker import app, get_redis, queue_of
 from flotilla.errors import DependencyUnavailable, WorkerLost
-from flotilla.ledger import clock, jobs, recovery, steps
+from flotilla.ledger import clock, jobs, lost_steps, recovery, steps
 from flotilla.ledger.attempts import as_task_error
 from flotilla.ledger.database import Database, get_database
 from flotilla.ledger.deaths import give_up_if_hopeless
@@ -33,6 +33,8 @@ STAGED = tuple(pipelines.ORDER)
 # Beat sends a message every three seconds, and a fleet that was away finds many of them.
 TURN = "flotilla:reaper"
 TURN_MILLISECONDS = 2000
+ROUND = "flotilla:reaper:round"
+ROUND_MILLISECONDS = 9000
 STEADY = "flotilla:reaper:steady"
 STEADY_MILLISECONDS = 8000
 # A question that nobody has begun to answer by then has nobody waiting for it either.
@@ -47,6 +49,7 @@ def reap() -> int:
         return 0
     if not clock.known():
         return 0  # by a wrong clock everybody's lease would have run out
+    get_redis().set(ROUND, "1", px=ROUND_MILLISECONDS)
     database = get_database()
     found = 0
     # Where the reaper was held up, as by a ledger that was locked, so were those who renew leases:
@@ -64,6 +67,11 @@ def reap() -> int:
     if found:
         logger.info("reap.resumed", jobs=found)
     return found
+
+
+def is_overdue() -> bool:
+    """Whether nobody has begun a round where beat would have asked for three. Raises RedisError."""
+    return not get_redis().exists(ROUND)
 
 
 def _carry_out(part: Callable[[Database], object], database: Database) -> int:
@@ -85,7 +93,7 @@ def _send_deliveries(_database: Database) -> None:
 def _free_steps(database: Database) -> None:
     """Take the steps of vanished workers back; they are due at once."""
     with database.writing() as connection:
-        freed = steps.free_expired(connection)
+        freed = lost_steps.free_expired(connection)
         for each in freed:
             steps.record_failure(
                 connection, each.key, each.attempts, each.owner, as_task_error(each.key.stage, LOST)

@@ -10,14 +10,14 @@ from flotilla import dispatch, pipelines
 from flotilla.blobs import BlobStore, version_prefix
 from flotilla.broker import app
 from flotilla.errors import DependencyUnavailable, WorkerLost
-from flotilla.ledger import deliveries, documents, job_ends, jobs, steps, versions
+from flotilla.ledger import deliveries, documents, fan_outs, job_ends, jobs, steps, versions
 from flotilla.ledger.attempts import as_task_error
 from flotilla.ledger.database import get_database
 from flotilla.ledger.endings import fail, tell
 from flotilla.ledger.runs import StageRun
 from flotilla.ledger.stages import stage
 from flotilla.settings import get_settings
-from flotilla.upkeep import reaper, smoke, sweep  # noqa: F401 - register their tasks
+from flotilla.upkeep import reaper, smoke, stand_in, sweep  # noqa: F401 - register their tasks
 
 # While the ledger or the blobs are out of reach, the reaper sends these again and again: what it
 # does not know of is tried a few times more.
@@ -89,7 +89,7 @@ def purge(run: StageRun) -> None:
     document_ids = run.job.payload["document_ids"]
     with run.database.reading() as connection:
         version_ids = versions.ids_of(connection, document_ids)
-        points = steps.units_done(connection, run.job.id, pipelines.REMOVE)
+        points = fan_outs.units_done(connection, run.job.id, pipelines.REMOVE)
     blobs = size = 0
     for version_id in version_ids:
         removed = _blobs().delete(version_prefix(run.job.tenant_id, version_id))

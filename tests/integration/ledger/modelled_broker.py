@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from flotilla import pipelines
-from flotilla.ledger.steps import Key, Part
+from flotilla.ledger.fan_outs import Part
+from flotilla.ledger.steps import Key
 from flotilla.upkeep.queued import Queued
 
 

@@ -8,7 +8,16 @@ import pytest
 from sqlalchemy import Connection, event
 
 from flotilla import pipelines
-from flotilla.ledger import admission, clock, job_ends, job_leases, recovery, steps
+from flotilla.ledger import (
+    admission,
+    clock,
+    fan_outs,
+    job_ends,
+    job_leases,
+    lost_steps,
+    recovery,
+    steps,
+)
 from flotilla.ledger.database import Database
 from flotilla.ledger.steps import Held, Key
 from flotilla.schemas import TaskStatus
@@ -91,7 +100,7 @@ def test_a_step_whose_worker_vanished_is_due_at_once(ledger: Database, time: Sta
     time.advance(LEASE + 1)
     assert found(ledger) == NOTHING
 
-    assert [freed.key.job_id for freed in write(ledger, steps.free_expired)] == [job_id]
+    assert [freed.key.job_id for freed in write(ledger, lost_steps.free_expired)] == [job_id]
     assert found(ledger) == NOTHING | {"due": [job_id]}
 
 
@@ -112,8 +121,8 @@ def test_planned_parts_wait_for_their_wave_and_sent_ones_are_looked_for(
     ledger: Database, time: StandingClock
 ) -> None:
     job_id = ingestion(ledger)
-    write(ledger, lambda c: steps.plan(c, job_id, STAGE, [()] * 5))
-    wave = write(ledger, lambda c: steps.next_wave(c, job_id, STAGE, 2))
+    write(ledger, lambda c: fan_outs.plan(c, job_id, STAGE, [()] * 5))
+    wave = write(ledger, lambda c: fan_outs.next_wave(c, job_id, STAGE, 2))
     time.advance(GRACE + 1)
 
     with ledger.reading() as connection:
@@ -140,7 +149,7 @@ def test_what_is_over_is_looked_for_no_more(
     time.advance(1000)
 
     assert found(ledger) == NOTHING
-    assert write(ledger, steps.free_expired) == []
+    assert write(ledger, lost_steps.free_expired) == []
 
 
 def test_what_was_cancelled_is_cleaned_once_nobody_works_on_it(
@@ -254,7 +263,7 @@ def test_a_round_of_the_reaper_reads_nothing_of_what_waits_or_is_over(
     begin(ledger, job_id)
     found(ledger)
     with ledger.writing() as connection:
-        steps.free_expired(connection)
+        lost_steps.free_expired(connection)
         recovery.free_replies(connection)
         recovery.unanswered(connection)
         recovery.expired(connection, ("query", "search"), timedelta(minutes=10))

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from flotilla.errors import Cancelled, LeaseLost
-from flotilla.ledger import clock, job_ends, jobs, steps
+from flotilla.ledger import clock, fan_outs, job_ends, jobs, lost_steps, steps
 from flotilla.ledger.database import Database
 from flotilla.ledger.leases import Lease
 from flotilla.ledger.runs import StageRun
@@ -148,7 +148,7 @@ def test_whoever_lost_the_lease_changes_nothing_any_more(
     assert not give_back(ledger, first)
     assert do(ledger, lambda c: steps.still_held(c, second))
     assert do(ledger, lambda c: steps.finish(c, second, units=3))
-    assert do(ledger, lambda c: steps.units_done(c, job_id, STAGE)) == 3
+    assert do(ledger, lambda c: fan_outs.units_done(c, job_id, STAGE)) == 3
 
 
 def test_a_lease_that_is_renewed_is_never_taken(
@@ -159,7 +159,7 @@ def test_a_lease_that_is_renewed_is_never_taken(
         time.advance(LEASE - 1)
         assert do(ledger, lambda c: steps.still_held(c, held))
         assert taken(ledger, job_id) is Taken.HELD
-        assert do(ledger, steps.free_expired) == []
+        assert do(ledger, lost_steps.free_expired) == []
 
 
 def test_leases_that_ran_out_are_taken_back_once(
@@ -169,10 +169,12 @@ def test_leases_that_ran_out_are_taken_back_once(
     time.advance(LEASE + 1)
     young = begin(ledger, job_id, part=1)
 
-    found = at_once(3, lambda _: do(ledger, steps.free_expired))
+    found = at_once(3, lambda _: do(ledger, lost_steps.free_expired))
     [freed] = [each for freed in found for each in freed]
 
-    assert freed == steps.Freed(expired.key, attempts=1, kills=0, losses=1, owner="worker@host:1")
+    assert freed == lost_steps.Freed(
+        expired.key, attempts=1, kills=0, losses=1, owner="worker@host:1"
+    )
     assert not do(ledger, lambda c: steps.finish(c, expired))
     assert do(ledger, lambda c: steps.still_held(c, young))
     again = begin(ledger, job_id)
@@ -185,9 +187,9 @@ def test_a_death_that_was_seen_frees_what_the_dead_held_and_nothing_else(
 ) -> None:
     held = begin(ledger, job_id)
 
-    def free(owner: str) -> steps.Freed | None:
+    def free(owner: str) -> lost_steps.Freed | None:
         with ledger.writing() as connection:
-            return steps.free_of(connection, held.key, owner, own_doing=own_doing, sent=True)
+            return lost_steps.free_of(connection, held.key, owner, own_doing=own_doing, sent=True)
 
     assert free("worker@host:2") is None
     assert do(ledger, lambda c: steps.still_held(c, held))
@@ -245,22 +247,22 @@ def test_a_job_that_was_cancelled_stops_its_workers_at_the_next_checkpoint(
 
 def test_a_plan_that_is_made_twice_keeps_what_was_done(ledger: Database, job_id: str) -> None:
     args = [(1, 10), (11, 20), (21, 25)]
-    do(ledger, lambda c: steps.plan(c, job_id, STAGE, args))
+    do(ledger, lambda c: fan_outs.plan(c, job_id, STAGE, args))
     held = begin(ledger, job_id, part=1)
     do(ledger, lambda c: steps.finish(c, held, units=10))
-    do(ledger, lambda c: steps.plan(c, job_id, STAGE, args))
+    do(ledger, lambda c: fan_outs.plan(c, job_id, STAGE, args))
 
     assert taken(ledger, job_id, part=1) is Taken.DONE
-    wave = do(ledger, lambda c: steps.next_wave(c, job_id, STAGE, 9))
+    wave = do(ledger, lambda c: fan_outs.next_wave(c, job_id, STAGE, 9))
     assert [(part.number, part.args) for part in wave] == [(0, (1, 10)), (2, (21, 25))]
-    assert not do(ledger, lambda c: steps.all_done(c, job_id, STAGE))
+    assert not do(ledger, lambda c: fan_outs.all_done(c, job_id, STAGE))
 
 
 def test_every_part_is_in_one_wave(ledger: Database, job_id: str) -> None:
-    do(ledger, lambda c: steps.plan(c, job_id, STAGE, [()] * 10))
+    do(ledger, lambda c: fan_outs.plan(c, job_id, STAGE, [()] * 10))
 
-    waves = at_once(4, lambda _: do(ledger, lambda c: steps.next_wave(c, job_id, STAGE, 3)))
-    while wave := do(ledger, lambda c: steps.next_wave(c, job_id, STAGE, 3)):
+    waves = at_once(4, lambda _: do(ledger, lambda c: fan_outs.next_wave(c, job_id, STAGE, 3)))
+    while wave := do(ledger, lambda c: fan_outs.next_wave(c, job_id, STAGE, 3)):
         waves.append(wave)
 
     assert sorted(part.number for wave in waves for part in wave) == list(range(10))
@@ -275,7 +277,7 @@ def test_parts_that_end_at_once_add_up(ledger: Database, job_id: str) -> None:
     shown = shown_task(ledger, job_id).progress
     assert shown is not None
     assert (shown.done, shown.total, shown.unit) == (60, 60, "chunks")
-    assert do(ledger, lambda c: steps.all_done(c, job_id, STAGE))
+    assert do(ledger, lambda c: fan_outs.all_done(c, job_id, STAGE))
 
 
 # --- failures ------------------------------------------------------------------------------

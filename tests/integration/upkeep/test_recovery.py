@@ -65,6 +65,16 @@ def test_a_worker_that_is_killed_in_any_stage_is_followed_by_another(
     assert all(call.endswith(":1") for call in done_before)
 
 
+def test_without_beat_a_worker_reaps_by_itself(fleets: Fleets) -> None:
+    task_id = fleets.ingest(conduct={pipelines.SPLIT: ["hold", "ok"]}).task_id
+    fleets.held(task_id)
+    fleets.start()
+    fleets.workers[0].kill()
+
+    assert fleets.end(task_id).status is TaskStatus.COMPLETED
+    assert fleets.failures(task_id) == [(1, "worker_lost")]
+
+
 def test_workers_that_vanish_again_and_again_do_not_count_against_the_document(
     fleets: Fleets,
 ) -> None:

@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 
 from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import CallbackDep, PartDep, ServicesDep, TenantDep
-from flotilla.gateway.routes.documents import release, remove_documents, start_removal
+from flotilla.gateway.removals import remove_documents, start_removal
 from flotilla.ledger import collections, documents, endings, reindexing
 from flotilla.schemas import Collection, CollectionRequest, Listing, Task, TaskAccepted
 
@@ -67,7 +67,7 @@ async def reindex_collection(
         endings.tell_batch(services.database, batch_id)
 
     await services.in_thread(begin)
-    await release(services)
+    await services.release()
     return TaskAccepted(task_id=batch_id)
 
 

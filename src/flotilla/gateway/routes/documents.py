@@ -1,36 +1,27 @@
-"""Documents: upload, list, look at, delete."""
+"""Documents: list, look at, index anew, delete."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from sqlalchemy import Connection
 
-from flotilla import dispatch, pipelines
 from flotilla.blobs import chunks_ref
 from flotilla.errors import (
-    DependencyUnavailable,
     InvalidRequest,
 )
 from flotilla.gateway import examples, problems
-from flotilla.gateway.dependencies import CallbackDep, PartDep, Services, ServicesDep, TenantDep
-from flotilla.gateway.uploads import discard, receive_upload
+from flotilla.gateway.dependencies import CallbackDep, PartDep, ServicesDep, TenantDep
+from flotilla.gateway.removals import remove_documents, start_removal
 from flotilla.ledger import (
-    batches,
     collections,
     documents,
-    endings,
     job_views,
-    jobs,
     reindexing,
-    submissions,
 )
-from flotilla.ledger.submissions import NewSource
 from flotilla.models import Chunk
 from flotilla.schemas import (
-    DEFAULT_COLLECTION,
     Document,
     DocumentChunk,
-    DocumentsAccepted,
     DocumentState,
     DocumentStatus,
     Listing,
@@ -39,136 +30,6 @@ from flotilla.schemas import (
 )
 
 router = APIRouter(tags=["documents"])
-
-UPLOAD_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "example": {
-                    "files": ["terms-of-use.pdf", "faq.docx"],
-                    "collection": "default",
-                    "metadata": '{"year": 2026, "kind": "terms"}',
-                },
-                "schema": {
-                    "type": "object",
-                    "required": ["files"],
-                    "properties": {
-                        "files": {
-                            "type": "array",
-                            "items": {"type": "string", "format": "binary"},
-                            "description": "PDF, DOCX, HTML, Markdown or TXT.",
-                        },
-                        "collection": {"type": "string", "default": "default"},
-                        "metadata": {
-                            "type": "string",
-                            "description": "A JSON object, kept with each of the documents.",
-                            "example": '{"year": 2026}',
-                        },
-                        "password": {"type": "string", "description": "Opens encrypted PDFs."},
-                        "callback_url": {
-                            "type": "string",
-                            "description": "Address that is told by POST when a file's task has "
-                            "ended.",
-                        },
-                        "batch": {
-                            "type": "string",
-                            "description": "Task of the open batch that they are to be members "
-                            "of. Without it, several files make a batch of their own.",
-                        },
-                    },
-                },
-            }
-        },
-    }
-}
-
-
-@router.post(
-    "/documents",
-    status_code=202,
-    response_model=DocumentsAccepted,
-    openapi_extra=UPLOAD_BODY,
-    summary="Submit one or many files",
-    responses=problems.responses(
-        examples.NO_COLLECTION,
-        examples.NO_BATCH,
-        examples.BATCH_CLOSED,
-        examples.UPLOAD_TOO_LARGE,
-        examples.NO_FILE,
-        examples.PRIVATE_CALLBACK,
-        examples.FULL,
-    ),
-)
-async def upload_documents(
-    request: Request, services: ServicesDep, tenant: TenantDep
-) -> DocumentsAccepted:
-    """Stream files into the store and enqueue their ingestion.
-
-    The reply comes when the bytes are safe; each document's progress is at its task id, and that
-    of all of them at the batch's.
-    """
-    upload = await receive_upload(request, services.blobs, tenant, services.settings.gateway)
-    password = upload.fields.get("password")
-    try:
-        metadata = upload.metadata()
-        callback_url = upload.fields.get("callback_url") or None
-        if callback_url is not None:
-            callback_url = await services.callbacks.check(callback_url)
-        sources = [
-            NewSource(
-                version_id=file.version_id,
-                source=file.name,
-                name=file.name,
-                metadata=metadata,
-                first_stage=pipelines.CONVERT,
-                blob=file.ref,
-                sha256=file.sha256,
-                size=file.size,
-                content_type=file.content_type,
-                password=password,
-                callback_url=callback_url,
-            )
-            for file in upload.files
-        ]
-        collection = upload.fields.get("collection") or DEFAULT_COLLECTION
-        reply = await services.write(
-            _submit, tenant, collection, sources, upload.fields.get("batch") or None, callback_url
-        )
-    except BaseException:
-        await services.in_thread(discard, services.blobs, upload)
-        raise
-    for file, entry in zip(upload.files, reply.documents, strict=True):
-        if entry.duplicate_of is not None:
-            await services.in_thread(services.blobs.delete, file.ref.rpartition("/")[0])
-    await release(services)
-    return reply
-
-
-def _submit(
-    connection: Connection,
-    tenant: str,
-    collection: str,
-    sources: list[NewSource],
-    batch_id: str | None,
-    callback_url: str | None,
-) -> DocumentsAccepted:
-    """Write the files' jobs; several files are a batch, their own where none was named."""
-    own = batch_id is None and len(sources) > 1
-    if own:
-        batch_id = batches.open_batch(
-            connection, tenant, total=len(sources), callback_url=callback_url
-        )
-    accepted = submissions.submit(connection, tenant, collection, sources, batch_id)
-    if own and batch_id is not None:
-        batches.close(connection, tenant, batch_id)
-    return DocumentsAccepted(documents=accepted, batch_id=batch_id)
-
-
-async def release(services: Services) -> None:
-    """Send what has its turn. The rest waits in the ledger, and so does all of it while the broker
-    is out of reach."""
-    await services.in_thread(dispatch.release, services.database)
 
 
 @router.get(
@@ -279,7 +140,7 @@ async def reindex_document(
     It goes on answering meanwhile. While one is on its way, the reply names that one.
     """
     task_id = await services.write(reindexing.reindex, tenant, document_id, callback_url)
-    await release(services)
+    await services.release()
     return TaskAccepted(task_id=task_id)
 
 
@@ -312,47 +173,3 @@ async def delete_document(
         return remove_documents(connection, tenant, [document_id], callback_url)
 
     return await start_removal(services, *await services.write(write))
-
-
-def remove_documents(
-    connection: Connection, tenant: str, document_ids: list[str], callback_url: str | None = None
-) -> tuple[str, list[Task]]:
-    """Write the job that removes deleted documents' parts, and cancel their ingestions.
-
-    Returns the job's id and the cancelled jobs.
-    """
-    open_jobs = [
-        job_id
-        for document_id in document_ids
-        for job_id in jobs.open_of_document(connection, document_id)
-    ]
-    cancelled = endings.cancel_in(connection, open_jobs)
-    job = jobs.NewJob(
-        tenant_id=tenant,
-        kind="delete",
-        queue="vectorstore",
-        stage=pipelines.REMOVE,
-        payload={"document_ids": document_ids}
-        | ({} if callback_url is None else {"callback_url": callback_url}),
-        sent=True,
-    )
-    jobs.add(connection, [job])
-    return job.id, cancelled
-
-
-async def start_removal(services: Services, job_id: str, cancelled: list[Task]) -> TaskAccepted:
-    """Tell the cancelled jobs' waiters, and send the removal on its way."""
-
-    def send() -> None:
-        for task in cancelled:
-            endings.tell(services.database, task)
-        try:
-            pipelines.begin("delete", job_id, pipelines.REMOVE)
-        except Exception as error:
-            raise DependencyUnavailable(
-                "The deletion is written and will be carried out; the broker does not answer now.",
-                task_id=job_id,
-            ) from error
-
-    await services.in_thread(send)
-    return TaskAccepted(task_id=job_id)

@@ -20,7 +20,6 @@ from flotilla.errors import (
 )
 from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import Services, ServicesDep, TenantDep
-from flotilla.gateway.routes.documents import release
 from flotilla.gateway.uploads import safe_name
 from flotilla.ledger import submissions
 from flotilla.ledger.database import new_id
@@ -71,7 +70,7 @@ async def submit_source(
             await services.in_thread(services.blobs.delete, source.blob.rpartition("/")[0])
         raise
     if accepted.duplicate_of is None:
-        await release(services)
+        await services.release()
     elif source.blob is not None:
         await services.in_thread(services.blobs.delete, source.blob.rpartition("/")[0])
     return accepted

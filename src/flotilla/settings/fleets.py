@@ -1,0 +1,192 @@
+"""Settings of the gateway and of each fleet; each group has its own prefix."""
+
+from pathlib import Path
+
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings
+
+from flotilla.settings.base import MEBIBYTE, cores, group_config
+
+
+class GatewaySettings(BaseSettings):
+    """The HTTP gateway."""
+
+    model_config = group_config("FLOTILLA_GATEWAY_")
+
+    host: str = Field("127.0.0.1", description="Address that the gateway listens on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port that the gateway listens on.")
+    max_upload_bytes: int = Field(
+        200 * MEBIBYTE, gt=0, description="Largest file that may be uploaded, in bytes."
+    )
+    max_files_per_request: int = Field(
+        1000, gt=0, description="Files that one upload request may carry."
+    )
+    max_question_chars: int = Field(
+        4000, gt=0, description="Longest question that is taken, in characters."
+    )
+    sync_timeout: float = Field(
+        60.0, gt=0, description="Seconds that a synchronous query waits before it answers 504."
+    )
+    max_wait: float = Field(
+        60.0, gt=0, description="Longest `?wait=` of a task's long poll, in seconds."
+    )
+    threads: int = Field(16, gt=0, description="Threads for the ledger and the blobs.")
+    max_pending_jobs: int = Field(
+        100_000,
+        gt=0,
+        description="Ingestions, re-indexings and deletions that may be waiting or at work; past "
+        "that, submissions get 503 with Retry-After before their bodies are read.",
+    )
+    max_pending_queries: int = Field(
+        1000,
+        gt=0,
+        description="Questions that may be waiting or at work; past that, further ones get 503 "
+        "with Retry-After.",
+    )
+
+
+class DocumentSettings(BaseSettings):
+    """The document fleet: fetch, convert, split."""
+
+    model_config = group_config("FLOTILLA_DOCUMENT_")
+
+    chunk_tokens: int = Field(
+        200,
+        ge=16,
+        description="Size of a chunk in the embedding model's tokens, special tokens excluded.",
+    )
+    chunk_overlap: int = Field(
+        32, ge=0, description="Tokens that neighbouring chunks of one section share."
+    )
+    pages_per_range: int = Field(
+        100, gt=0, description="Pages of a long PDF that one task of the fleet converts."
+    )
+    max_pages: int = Field(20_000, gt=0, description="Most pages that a document may have.")
+    max_unpacked_bytes: int = Field(
+        512 * MEBIBYTE, gt=0, description="Most bytes that a zipped document may unpack to."
+    )
+    fetch_timeout: float = Field(
+        60.0, gt=0, description="Seconds in which a URL has to deliver its whole document."
+    )
+    fetch_allow_private: bool = Field(
+        False, description="Whether URLs may lead to private and loopback addresses."
+    )
+    ingest_root: Path | None = Field(
+        None,
+        description="Folder below which `path` sources may be read; none when it is not set.",
+    )
+    concurrency: int = Field(
+        default_factory=cores,
+        ge=1,
+        description="Worker processes of one document worker; the number of processors.",
+        json_schema_extra={"default_text": "number of processors"},
+    )
+    soft_time_limit: int = Field(
+        300, gt=0, description="Seconds after which a task of this fleet is told to stop."
+    )
+    time_limit: int = Field(
+        330, gt=0, description="Seconds after which the process of a task is killed."
+    )
+    max_memory_per_child: int = Field(
+        700 * 1024, gt=0, description="Resident KiB after which a worker process is replaced."
+    )
+    memory_limit: int = Field(
+        2048 * MEBIBYTE,
+        gt=0,
+        description="Resident bytes at which a worker process ends its task as out of memory.",
+    )
+    max_tasks_per_child: int = Field(
+        500, gt=0, description="Tasks after which a worker process is replaced."
+    )
+
+    @field_validator("chunk_overlap")
+    @classmethod
+    def _leaves_room(cls, overlap: int, info: ValidationInfo) -> int:
+        size = info.data.get("chunk_tokens")
+        if size is not None and overlap * 2 > size:
+            raise ValueError(f"at most half of a chunk's {size} tokens may be shared")
+        return overlap
+
+    @field_validator("time_limit")
+    @classmethod
+    def _is_the_later(cls, limit: int, info: ValidationInfo) -> int:
+        soft = info.data.get("soft_time_limit")
+        if soft is not None and limit <= soft:
+            raise ValueError(f"it has to be more than the soft limit of {soft} seconds")
+        return limit
+
+
+class ThreadedFleetSettings(BaseSettings):
+    """What the fleets whose tasks run in threads have in common."""
+
+    max_memory: int = Field(
+        3072 * MEBIBYTE,
+        gt=0,
+        description="Resident bytes at which a worker ends after its tasks, to be started anew.",
+    )
+    max_tasks: int = Field(
+        200_000, gt=0, description="Tasks after which a worker ends, to be started anew."
+    )
+
+
+class VectorstoreSettings(ThreadedFleetSettings):
+    """The vectorstore fleet: embed, index, publish, remove."""
+
+    model_config = group_config("FLOTILLA_VECTORSTORE_")
+
+    chunks_per_batch: int = Field(
+        64, gt=0, description="Chunks that one task of the fleet embeds and writes."
+    )
+    embedding_batch: int = Field(
+        16, gt=0, description="Chunks that the model embeds at once, sorted by length."
+    )
+    embedding_threads: int = Field(
+        default_factory=cores,
+        ge=1,
+        description="Threads of the embedding model; the number of processors.",
+        json_schema_extra={"default_text": "number of processors"},
+    )
+    concurrency: int = Field(
+        2,
+        ge=1,
+        description="Tasks at once of one vectorstore worker: one embeds while one writes.",
+    )
+
+
+class RagSettings(ThreadedFleetSettings):
+    """The rag fleet: retrieve and answer."""
+
+    model_config = group_config("FLOTILLA_RAG_")
+
+    top_k: int = Field(5, ge=1, le=100, description="Passages that an answer rests on.")
+    prefetch: int = Field(
+        50, ge=1, description="Candidates that dense and BM25 search each hand to the fusion."
+    )
+    dense_weight: float = Field(
+        0.7, ge=0, description="Weight of the dense ranks in the reciprocal rank fusion."
+    )
+    bm25_weight: float = Field(
+        0.3, ge=0, description="Weight of the BM25 ranks in the reciprocal rank fusion."
+    )
+    rrf_k: int = Field(60, ge=1, description="The k of the reciprocal rank fusion.")
+    embedding_threads: int = Field(
+        1, ge=1, description="Threads that embed one question; questions run side by side."
+    )
+    concurrency: int = Field(
+        16, ge=1, description="Threads of one rag worker: questions answered at once."
+    )
+
+    @field_validator("bm25_weight")
+    @classmethod
+    def _some_weight(cls, weight: float, info: ValidationInfo) -> float:
+        if weight == 0 and info.data.get("dense_weight") == 0:
+            raise ValueError("one of the two weights has to be more than 0")
+        return weight
+
+
+class DefaultSettings(ThreadedFleetSettings):
+    """The default fleet: finish, fail, beat's tasks, smoke tests."""
+
+    model_config = group_config("FLOTILLA_DEFAULT_")
+
+    concurrency: int = Field(4, ge=1, description="Threads of one default worker.")
