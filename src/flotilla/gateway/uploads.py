@@ -17,7 +17,13 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser, par
 from starlette.requests import ClientDisconnect, Request
 
 from flotilla.blobs import BlobStore, Sink, source_ref
-from flotilla.errors import FileTooLarge, InvalidName, InvalidRequest
+from flotilla.errors import (
+    DependencyUnavailable,
+    FileTooLarge,
+    FlotillaError,
+    InvalidName,
+    InvalidRequest,
+)
 from flotilla.ledger.database import new_id
 from flotilla.schemas import check_metadata, check_text
 from flotilla.settings import GatewaySettings
@@ -281,6 +287,15 @@ def _text(name: str, value: bytearray) -> str:
         return value.decode()
     except UnicodeDecodeError:
         raise InvalidRequest(f"{name} is not valid UTF-8: send it as UTF-8.", field=name) from None
+
+
+def is_refusal(error: FlotillaError) -> bool:
+    """Whether the ledger has surely not taken what was to be submitted, so that its blobs may go.
+
+    A database that went away may have committed before it did, and a request that is cancelled
+    leaves a thread that commits: those blobs are left for the sweep, which knows.
+    """
+    return not isinstance(error, DependencyUnavailable)
 
 
 def discard(blobs: BlobStore, upload: Upload) -> None:

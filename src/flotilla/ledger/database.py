@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -21,6 +22,10 @@ from flotilla.settings import Settings, get_settings
 __all__ = ["Database", "RawJSON", "get_database", "is_current", "new_id", "now", "upgrade"]
 
 SQLITE_BUSY_SECONDS = 15
+# PostgreSQL's codes: a transaction that would wait in a ring, or came too late; and the classes of
+# what the server cannot carry out whoever asks, such as an index entry that is too large.
+COLLISIONS = ("40001", "40P01")
+FAULTS = ("22", "42", "54")
 MIGRATION_LOCK = 0x0F107111A  # the number of PostgreSQL's advisory lock, any constant
 
 
@@ -123,7 +128,12 @@ def _translated() -> Iterator[None]:
             raise DependencyUnavailable(
                 "The ledger has no tables yet: run `flotilla db upgrade`."
             ) from error
-        if isinstance(error, OperationalError | InterfaceError):
+        if getattr(error.orig, "sqlstate", None) in COLLISIONS:
+            raise DependencyUnavailable(
+                "The ledger was asked to change the same rows twice at once: try again.",
+                retry_after=1,
+            ) from error
+        if isinstance(error, OperationalError | InterfaceError) and not _is_fault(error.orig):
             raise DependencyUnavailable(
                 "The ledger's database does not answer: check DATABASE_URL and the server."
             ) from error
@@ -132,6 +142,14 @@ def _translated() -> Iterator[None]:
         raise DependencyUnavailable(
             "All connections to the ledger's database are in use: try again.", retry_after=1
         ) from error
+
+
+def _is_fault(error: object) -> bool:
+    """Whether a driver's "operational" error is one of the statement, which the next attempt has
+    as well."""
+    if isinstance(error, sqlite3.OperationalError):
+        return error.sqlite_errorcode == sqlite3.SQLITE_ERROR
+    return str(getattr(error, "sqlstate", None)).startswith(FAULTS)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

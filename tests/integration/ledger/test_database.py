@@ -1,12 +1,15 @@
 """Migrations, transactions and what a user is told when the database is not there."""
 
 import multiprocessing
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
 
 from flotilla.errors import ConfigurationError, DependencyUnavailable
 from flotilla.ledger import collections
@@ -14,6 +17,7 @@ from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database, is_current, new_id, upgrade
 from flotilla.ledger.tables import TENANTS, Table
 from flotilla.settings import Settings
+from tests.conftest import PATIENCE
 
 
 def settings_for(url: str) -> Settings:
@@ -108,6 +112,38 @@ def test_every_connection_in_use_is_told_as_such(ledger_url: str) -> None:
     for connection in held:
         connection.close()
     database.close()
+
+
+def test_a_statement_that_cannot_be_carried_out_is_no_outage(ledger: Database) -> None:
+    # Tried again it would fail again, for as long as an outage is waited for.
+    with pytest.raises(DBAPIError), ledger.reading() as connection:
+        connection.execute(text("SELECT nothing_of_this_name"))
+
+
+def test_two_that_wait_for_one_another_are_told_to_try_again(ledger: Database) -> None:
+    if ledger.sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    names = [new_id(), new_id()]
+    with ledger.writing() as connection:
+        for name in names:
+            collections.create(connection, DEFAULT_TENANT, name, None)
+    both = threading.Barrier(2, timeout=PATIENCE)
+
+    def change(first: str, second: str) -> str | None:
+        try:
+            with ledger.writing() as connection:
+                for name in (first, second):
+                    collections.resolve(connection, DEFAULT_TENANT, [name], lock=True)
+                    if name == first:
+                        both.wait()
+        except DependencyUnavailable as error:
+            return error.message
+        return None
+
+    with ThreadPoolExecutor(2) as pool:
+        told = list(pool.map(change, names, reversed(names)))
+    [message] = [each for each in told if each is not None]
+    assert "try again" in message
 
 
 def test_readers_do_not_wait_for_a_writer(ledger: Database) -> None:

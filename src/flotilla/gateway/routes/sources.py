@@ -12,6 +12,7 @@ from flotilla.blobs import source_ref
 from flotilla.errors import (
     EmptyFile,
     FileTooLarge,
+    FlotillaError,
     InvalidName,
     InvalidRequest,
     NotFound,
@@ -20,7 +21,7 @@ from flotilla.errors import (
 )
 from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import Services, ServicesDep, TenantDep
-from flotilla.gateway.uploads import safe_name
+from flotilla.gateway.uploads import is_refusal, safe_name
 from flotilla.ledger import submissions
 from flotilla.ledger.database import new_id
 from flotilla.ledger.submissions import NewSource
@@ -65,8 +66,8 @@ async def submit_source(
         [accepted] = await services.write(
             submissions.submit, tenant, body.collection, [source], body.batch
         )
-    except BaseException:
-        if source.blob is not None:
+    except FlotillaError as error:
+        if source.blob is not None and is_refusal(error):
             await services.in_thread(services.blobs.delete, source.blob.rpartition("/")[0])
         raise
     if accepted.duplicate_of is None:

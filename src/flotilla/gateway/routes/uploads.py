@@ -6,9 +6,10 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 
 from flotilla import pipelines
+from flotilla.errors import FlotillaError
 from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import ServicesDep, TenantDep
-from flotilla.gateway.uploads import discard, receive_upload
+from flotilla.gateway.uploads import discard, is_refusal, receive_upload
 from flotilla.ledger import batches, submissions
 from flotilla.ledger.submissions import NewSource
 from flotilla.schemas import DEFAULT_COLLECTION, DocumentsAccepted
@@ -106,12 +107,16 @@ async def upload_documents(
             )
             for file in upload.files
         ]
-        collection = upload.fields.get("collection") or DEFAULT_COLLECTION
-        reply = await services.write(
-            _submit, tenant, collection, sources, upload.fields.get("batch") or None, callback_url
-        )
     except BaseException:
         await services.in_thread(discard, services.blobs, upload)
+        raise
+    collection = upload.fields.get("collection") or DEFAULT_COLLECTION
+    batch = upload.fields.get("batch") or None
+    try:
+        reply = await services.write(_submit, tenant, collection, sources, batch, callback_url)
+    except FlotillaError as error:
+        if is_refusal(error):
+            await services.in_thread(discard, services.blobs, upload)
         raise
     for file, entry in zip(upload.files, reply.documents, strict=True):
         if entry.duplicate_of is not None:

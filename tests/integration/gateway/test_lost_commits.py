@@ -1,0 +1,47 @@
+"""A database that commits and goes away before it says so."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import Connection
+
+from flotilla.errors import DependencyUnavailable
+from flotilla.gateway.app import create_app
+from flotilla.ledger.database import Database, upgrade
+from flotilla.settings import Settings
+
+
+@pytest.mark.parametrize("path", ["/documents", "/rag/pipeline"])
+async def test_what_may_be_written_keeps_its_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_url: str, path: str
+) -> None:
+    settings = Settings(data=tmp_path, redis_url=redis_url)
+    upgrade(settings)
+    app = create_app(settings)
+    writing = Database.writing
+
+    @contextmanager
+    def committed_in_silence(self: Database) -> Iterator[Connection]:
+        with writing(self) as connection:
+            yield connection
+        raise DependencyUnavailable("The ledger's database does not answer.")
+
+    text = "The harbour is closed in fog."
+    form = {"files": {"files": ("fog.txt", text.encode(), "text/plain")}}
+    body = form if path == "/documents" else {"json": {"text": text, "name": "fog.txt"}}
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://gateway") as http,
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "writing", committed_in_silence)
+            assert (await http.post(path, **body)).status_code == 503
+        [document] = (await http.get("/documents")).json()["items"]
+        assert document["name"] == "fog.txt"
+
+    [kept] = (tmp_path / "blobs").rglob("source")
+    assert kept.read_text() == text
