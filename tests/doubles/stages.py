@@ -34,7 +34,7 @@ from flotilla.errors import (
 from flotilla.ledger import jobs, recovery, versions
 from flotilla.ledger.database import get_database
 from flotilla.ledger.deaths import OUT_OF_MEMORY_EXIT
-from flotilla.ledger.jobs import Job
+from flotilla.ledger.reply_runs import ReplyRun
 from flotilla.ledger.runs import StageRun
 from flotilla.ledger.stages import reply, stage
 from flotilla.ledger.tables import STEPS
@@ -95,10 +95,10 @@ def perform(run: StageRun) -> None:
             raise
 
 
-def hold(run: StageRun) -> None:
+def hold(run: StageRun | ReplyRun) -> None:
     """Wait until the test lets it go."""
     redis = get_redis()
-    redis.set(f"held:{run.job.id}", run.stage)
+    redis.set(f"held:{run.job.id}", run.job.stage)
     deadline = time.monotonic() + PATIENCE
     while not redis.exists(f"go:{run.job.id}") and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -182,8 +182,8 @@ def confirm(run: StageRun) -> None:
 
 
 @reply(pipelines.ANSWER)
-def answer(job: Job) -> str:
-    redis = get_redis()
+def answer(run: ReplyRun) -> str:
+    job, redis = run.job, get_redis()
     acts = job.payload.get("conduct", ["ok"])
     act = acts[min(redis.rpush(f"calls:{job.id}", job.stage), len(acts)) - 1]
     if act == "retryable":
@@ -196,6 +196,10 @@ def answer(job: Job) -> str:
         raise Cancelled("Nobody waits for it.")
     if act == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+    if act == "hold":
+        hold(run)
+        run.checkpoint()
+        redis.set(f"paid:{job.id}", 1)
     if act == "lost":
         raise LeaseLost("Another worker has taken this over.")
     return json.dumps({"text": "An answer."})

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Connection, func, update
+from sqlalchemy import Connection, func, select, update
 
 from flotilla.ledger.database import now
 from flotilla.ledger.jobs import JOB_COLUMNS, OPEN, Job, job_of
@@ -63,6 +63,17 @@ def renew(connection: Connection, job_id: str, fence: int) -> bool:
         .values(lease_until=now() + lease_time())
     )
     return renewed.rowcount == 1
+
+
+def is_held(connection: Connection, job_id: str, fence: int) -> bool:
+    """Whether the fence stands and the job is still wanted."""
+    held = select(jobs.id).where(
+        jobs.id == job_id,
+        jobs.fence == fence,
+        jobs.status.in_(OPEN),
+        jobs.cancel_requested_at.is_(None),
+    )
+    return connection.execute(held).first() is not None
 
 
 def give_back(connection: Connection, job_id: str, fence: int, due_in: float) -> bool:

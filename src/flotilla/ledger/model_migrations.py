@@ -26,7 +26,9 @@ DROP_STAGE = "vectorstore.drop_space"
 jobs = JOBS.c
 
 
-def migrate(connection: Connection, model: str, prefix: str) -> str:
+def migrate(
+    connection: Connection, model: str, prefix: str, callback_url: str | None = None
+) -> str:
     """Write the job that changes the embedding model; returns its id.
 
     A space of this model that is there already, be it one that a failed migration has left half
@@ -36,6 +38,7 @@ def migrate(connection: Connection, model: str, prefix: str) -> str:
         connection: in a writing transaction.
         model: of the form `fastembed:NAME`.
         prefix: of the names of Qdrant collections.
+        callback_url: is told of the job's end.
 
     Raises:
         Conflict: the model is the present one, or another migration is not over.
@@ -45,16 +48,16 @@ def migrate(connection: Connection, model: str, prefix: str) -> str:
         raise Conflict(f"{active.name} is the embedding model already: there is nothing to change.")
     for space in others:
         if space.model == model:
-            return _submit(connection, active, space)
+            return _submit(connection, active, space, callback_url)
         if space.state is not SpaceState.STANDBY:
             raise Conflict(
                 f"The migration to {space.name} did not end: retry its task, or give it up with "
                 f"`flotilla models drop {space.name}`."
             )
-    return _submit(connection, active, spaces.add(connection, model, prefix))
+    return _submit(connection, active, spaces.add(connection, model, prefix), callback_url)
 
 
-def roll_back(connection: Connection) -> str:
+def roll_back(connection: Connection, callback_url: str | None = None) -> str:
     """Write the job that goes back to the model that answered before; returns its id.
 
     Raises:
@@ -64,15 +67,16 @@ def roll_back(connection: Connection) -> str:
     standby = [space for space in others if space.state is SpaceState.STANDBY]
     if not standby:
         raise Conflict("There is no model to go back to: `flotilla models list` shows which are.")
-    return _submit(connection, active, standby[0])
+    return _submit(connection, active, standby[0], callback_url)
 
 
-def drop(connection: Connection, space_id: str) -> str:
+def drop(connection: Connection, space_id: str, callback_url: str | None = None) -> str:
     """Stop writing to a space, and write the job that deletes its collection; returns its id.
 
     Args:
         connection: in a writing transaction.
         space_id: a space's id.
+        callback_url: is told of the job's end.
 
     Raises:
         ModelNotFound: there is no such space.
@@ -91,7 +95,7 @@ def drop(connection: Connection, space_id: str) -> str:
         raise Conflict(
             f"Task {running.id} is migrating to {space.name}: cancel it, and this goes with it."
         )
-    return _drop(connection, space)
+    return _drop(connection, space, callback_url)
 
 
 def give_up(connection: Connection, job: Job) -> None:
@@ -101,10 +105,10 @@ def give_up(connection: Connection, job: Job) -> None:
         _drop(connection, space)
 
 
-def _drop(connection: Connection, space: Space) -> str:
+def _drop(connection: Connection, space: Space, callback_url: str | None = None) -> str:
     states = (SpaceState.PREPARING, SpaceState.FILLING, SpaceState.STANDBY)
     spaces.drop(connection, space.id, *states)
-    return _write(connection, DROP, DROP_STAGE, space)
+    return _write(connection, DROP, DROP_STAGE, space, callback_url)
 
 
 def note(connection: Connection, job_id: str, **values: Any) -> None:
@@ -148,11 +152,20 @@ def _running(connection: Connection) -> Any:
     ).one_or_none()
 
 
-def _submit(connection: Connection, active: Space, space: Space) -> str:
-    return _write(connection, MIGRATION, PREPARE_STAGE, space, previous=active.name)
+def _submit(connection: Connection, active: Space, space: Space, callback_url: str | None) -> str:
+    return _write(connection, MIGRATION, PREPARE_STAGE, space, callback_url, previous=active.name)
 
 
-def _write(connection: Connection, kind: str, stage: str, space: Space, **payload: Any) -> str:
+def _write(
+    connection: Connection,
+    kind: str,
+    stage: str,
+    space: Space,
+    callback_url: str | None,
+    **payload: Any,
+) -> str:
+    if callback_url is not None:
+        payload["callback_url"] = callback_url
     job = NewJob(
         tenant_id=DEFAULT_TENANT,
         kind=kind,

@@ -40,7 +40,9 @@ versions = VERSIONS.c
 jobs = JOBS.c
 
 
-def submit(connection: Connection, *, dry_run: bool = False) -> tuple[str, bool]:
+def submit(
+    connection: Connection, *, dry_run: bool = False, callback_url: str | None = None
+) -> tuple[str, bool]:
     """Write a job that sweeps, unless there is one that is not over.
 
     It is of the default tenant's, though it looks at what all tenants have. It counts as sent,
@@ -62,7 +64,8 @@ def submit(connection: Connection, *, dry_run: bool = False) -> tuple[str, bool]
         kind=KIND,
         queue="vectorstore",
         stage=POINTS_STAGE,
-        payload={"dry_run": dry_run},
+        payload={"dry_run": dry_run}
+        | ({} if callback_url is None else {"callback_url": callback_url}),
         sent=True,
     )
     ledger_jobs.add(connection, [job])

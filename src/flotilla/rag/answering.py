@@ -29,12 +29,13 @@ class Answerer:
         self._retrieve = retrieve
         self._generator = generator
 
-    def answer(self, query: Query) -> Answer:
+    def answer(self, query: Query, checkpoint: Callable[[], None] | None = None) -> Answer:
         """An answer whose every quote stands in a passage word for word.
 
         Where nothing is found, or no citation of the draft holds, the answer is not answerable;
         it has the nearest passages all the same. `timings` has `retrieve` and `generate` in
-        milliseconds; verification is counted as generation.
+        milliseconds; verification is counted as generation. `checkpoint` is called before the
+        model is, and what it raises ends the work.
 
         Raises:
             DependencyUnavailable: the vector store is out of reach.
@@ -45,6 +46,8 @@ class Answerer:
         passages = self._retrieve(query)
         retrieved = perf_counter()
         if passages:
+            if checkpoint is not None:
+                checkpoint()
             draft = verified(self._generator.generate(query.question, passages), passages)
         else:
             draft = Draft(text=NOTHING_RETRIEVED, answerable=False, model=self._generator.model)

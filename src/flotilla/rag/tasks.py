@@ -11,6 +11,7 @@ from flotilla.errors import DependencyUnavailable
 from flotilla.ledger import documents
 from flotilla.ledger.database import get_database
 from flotilla.ledger.jobs import Job
+from flotilla.ledger.reply_runs import ReplyRun
 from flotilla.ledger.stages import reply
 from flotilla.models import Found, Passage, Query
 from flotilla.rag.answering import Answerer, build_generator
@@ -126,19 +127,19 @@ def _query(job: Job) -> Query:
 
 
 @reply(pipelines.ANSWER)
-def answer(job: Job) -> str:
+def answer(run: ReplyRun) -> str:
     """Answer the job's question."""
     space = get_spaces().readable()
-    return _answerer(space).answer(_query(job)).model_dump_json()
+    return _answerer(space).answer(_query(run.job), run.checkpoint).model_dump_json()
 
 
 @reply(pipelines.SEARCH)
-def search(job: Job) -> str:
+def search(run: ReplyRun) -> str:
     """Find the passages that are nearest to the job's question."""
     began = time.perf_counter()
-    passages = retrieve(_query(job), get_spaces().readable())
+    passages = retrieve(_query(run.job), get_spaces().readable())
     took = round(1000 * (time.perf_counter() - began), 2)
     found = Found(
-        question=job.payload["question"], passages=tuple(passages), timings={"retrieve": took}
+        question=run.job.payload["question"], passages=tuple(passages), timings={"retrieve": took}
     )
     return found.model_dump_json()

@@ -37,8 +37,7 @@ ROUND = "flotilla:reaper:round"
 ROUND_MILLISECONDS = 9000
 STEADY = "flotilla:reaper:steady"
 STEADY_MILLISECONDS = 8000
-# A question that nobody has begun to answer by then has nobody waiting for it either.
-QUESTION_EXPIRES = timedelta(minutes=10)
+DEMO_EXPIRES = timedelta(minutes=10)
 CLEANING_PAUSE = timedelta(seconds=15)
 
 
@@ -183,9 +182,12 @@ def _clean(database: Database) -> None:
 
 
 def _expire(database: Database) -> None:
-    """End questions and smoke tests that nobody began, or whose worker vanished."""
+    """End smoke tests that nobody began, or whose worker vanished: they hold no lease.
+
+    A question may wait as long as it has to; what it has lost is sent again.
+    """
     with database.reading() as connection:
-        old = recovery.expired(connection, ("query", "search", "demo"), QUESTION_EXPIRES)
+        old = recovery.expired(connection, ("demo",), DEMO_EXPIRES)
     for job in old:
         pending = job.status is TaskStatus.PENDING
         error = WorkerLost(

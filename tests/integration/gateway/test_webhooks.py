@@ -95,6 +95,11 @@ def test_each_submission_refuses_it_and_leaves_nothing(
         http.post("/documents", files={"files": ("a.txt", b"Called back?")}, data=own),
         http.delete(f"/documents/{document['document_id']}", params=own),
         http.delete(f"/collections/{collection}", params=own),
+        http.post(f"/collections/{collection}/reindex", params=own),
+        http.post("/admin/sweep", json={}, params=own),
+        http.post("/models/migrations", json={"model": "another"}, params=own),
+        http.post("/models/rollback", params=own),
+        http.delete("/models/none", params=own),
     ]
     for reply in replies:
         refused(reply, "callback_url")

@@ -211,20 +211,23 @@ def test_a_question_whose_worker_vanished_is_taken_from_it(
     assert write(ledger, lambda c: job_ends.complete(c, job_id, "good", again.fence)) is not None
 
 
-def test_questions_expire_when_they_were_not_begun_or_not_ended(
+def test_what_has_no_lease_expires_when_it_was_not_begun_or_not_ended(
     ledger: Database, time: StandingClock
 ) -> None:
-    unbegun, unended, ended = add(ledger, *(new_job(sent=True) for _ in range(3)))
+    unbegun, unended, ended, question = add(
+        ledger, *(new_job(sent=True, kind=kind) for kind in ("demo", "demo", "demo", "query"))
+    )
     for job_id in (unended, ended):
         lease(ledger, job_id)
     write(ledger, lambda c: job_ends.complete(c, ended, {}))
     time.advance(601)
-    [young] = add(ledger, new_job(sent=True))
+    [young] = add(ledger, new_job(sent=True, kind="demo"))
 
     with ledger.reading() as connection:
-        old = recovery.expired(connection, ("query",), timedelta(minutes=10))
+        old = recovery.expired(connection, ("demo",), timedelta(minutes=10))
     assert [job.id for job in old] == [unbegun, unended]
-    assert shown_task(ledger, young).status is TaskStatus.PENDING
+    for job_id in (young, question):  # a question waits as long as it has to
+        assert shown_task(ledger, job_id).status is TaskStatus.PENDING
 
 
 # --- what it costs -------------------------------------------------------------------------
@@ -266,6 +269,6 @@ def test_a_round_of_the_reaper_reads_nothing_of_what_waits_or_is_over(
         lost_steps.free_expired(connection)
         recovery.free_replies(connection)
         recovery.unanswered(connection)
-        recovery.expired(connection, ("query", "search"), timedelta(minutes=10))
+        recovery.expired(connection, ("demo",), timedelta(minutes=10))
         recovery.uncleaned(connection, timedelta(seconds=15))
         admission.release(connection, 10)

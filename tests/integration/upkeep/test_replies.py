@@ -4,6 +4,7 @@ import json
 
 from flotilla import pipelines
 from flotilla.ledger.announce import channel
+from flotilla.ledger.endings import cancel
 from flotilla.schemas import Task, TaskError, TaskStatus
 from tests.conftest import wait_until
 from tests.doubles.private_content import SECRET
@@ -75,6 +76,18 @@ def test_an_unexpected_error_does_not_tell_what_it_holds(fleets: Fleets) -> None
 
 def test_a_question_can_end_as_cancelled(fleets: Fleets) -> None:
     assert ask(fleets, "cancel").status is TaskStatus.CANCELLED
+
+
+def test_a_question_that_is_cancelled_stops_before_it_costs_anything(fleets: Fleets) -> None:
+    job_id = fleets.add(payload={"conduct": ["hold"]})
+    pipelines.answer(job_id)
+    fleets.held(job_id)
+    assert cancel(fleets.ledger, job_id)
+    fleets.release(job_id)
+    fleets.idle()
+
+    assert fleets.task(job_id).status is TaskStatus.CANCELLED
+    assert not fleets.redis.exists(f"paid:{job_id}")
 
 
 def test_a_question_that_is_over_is_not_answered_again(fleets: Fleets) -> None:

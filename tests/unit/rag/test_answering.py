@@ -2,6 +2,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+import pytest
+
+from flotilla.errors import Cancelled
 from flotilla.models import Passage, Query
 from flotilla.rag.answering import Answerer, build_generator
 from flotilla.rag.citations import cite
@@ -46,6 +49,19 @@ def test_nothing_retrieved_is_no_answer_and_asks_no_generator() -> None:
     assert not answer.answerable
     assert "Invented" not in answer.text
     assert (answer.citations, answer.passages, answer.model) == ((), (), "scripted")
+
+
+def test_a_model_is_not_asked_for_who_does_not_wait_any_more(passage: MakePassage) -> None:
+    class Paid(Scripted):
+        def generate(self, question: str, passages: Sequence[Passage]) -> Draft:
+            raise AssertionError("the model was asked")
+
+    def checkpoint() -> None:
+        raise Cancelled("The task was cancelled.")
+
+    draft = Draft(text="None.", answerable=False, model="scripted")
+    with pytest.raises(Cancelled):
+        Answerer(lambda _: [passage(HOURS)], Paid(draft)).answer(QUERY, checkpoint)
 
 
 def test_a_quote_that_is_not_in_the_passage_takes_its_number_along(passage: MakePassage) -> None:

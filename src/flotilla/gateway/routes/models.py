@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from flotilla import dispatch
 from flotilla.gateway import examples, problems
-from flotilla.gateway.dependencies import Services, ServicesDep
+from flotilla.gateway.dependencies import CallbackDep, Services, ServicesDep
 from flotilla.ledger import documents, job_views, jobs, model_migrations, spaces
 from flotilla.ledger.spaces import Space, SpaceState
 from flotilla.schemas import Task, TaskAccepted
@@ -76,10 +76,15 @@ async def _points(services: Services, space: Space) -> int | None:
     status_code=202,
     summary="Change the embedding model",
     responses=problems.responses(
-        examples.MIGRATION_RUNNING, examples.BODY_TOO_LARGE, examples.BAD_MODEL
+        examples.MIGRATION_RUNNING,
+        examples.BODY_TOO_LARGE,
+        examples.BAD_MODEL,
+        examples.PRIVATE_CALLBACK,
     ),
 )
-async def start_migration(body: MigrationRequest, services: ServicesDep) -> TaskAccepted:
+async def start_migration(
+    body: MigrationRequest, services: ServicesDep, callback_url: CallbackDep
+) -> TaskAccepted:
     """A second collection is filled in the background while the first answers; new documents go to
     both. When every document is in it, it answers; the first is kept up to date for a way back.
 
@@ -87,30 +92,36 @@ async def start_migration(body: MigrationRequest, services: ServicesDep) -> Task
     """
     model = PROVIDER + body.model.removeprefix(PROVIDER)
     prefix = services.settings.qdrant.collection
-    return await _send(services, await services.write(model_migrations.migrate, model, prefix))
+    job_id = await services.write(model_migrations.migrate, model, prefix, callback_url)
+    return await _send(services, job_id)
 
 
 @router.post(
     "/rollback",
     status_code=202,
     summary="Go back to the embedding model before",
-    responses=problems.responses(examples.MIGRATION_RUNNING),
+    responses=problems.responses(examples.MIGRATION_RUNNING, examples.PRIVATE_CALLBACK),
 )
-async def roll_back(services: ServicesDep) -> TaskAccepted:
+async def roll_back(services: ServicesDep, callback_url: CallbackDep) -> TaskAccepted:
     """Its collection is compared with the ledger, and then it answers again."""
-    return await _send(services, await services.write(model_migrations.roll_back))
+    return await _send(services, await services.write(model_migrations.roll_back, callback_url))
 
 
 @router.delete(
     "/{space_id}",
     status_code=202,
     summary="Drop an embedding model",
-    responses=problems.responses(examples.NO_MODEL, examples.MIGRATION_RUNNING),
+    responses=problems.responses(
+        examples.NO_MODEL, examples.MIGRATION_RUNNING, examples.PRIVATE_CALLBACK
+    ),
 )
-async def drop_model(space_id: str, services: ServicesDep) -> TaskAccepted:
+async def drop_model(
+    space_id: str, services: ServicesDep, callback_url: CallbackDep
+) -> TaskAccepted:
     """Nothing is written to it from now on, and its collection is deleted by a task. The model
     that answers cannot be dropped."""
-    return await _send(services, await services.write(model_migrations.drop, space_id))
+    job_id = await services.write(model_migrations.drop, space_id, callback_url)
+    return await _send(services, job_id)
 
 
 async def _send(services: Services, job_id: str) -> TaskAccepted:

@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 
 from flotilla import dispatch
 from flotilla.gateway import examples, problems
-from flotilla.gateway.dependencies import ServicesDep
+from flotilla.gateway.dependencies import CallbackDep, ServicesDep
 from flotilla.ledger import jobs, sweep
 from flotilla.schemas import TaskAccepted, TaskStatus
 from flotilla.schemas.sweeps import SweepRequest
@@ -17,9 +17,13 @@ router = APIRouter(prefix="/admin", tags=["admin"])
     "/sweep",
     status_code=202,
     summary="Sweep up what nobody needs",
-    responses=problems.responses(examples.BODY_TOO_LARGE, examples.BAD_FIELD),
+    responses=problems.responses(
+        examples.BODY_TOO_LARGE, examples.BAD_FIELD, examples.PRIVATE_CALLBACK
+    ),
 )
-async def start_sweep(body: SweepRequest, services: ServicesDep) -> TaskAccepted:
+async def start_sweep(
+    body: SweepRequest, services: ServicesDep, callback_url: CallbackDep
+) -> TaskAccepted:
     """Remove points and blobs without documents, and have documents that lack points indexed
     anew. It is done every night by itself.
 
@@ -28,7 +32,7 @@ async def start_sweep(body: SweepRequest, services: ServicesDep) -> TaskAccepted
     """
 
     def write(connection: Connection) -> tuple[jobs.Job | None, bool, str]:
-        job_id, new = sweep.submit(connection, dry_run=body.dry_run)
+        job_id, new = sweep.submit(connection, dry_run=body.dry_run, callback_url=callback_url)
         return jobs.get(connection, job_id), new, job_id
 
     job, new, job_id = await services.write(write)

@@ -1,0 +1,34 @@
+"""One attempt at a job of one short task, such as a question, as the fleet's function sees it."""
+
+from dataclasses import dataclass
+
+from flotilla.errors import Cancelled, LeaseLost
+from flotilla.ledger import job_leases, jobs
+from flotilla.ledger.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRun:
+    """One attempt at a job of one short task."""
+
+    leased: job_leases.Leased
+    database: Database
+
+    @property
+    def job(self) -> jobs.Job:
+        return self.leased.job
+
+    def checkpoint(self) -> None:
+        """To be called before what costs time or money.
+
+        Raises:
+            Cancelled: nobody wants the result any more.
+            LeaseLost: another worker has taken the job over.
+        """
+        with self.database.reading() as connection:
+            if job_leases.is_held(connection, self.job.id, self.leased.fence):
+                return
+            wanted = jobs.is_open(connection, self.job.id)
+        if not wanted:
+            raise Cancelled("The task was cancelled while it was being worked on.")
+        raise LeaseLost("Another worker has taken this over.")
