@@ -8,11 +8,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 from qdrant_client import QdrantClient
+
+from tests.contract.points import make
 
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
@@ -109,3 +112,20 @@ def unique(qdrant: QdrantClient) -> Iterator[Callable[[], str]]:
     yield name
     for one in names:
         qdrant.delete_collection(one)
+
+
+@pytest.fixture
+def collection(qdrant: QdrantClient, unique: Callable[[], str]) -> str:
+    """A collection of its own, with POINTS in it."""
+    name = unique()
+    make(qdrant, name)
+    return name
+
+
+@pytest.fixture(scope="module")
+def fixed(qdrant: QdrantClient) -> Any:
+    """A collection with POINTS in it, for tests that only read."""
+    name = f"contract_{uuid4().hex}"
+    make(qdrant, name)
+    yield name
+    qdrant.delete_collection(name)
