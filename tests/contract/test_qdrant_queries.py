@@ -4,7 +4,7 @@ import pytest
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
-from tests.contract.points import DEAR, LAST, A, ids
+from tests.contract.points import DEAR, LAST, A, ids, status_of
 
 SPARSE = models.SparseVector(indices=[9, 7], values=[1.0, 1.0])
 
