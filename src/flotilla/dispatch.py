@@ -5,7 +5,7 @@ sender that dies in between leaves a job or a step that nobody works on and no m
 the reaper finds it and sends it again.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select, update
@@ -14,6 +14,7 @@ from flotilla import pipelines
 from flotilla.ledger import admission, fan_outs, jobs, steps
 from flotilla.ledger.database import Database, now
 from flotilla.ledger.fan_outs import Part
+from flotilla.ledger.fleet_sizes import get_fleet_sizes
 from flotilla.ledger.steps import Key, StepState
 from flotilla.ledger.tables import JOBS, STEPS
 from flotilla.logging import get_logger
@@ -60,11 +61,12 @@ def resume(database: Database, job: jobs.Job, lost: Collection[Key] = ()) -> boo
         job: a job that goes through stages.
         lost: its steps that are known to wait for a message that does not exist.
     """
+    fleets = get_fleet_sizes().get()
     with database.writing() as connection:
         jobs.lock(connection, job.id)
         if not jobs.is_open(connection, job.id):
             return False
-        missing = _missing(connection, job, {key for key in lost if key.job_id == job.id})
+        missing = _missing(connection, job, {key for key in lost if key.job_id == job.id}, fleets)
         if missing is not None:
             connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(sent_at=now()))
     if missing is None:
@@ -84,7 +86,9 @@ class _Missing:
     parts: Sequence[Part] = ()
 
 
-def _missing(connection: Connection, job: jobs.Job, lost: set[Key]) -> _Missing | None:
+def _missing(
+    connection: Connection, job: jobs.Job, lost: set[Key], fleets: Mapping[str, int]
+) -> _Missing | None:
     order = pipelines.ORDER[job.kind]
     # A fan-out of thousands of parts is not read for each of them that is lost.
     counted = connection.execute(
@@ -102,7 +106,7 @@ def _missing(connection: Connection, job: jobs.Job, lost: set[Key]) -> _Missing 
         parts = _mark_sent(connection, job.id, stage, {key.part for key in lost})
         if not parts and not _under_way(connection, job.id, stage):
             parts = fan_outs.next_wave(
-                connection, job.id, stage, admission.wave_size(connection, stage)
+                connection, job.id, stage, admission.wave_size(connection, stage, fleets)
             )
         return _Missing(stage, parts) if parts else None
     return _Missing(stage) if _mark_sent(connection, job.id, stage, {0}) else None

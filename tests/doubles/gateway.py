@@ -96,7 +96,8 @@ class GatewayDouble:
     the states of a task: each question for it takes the next, and the last stays; its events are
     all of them. A task in `held` is not answered before its event is set or the long poll's
     seconds are over, and after the first event its others wait for that as well. The connection
-    of (task, number) in `broken` breaks off after that event.
+    of (task, number) in `broken` breaks off after that event. A batch in `closed`, with the state
+    that it is in, takes no files.
     """
 
     def __init__(self) -> None:
@@ -121,6 +122,7 @@ class GatewayDouble:
         self.documents: dict[str, Document] = {}
         self.collections: dict[str, Collection] = {}
         self.refused: dict[str, Response] = {}
+        self.closed: dict[str, str] = {}
         self.add_collection("default")
 
     def __enter__(self) -> "GatewayDouble":
@@ -244,8 +246,12 @@ class GatewayDouble:
     def _batches(self, request: Recorded, words: list[str]) -> Response | None:
         match words:
             case ["POST"]:
-                batch = a_task("batch", "processing", kind="batch", name=request.json.get("name"))
-                self.add_task("batch", batch)
+                before = len(self.seen("POST", "/batches")) - 1
+                batch_id = f"batch-{before + 1}" if before else "batch"
+                name = request.json.get("name")
+                status = self.closed.get(batch_id, "processing")
+                batch = a_task(batch_id, status, kind="batch", name=name)
+                self.add_task(batch_id, batch)
                 return _reply(batch, 201)
             case ["POST", task_id, "close" | "refusals"] if task_id in self.states:
                 return _reply(self.states[task_id][0])
@@ -264,8 +270,10 @@ class GatewayDouble:
         for name, _ in request.files:
             if name in self.refused:
                 return self.refused[name]
-        accepted = [self._accept(name) for name, _ in request.files]
         batch_id = request.form.get("batch")
+        if batch_id in self.closed:
+            return a_problem(409, "batch_closed", "This batch is closed.")
+        accepted = [self._accept(name) for name, _ in request.files]
         return _reply(DocumentsAccepted(documents=accepted, batch_id=batch_id), 202)
 
     def _accept(self, name: str) -> DocumentAccepted:

@@ -160,7 +160,7 @@ def index(run: StageRun) -> None:
 def publish(run: StageRun) -> None:
     perform(run)
     version = run.version()
-    with run.writing() as connection:
+    with run.writing(document=True) as connection:
         versions.publish(connection, version.document_id, version.id)
 
 
@@ -222,7 +222,8 @@ def discard(job_id: str) -> None:
 
 
 def main(*arguments: Any) -> None:
-    app.worker_main(["worker", "--pool", "prefork", "--concurrency", "3", *arguments])
+    pool = os.environ.get("STAGES_POOL", "prefork")
+    app.worker_main(["worker", "--pool", pool, "--concurrency", "3", *arguments])
 
 
 if __name__ == "__main__":

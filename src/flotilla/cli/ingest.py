@@ -86,11 +86,21 @@ def ingest(
     results = ingestion.documents
     if as_json:
         paths = [str(path) for path in skipped]
-        print_json({"documents": results, "skipped": paths, "batch_id": ingestion.batch_id})
+        batch_id = ingestion.batch_ids[-1] if ingestion.batch_ids else None
+        earlier = ingestion.batch_ids[:-1]
+        print_json(
+            {
+                "documents": results,
+                "skipped": paths,
+                "batch_id": batch_id,
+                "earlier_batch_ids": earlier,
+            }
+        )
     else:
         print_results(results)
-        if ingestion.batch_id is not None:
-            print_note(f"All of it: `flotilla tasks show {ingestion.batch_id}`.")
+        for batch_id in ingestion.batch_ids:
+            whole = "All of it" if len(ingestion.batch_ids) == 1 else "A part of it"
+            print_note(f"{whole}: `flotilla tasks show {batch_id}`.")
     if any(result.failed for result in results):
         raise typer.Exit(1)
 

@@ -11,12 +11,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from flotilla.cli.batches import Batches
 from flotilla.cli.problems import sentence
 from flotilla.cli.progress import Display, display
 from flotilla.client import ClientError, Flotilla, FlotillaAPIError
 from flotilla.client.errors import SourceChanged
 from flotilla.client.sources import UploadProgress
-from flotilla.errors import CollectionNotFound, Overloaded
+from flotilla.errors import BatchClosed, CollectionNotFound, Overloaded
 from flotilla.schemas import DEFAULT_COLLECTION, DocumentAccepted, Refusal, TaskStatus
 
 UPLOADS = 4
@@ -54,10 +55,14 @@ class Ingested(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Ingestion:
-    """How all of it ended; several sources are a batch."""
+    """How all of it ended; several sources are a batch.
+
+    They are several batches where one was closed, since nothing came for it for too long, before
+    all were sent.
+    """
 
     documents: list[Ingested]
-    batch_id: str | None
+    batch_ids: list[str]
 
 
 class Interrupted(Exception):
@@ -91,12 +96,12 @@ def run(
     """
     _check_collection(flotilla, collection)
     size = sum(s.path.stat().st_size for s in submissions if s.path)
-    batch_id = None
+    batches: Batches | None = None
     if len(submissions) > 1:
-        batch_id = flotilla.open_batch(name=batch_name, total=len(submissions)).task_id
+        batches = Batches(flotilla, batch_name, total=len(submissions))
     options = {"collection": collection, "metadata": metadata, "password": password}
     with display(len(submissions), size) as shown:
-        work = _Ingestion(flotilla, shown, options, batch_id)
+        work = _Ingestion(flotilla, shown, options, batches)
         watchers = ThreadPoolExecutor(WATCHED)
         uploads = ThreadPoolExecutor(UPLOADS)
         try:
@@ -105,9 +110,10 @@ def run(
             for submission, future in zip(submissions, sent, strict=True):
                 accepted = future.result()
                 futures.append(watchers.submit(work.follow, submission, accepted, wait))
-            if batch_id is not None:
-                flotilla.close_batch(batch_id)
-            return Ingestion([future.result() for future in futures], batch_id)
+            if batches is not None:
+                flotilla.close_batch(batches.current)
+            ended = [future.result() for future in futures]
+            return Ingestion(ended, batches.ids if batches is not None else [])
         except KeyboardInterrupt:
             raise Interrupted(work.leave(cancel=cancel_on_interrupt)) from None
         finally:
@@ -137,12 +143,12 @@ def _is_overloaded(error: Exception) -> bool:
 
 class _Ingestion:
     def __init__(
-        self, flotilla: Flotilla, shown: Display, options: dict[str, Any], batch_id: str | None
+        self, flotilla: Flotilla, shown: Display, options: dict[str, Any], batches: Batches | None
     ) -> None:
         self._flotilla = flotilla
         self._shown = shown
         self._options = options
-        self._batch_id = batch_id
+        self._batches = batches
         self._tasks: list[str] = []
         self.stopped = threading.Event()
 
@@ -159,9 +165,12 @@ class _Ingestion:
             sent = done
 
         while True:
+            batch_id = self._batches.current if self._batches is not None else None
             try:
-                accepted = self._send(submission, report)
+                accepted = self._send(submission, report, batch_id)
             except (ClientError, OSError) as error:
+                if self._has_another_batch(error, batch_id):
+                    continue
                 if not _is_overloaded(error):
                     self._record(submission, error)
                     return error
@@ -172,13 +181,24 @@ class _Ingestion:
                     self._tasks.append(accepted.task_id)
                 return accepted
 
-    def _send(self, submission: Submission, report: UploadProgress) -> DocumentAccepted:
+    def _has_another_batch(self, error: Exception, batch_id: str | None) -> bool:
+        if batch_id is None or getattr(error, "code", None) != BatchClosed.code:
+            return False
+        assert self._batches is not None  # noqa: S101 - it has given the id
+        try:
+            return not self.stopped.is_set() and self._batches.has_another(batch_id)
+        except ClientError:  # the source is told of with what was wrong in the first place
+            return False
+
+    def _send(
+        self, submission: Submission, report: UploadProgress, batch_id: str | None
+    ) -> DocumentAccepted:
         if submission.url is not None:
-            return self._flotilla.ingest_url(submission.url, batch=self._batch_id, **self._options)
+            return self._flotilla.ingest_url(submission.url, batch=batch_id, **self._options)
         assert submission.path is not None  # noqa: S101 - a source is one of the two
         source = (submission.name, submission.path)
         upload = self._flotilla.upload_batch
-        reply = upload(source, progress=report, batch=self._batch_id, **self._options)
+        reply = upload(source, progress=report, batch=batch_id, **self._options)
         return reply.documents[0]
 
     def _record(self, submission: Submission, error: Exception) -> None:
@@ -188,23 +208,24 @@ class _Ingestion:
         else:
             code, final = "unreadable_file", isinstance(error, (OSError, SourceChanged))
         # Of a request that got no reply nobody knows whether it was carried out.
-        if self._batch_id is None or not final:
+        if self._batches is None or not final:
             return
         refusal = Refusal.model_construct(
             name=submission.name[:1024], code=code, message=sentence(error)[:4000]
         )
         with contextlib.suppress(ClientError):
-            self._flotilla.add_refusals(self._batch_id, [refusal])
+            self._flotilla.add_refusals(self._batches.current, [refusal])
 
     def leave(self, *, cancel: bool) -> str:
         """Leave what was sent to itself, or cancel it; returns a sentence that says which."""
         self.stopped.set()
-        tasks = [self._batch_id] if self._batch_id is not None else self._tasks
+        # The batches before the last one are over.
+        tasks = self._tasks if self._batches is None else [self._batches.current]
         try:
             for task_id in tasks:
                 if cancel:
                     self._flotilla.cancel(task_id)
-                elif task_id == self._batch_id:
+                elif self._batches is not None:
                     self._flotilla.close_batch(task_id)
         except ClientError as error:
             return f"Interrupted. {sentence(error)}"

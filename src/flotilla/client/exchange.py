@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from flotilla.client.errors import FlotillaAPIError, GatewayUnreachable, UnexpectedReply
 from flotilla.client.operation import Operation
+from flotilla.retry_after import seconds_to_wait
 from flotilla.schemas import Problem
 
 T = TypeVar("T")
@@ -98,10 +99,7 @@ def _problem(response: httpx.Response) -> Problem:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    try:
-        return max(0.0, float(response.headers["retry-after"]))
-    except (KeyError, ValueError):
-        return None
+    return seconds_to_wait(response.headers.get("retry-after"))
 
 
 def transport_failure(

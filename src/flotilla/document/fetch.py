@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import httpcore
 import httpx
 
+from flotilla.content_type import kept_content_type
 from flotilla.errors import (
     FileTooLarge,
     SourceNotFound,
@@ -172,7 +173,7 @@ def _save(
             file.write(block)
     return FetchedSource(
         name=_name(response),
-        content_type=response.headers.get("content-type"),
+        content_type=kept_content_type(response.headers.get("content-type")),
         size=size,
         sha256=digest.hexdigest(),
         final_url=str(response.url.copy_with(username=None, password=None, fragment=None)),

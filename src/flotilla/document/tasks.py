@@ -21,7 +21,7 @@ from flotilla.document.fetch import fetch as fetch_url
 from flotilla.document.memory import watch_memory
 from flotilla.document.reuse import KnownTexts
 from flotilla.document.splitter import SectionSplitter, Splitter
-from flotilla.errors import Cancelled, DocumentNotFound, NoText, TooManyPages
+from flotilla.errors import Cancelled, DocumentNotFound, LeaseLost, NoText, TooManyPages
 from flotilla.ledger import documents, job_ends, submissions, versions
 from flotilla.ledger.endings import tell
 from flotilla.ledger.runs import StageRun
@@ -85,6 +85,8 @@ def fetch(run: StageRun) -> None:
             allow_private=settings.document.fetch_allow_private,
         )
         ref = source_ref(version.tenant_id, version.id)
+        # Another worker may have been given other bytes, and noted those.
+        run.checkpoint()
         _blobs().put_file(ref, path)
     _check_wanted(run, version)
     same = _take_bytes(run, version, ref, found)
@@ -96,7 +98,7 @@ def fetch(run: StageRun) -> None:
 
 def _take_bytes(run: StageRun, version: Version, ref: str, found: FetchedSource) -> Task | None:
     """Note what was fetched; ends the job where the collection has the same bytes already."""
-    with run.writing(version.collection_id) as connection:
+    with run.writing(version.collection_id, document=True) as connection:
         same = submissions.same_as_fetched(connection, version, found.sha256)
         if same is None:
             versions.describe(
@@ -168,6 +170,7 @@ def split(run: StageRun) -> Signature:
         _blobs().put_values(chunks_ref(version.tenant_id, version.id, parts), batch)
         total += len(batch)
         parts += 1
+    _remove_chunks(run, version, parts)
     if total == 0:
         raise NoText(_why_no_text(version))
     _check_wanted(run, version)
@@ -176,17 +179,30 @@ def split(run: StageRun) -> Signature:
     return pipelines.index_batches(run.job.id, run.plan(pipelines.INDEX, [()] * parts))
 
 
+def _remove_chunks(run: StageRun, version: Version, first: int) -> None:
+    """Remove batches of chunks that an attempt with other settings has written beyond these: as
+    many as are there count as the version's."""
+    part = first
+    if _blobs().exists(chunks_ref(version.tenant_id, version.id, part)):
+        run.checkpoint()  # they may be those of a worker that has taken this over
+    while _blobs().exists(ref := chunks_ref(version.tenant_id, version.id, part)):
+        _blobs().delete(ref)
+        part += 1
+
+
 def _check_wanted(run: StageRun, version: Version) -> None:
     """Take back what was written for a document that was deleted meanwhile: its blobs may have
     been removed before.
 
     Raises:
-        Cancelled, DocumentNotFound: it was deleted.
+        Cancelled, DocumentNotFound: it was deleted, or its task cancelled.
+        LeaseLost: it has gone on without this worker, and has what was written.
     """
     try:
         run.version()
-    except (Cancelled, DocumentNotFound):
-        _blobs().delete(version_prefix(version.tenant_id, version.id))
+    except (Cancelled, DocumentNotFound, LeaseLost):
+        if run.is_given_up():
+            _blobs().delete(version_prefix(version.tenant_id, version.id))
         raise
 
 

@@ -17,6 +17,7 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser, par
 from starlette.requests import ClientDisconnect, Request
 
 from flotilla.blobs import BlobStore, Sink, source_ref
+from flotilla.content_type import kept_content_type
 from flotilla.errors import (
     DependencyUnavailable,
     FileTooLarge,
@@ -24,6 +25,7 @@ from flotilla.errors import (
     InvalidName,
     InvalidRequest,
 )
+from flotilla.gateway.arrivals import Arriving, pieces
 from flotilla.ledger.database import new_id
 from flotilla.schemas import check_metadata, check_text
 from flotilla.settings import GatewaySettings
@@ -122,7 +124,7 @@ class _FileWriter:
         self.name = safe_name(segment.filename)
         self.version_id = new_id()
         self.ref = source_ref(tenant_id, self.version_id)
-        self.content_type = segment.content_type
+        self.content_type = kept_content_type(segment.content_type)
         self.size = 0
         self._limit = limit
         self._hash = hashlib.sha256()
@@ -178,9 +180,15 @@ class _FileWriter:
 
 
 async def receive_upload(
-    request: Request, blobs: BlobStore, tenant_id: str, settings: GatewaySettings
+    request: Request,
+    blobs: BlobStore,
+    tenant_id: str,
+    settings: GatewaySettings,
+    arriving: Arriving | None = None,
 ) -> Upload:
     """Stream a multipart request into the blobs.
+
+    A batch that is named before the files is told of to `arriving` while they come in.
 
     Raises:
         InvalidRequest: the body is not multipart, or not complete, or a field is unknown.
@@ -198,7 +206,8 @@ async def receive_upload(
             options["boundary"],
             max_segment_count=settings.max_files_per_request + len(FIELDS),
         ) as parser:
-            async for file in _files(request, parser, blobs, tenant_id, settings, upload):
+            body = pieces(request, upload.fields, arriving)
+            async for file in _files(body, parser, blobs, tenant_id, settings, upload):
                 upload.files.append(file)
     except BaseException as error:
         await asyncio.to_thread(discard, blobs, upload)
@@ -220,7 +229,7 @@ async def receive_upload(
 
 
 async def _files(
-    request: Request,
+    body: AsyncIterator[bytes],
     parser: PushMultipartParser,
     blobs: BlobStore,
     tenant_id: str,
@@ -230,9 +239,7 @@ async def _files(
     file: _FileWriter | None = None
     name, value = "", bytearray()
     try:
-        async for data in request.stream():
-            if not data:
-                continue
+        async for data in body:
             for event in parser.parse(data):
                 if isinstance(event, MultipartSegment):
                     name = event.name or ""

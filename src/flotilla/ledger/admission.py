@@ -6,18 +6,15 @@ busy; the rest waits in the ledger, and whoever has the fewest in flight comes n
 """
 
 import heapq
-import json
-import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from functools import lru_cache
 
-import redis
 from sqlalchemy import Connection, func, select, update
 
-from flotilla.broker import WORKER_KEY, get_redis, queue_of
+from flotilla.broker import queue_of
 from flotilla.ledger.database import now
+from flotilla.ledger.fleet_sizes import get_fleet_sizes
 from flotilla.ledger.jobs import JOB_COLUMNS, OPEN, Job, job_of, sent
 from flotilla.ledger.steps import StepState
 from flotilla.ledger.tables import JOBS, STEPS, TENANTS
@@ -39,9 +36,9 @@ FEWEST_JOBS = 32
 PARTS_PER_PROCESS = 4
 FEWEST_PARTS = 16
 FEWEST_OF_WAVE = 2
-REFRESH_SECONDS = 5
-# Where everything rests, as when a provider asks all for patience, no more than this many times the
-# window is handed out.
+# What rests keeps no place. But where everything rests, as when a provider asks all for patience,
+# not all that waits is to be sent and rest as well: past this many times the window, the more were
+# handed out, the fewer are at work at a time.
 MOST_SENT = 4
 PIECE = 500
 RESTING_AFTER = timedelta(seconds=10)
@@ -52,23 +49,27 @@ def window() -> int:
     fixed = get_settings().job.in_flight
     if fixed:
         return fixed
-    processes = _processes(int(time.monotonic() // REFRESH_SECONDS))
+    processes = get_fleet_sizes().get()
     return max(FEWEST_JOBS, JOBS_PER_PROCESS * sum(processes.get(fleet, 0) for fleet in FLEETS))
 
 
-def wave_size(connection: Connection, stage: str) -> int:
+def wave_size(connection: Connection, stage: str, fleets: Mapping[str, int]) -> int:
     """How many parts of one job's fan-out are sent at once.
 
     The jobs that are at the same stage share what keeps its fleet busy: whoever comes after them
     finds that much before him in the queue, and not that much of each.
+
+    Args:
+        connection: the transaction that marks them.
+        stage: of the fan-out.
+        fleets: the fleets' sizes, asked for before the transaction: Redis may take its time.
     """
-    processes = _processes(int(time.monotonic() // REFRESH_SECONDS))
     if stage in BACKGROUND:
-        return max(1, processes.get(queue_of(stage), 0))
+        return max(1, fleets.get(queue_of(stage), 0))
     fixed = get_settings().job.parts_in_flight
     if fixed:
         return fixed
-    together = max(FEWEST_PARTS, PARTS_PER_PROCESS * processes.get(queue_of(stage), 0))
+    together = max(FEWEST_PARTS, PARTS_PER_PROCESS * fleets.get(queue_of(stage), 0))
     return max(FEWEST_OF_WAVE, together // max(1, _jobs_at(connection, stage)))
 
 
@@ -83,27 +84,12 @@ def _jobs_at(connection: Connection, stage: str) -> int:
     return connection.scalar(found) or 0
 
 
-@lru_cache(maxsize=1)
-def _processes(_period: int) -> dict[str, int]:
-    """Processes or threads of the live workers of each fleet."""
-    found: dict[str, int] = {}
-    try:
-        client = get_redis()
-        keys = list(client.scan_iter(match=f"{WORKER_KEY}*", count=1000))
-        for text in client.mget(keys) if keys else ():
-            if text is not None:
-                worker = json.loads(text)
-                found[worker["fleet"]] = found.get(worker["fleet"], 0) + worker["concurrency"]
-    except redis.RedisError:
-        return {}
-    return found
-
-
 def release(connection: Connection, limit: int) -> list[Job]:
     """Take the next jobs out of the ledger's queue; they have to be sent now.
 
-    At most `limit` are in flight, but a tenant that has none gets one in any case. Should the
-    caller die before it has sent them, the reaper finds them silent and does it.
+    At most `limit` are in flight, besides those that rest, but a tenant that has none gets one in
+    any case. Should the caller die before it has sent them, the reaper finds them silent and does
+    it.
     """
     # One look for each tenant: a hundred thousand jobs that wait are not read for it.
     waits = select(jobs.id).where(
@@ -122,7 +108,7 @@ def release(connection: Connection, limit: int) -> list[Job]:
     busy = Counter(tenant for job_id, tenant in tenants.items() if job_id not in resting)
     # A tenant all of whose jobs rest is not without any.
     in_flight = {tenant: max(1, busy[tenant]) for tenant in tenants.values()}
-    room = min(limit - busy.total(), MOST_SENT * limit - len(tenants))
+    room = _at_work(limit, len(tenants)) - busy.total()
     chosen = _choose(connection, waiting, in_flight, room)
     if not chosen:
         return []
@@ -134,6 +120,16 @@ def release(connection: Connection, limit: int) -> list[Job]:
     )
     order = {job_id: at for at, job_id in enumerate(chosen)}
     return sorted((job_of(row) for row in rows), key=lambda job: order[job.id])
+
+
+def _at_work(limit: int, handed_out: int) -> int:
+    """How many of the jobs that were handed out may be at work while the others rest.
+
+    Never none: what waits behind a source or a provider that asks for patience may need neither.
+    With eight times the window handed out it is a quarter of it, with sixteen times a sixteenth.
+    """
+    excess = max(1.0, handed_out / (MOST_SENT * limit))
+    return max(1, int(limit / excess**2))
 
 
 def _resting(connection: Connection, job_ids: Sequence[str]) -> set[str]:

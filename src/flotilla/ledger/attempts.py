@@ -22,10 +22,17 @@ def as_task_error(stage_name: str, error: Exception) -> TaskError:
     )
 
 
+LONGEST_WAIT = 3600.0
+"""Seconds that a job waits at most before its next attempt, whatever it was asked to: a server that
+wants to be left alone for longer is asked again after that, and a job comes to its end in hours."""
+
+
 def backoff(settings: JobSettings, attempt: int, retry_after: float | None) -> float:
-    """Seconds until the next attempt: exponential with full jitter, never before Retry-After.
+    """Seconds until the next attempt: exponential with full jitter, never before Retry-After unless
+    that is longer than LONGEST_WAIT.
 
     Full jitter as in Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015).
     """
-    ceiling = min(settings.backoff_cap, settings.backoff_base * 2 ** (attempt - 1))
-    return max(retry_after or 0.0, random.uniform(0, ceiling))
+    ceiling = min(settings.backoff_cap, settings.backoff_base * 2.0 ** min(attempt - 1, 60))
+    asked = retry_after if retry_after is not None and retry_after > 0 else 0.0  # nan is neither
+    return max(min(asked, LONGEST_WAIT), random.uniform(0, ceiling))

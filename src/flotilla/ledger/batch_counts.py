@@ -5,6 +5,7 @@ its end: a batch of a hundred thousand must not be counted a hundred thousand ti
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, case, func, select, update
@@ -17,6 +18,9 @@ from flotilla.schemas import BatchResult, DuplicateMember, FailedMember, TaskSta
 jobs = JOBS.c
 
 UNIT = "documents"
+OTHERS_PAUSE = timedelta(seconds=5)
+"""After which a batch that waits for other tasks is looked at again."""
+
 LISTED = 100
 """Failed members, and duplicates, that a batch's result names; `GET /tasks?parent=` lists all."""
 
@@ -48,6 +52,13 @@ def count(connection: Connection, batch_id: str, ended: int) -> Row[Any] | None:
         )
         .returning(jobs.stage, jobs.payload, jobs.cancel_requested_at)
     ).one_or_none()
+
+
+def look_again(connection: Connection, batch_id: str) -> None:
+    """Have a closed batch looked at a little later: it waits for tasks that are not its members."""
+    connection.execute(
+        update(JOBS).where(jobs.id == batch_id).values(lease_until=now() + OTHERS_PAUSE)
+    )
 
 
 def any_open(connection: Connection, batch_id: str) -> bool:

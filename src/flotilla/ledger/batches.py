@@ -15,12 +15,12 @@ from typing import Any
 
 from sqlalchemy import Connection, case, func, null, select, update
 
-from flotilla.errors import BatchClosed, Conflict, TaskNotFound
+from flotilla.errors import BatchClosed, TaskNotFound
 from flotilla.ledger import ended_members, job_ends, job_views, jobs
 from flotilla.ledger.batch_counts import UNIT, any_open, count
 from flotilla.ledger.database import Database, now
 from flotilla.ledger.ended_members import EndedMember
-from flotilla.ledger.jobs import OPEN, Job, NewJob
+from flotilla.ledger.jobs import Job, NewJob
 from flotilla.ledger.tables import JOBS
 from flotilla.schemas import Refusal, Task, TaskStatus
 
@@ -31,6 +31,10 @@ STAGE = "batch"
 QUEUE = "default"
 IDLE = timedelta(minutes=10)
 """How long an open batch waits for its next member before it is closed."""
+
+UNFILLED = timedelta(hours=1)
+"""How long it waits for its first one. A file that is large, or a gateway that has too much to do,
+may take its time, and a batch that is closed as empty would leave all of its files without one."""
 
 BUSY = timedelta(minutes=1)
 """After which one that is idle while its members are worked on is looked at again."""
@@ -45,7 +49,7 @@ def open_batch(
     *,
     name: str | None = None,
     total: int | None = None,
-    idle: timedelta = IDLE,
+    idle: timedelta = UNFILLED,
     callback_url: str | None = None,
     collection_id: str | None = None,
     collection: str | None = None,
@@ -117,7 +121,7 @@ def check_open(connection: Connection, tenant_id: str, batch_id: str, field: str
 def admit(connection: Connection, tenant_id: str, batch_id: str, ended: int = 0) -> None:
     """Take the members in that this transaction has written; `ended` of them are over already.
 
-    It comes last in its transaction: whoever holds a batch waits for nobody.
+    It comes last in its transaction: batches are last in the order of locks.
 
     Raises:
         TaskNotFound: the tenant has no such batch.
@@ -127,6 +131,35 @@ def admit(connection: Connection, tenant_id: str, batch_id: str, ended: int = 0)
     count(connection, batch_id, ended)
     check_open(connection, tenant_id, batch_id)
     connection.execute(update(JOBS).where(columns.id == batch_id).values(lease_until=now() + IDLE))
+
+
+def is_nearly_idle(connection: Connection, tenant_id: str, batch_id: str) -> bool:
+    """Whether `keep_open` has something to do for an open batch.
+
+    Raises:
+        TaskNotFound: the tenant has no such batch.
+        BatchClosed: it takes no more members.
+    """
+    check_open(connection, tenant_id, batch_id)
+    until = connection.scalar(select(columns.lease_until).where(columns.id == batch_id))
+    return until is None or until < now() + IDLE - BUSY
+
+
+def keep_open(connection: Connection, tenant_id: str, batch_id: str) -> None:
+    """Let a batch wait once more for its next member, which is on its way.
+
+    Raises:
+        TaskNotFound: the tenant has no such batch.
+        BatchClosed: it takes no more members.
+    """
+    later = now() + IDLE
+    connection.execute(
+        update(JOBS)
+        .where(columns.id == batch_id, columns.kind == KIND, columns.lease_until < later)
+        .values(lease_until=later)
+    )
+    # With the row held, so that what takes no more, as one that is being cancelled, is not changed.
+    check_open(connection, tenant_id, batch_id)
 
 
 def refuse(
@@ -178,7 +211,8 @@ def shut(connection: Connection, batch: Job, **payload: Any) -> None:
 
 
 def close_idle(database: Database) -> list[str]:
-    """Close the batches that have waited long enough for their next member; returns their ids.
+    """Close the batches that have waited long enough for their next member, and end closed ones
+    that have waited for tasks that are not their members; returns their ids.
 
     One of which a member is not over is left open.
     """
@@ -197,7 +231,10 @@ def close_idle(database: Database) -> list[str]:
                 later = update(JOBS).where(columns.id == each.id)
                 connection.execute(later.values(lease_until=now() + BUSY))
                 continue
-            shut(connection, job)
+            if not job.payload.get("closed"):
+                shut(connection, job)
+            elif job_ends.settle(connection, each.id) is None:
+                continue  # what it waits for is not its own
             closed.append(each.id)
     return closed
 
@@ -234,35 +271,6 @@ def due(connection: Connection, limit: int = 100) -> list[Due]:
     return [
         Due(row.id, row.cancel_requested_at is not None, "reindex" in row.payload) for row in rows
     ]
-
-
-def request_cancel(connection: Connection, batch_id: str) -> None:
-    """Let no member of a batch go on; `endings.cancel_members` then ends them, in pieces.
-
-    What waits is not begun any more, and what is worked on stops at its next checkpoint.
-
-    Raises:
-        Conflict: the batch is over.
-    """
-    moment = now()
-    # In the order of their ids, as all that touches many jobs: two could else wait in a ring.
-    members = select(columns.id).where(columns.parent_id == batch_id, columns.status.in_(OPEN))
-    ordered = members.order_by(columns.id).with_for_update(key_share=True)
-    connection.execute(
-        update(JOBS).where(columns.id.in_(ordered)).values(cancel_requested_at=moment)
-    )
-    held = count(connection, batch_id, 0)
-    if held is None:
-        raise Conflict("This batch has ended meanwhile: there is nothing to cancel.")
-    connection.execute(
-        update(JOBS)
-        .where(columns.id == batch_id)
-        .values(
-            cancel_requested_at=moment,
-            lease_until=moment,
-            payload=dict(held.payload) | {"closed": True},
-        )
-    )
 
 
 def reopen(connection: Connection, retried: dict[str, int]) -> None:

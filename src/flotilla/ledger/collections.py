@@ -1,6 +1,7 @@
 """Collections: named sets of a tenant's documents."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, insert, select, update
@@ -44,12 +45,6 @@ def resolve(
                 field="collection",
             )
     return {name: found[name] for name in names}
-
-
-def lock_collection(connection: Connection, collection_id: str) -> None:
-    """Make whoever else adds documents to the collection wait for this transaction."""
-    row = select(collections.id).where(collections.id == collection_id)
-    connection.execute(row.with_for_update(key_share=True))
 
 
 def create(
@@ -122,16 +117,25 @@ def listing(
     return [_collection(row) for row in connection.execute(query)]
 
 
-def delete(connection: Connection, tenant_id: str, name: str) -> str:
-    """Mark a collection and its documents deleted, from this moment on; returns its id.
+def delete(
+    connection: Connection, tenant_id: str, name: str, moment: datetime | None = None
+) -> str:
+    """Mark a collection and its documents deleted, all at the same moment; returns its id.
 
     The default collection is emptied and stays.
     """
-    collection_id = resolve(connection, tenant_id, [name])[name]
-    deleted_at = now()
+    # A submission that is being written has to be seen.
+    collection_id = resolve(connection, tenant_id, [name], lock=True)[name]
+    deleted_at = moment or now()
+    there = (
+        select(documents.id)
+        .where(documents.collection_id == collection_id, documents.deleted_at.is_(None))
+        .order_by(documents.id)
+        .with_for_update(key_share=True)
+    )
     connection.execute(
         update(DOCUMENTS)
-        .where(documents.collection_id == collection_id, documents.deleted_at.is_(None))
+        .where(documents.id.in_(there))
         .values(deleted_at=deleted_at, updated_at=deleted_at, status=DocumentStatus.DELETING.value)
     )
     if name != DEFAULT_COLLECTION:

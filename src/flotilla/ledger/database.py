@@ -1,4 +1,16 @@
-"""The ledger's database: connections, transactions and migrations."""
+"""The ledger's database: connections, transactions and migrations.
+
+On PostgreSQL a transaction holds the rows that it has locked or changed until its end. So that no
+two of them wait for one another, each takes them in this order, those of one kind by their ids:
+
+1. collections, 2. documents, 3. jobs, 4. the jobs' steps, and versions, 5. batches.
+
+A document comes before its jobs: whoever holds it can be sure that it gets no other ingestions. A
+batch, which is a job, comes last: its members' ends are counted when all else is done. A row that
+is new, which nobody else can know of yet, may be written at any time; and the job that removes
+documents is none of theirs, and comes before them. See `ledger.locks`, and `StageRun.writing` for
+what a worker takes.
+"""
 
 import json
 import os
@@ -12,10 +24,10 @@ from typing import Any
 
 import uuid_utils
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from flotilla.errors import ConfigurationError, DependencyUnavailable
+from flotilla.errors import ConfigurationError, DependencyUnavailable, InvalidRequest
 from flotilla.ledger.clock import TOLERANCE, now, skew
 from flotilla.settings import Settings, get_settings
 
@@ -132,6 +144,10 @@ def _translated() -> Iterator[None]:
             raise DependencyUnavailable(
                 "The ledger was asked to change the same rows twice at once: try again.",
                 retry_after=1,
+            ) from error
+        if isinstance(error, DataError):
+            raise InvalidRequest(
+                "A value cannot be stored: it is too long for the ledger, or holds a NUL character."
             ) from error
         if isinstance(error, OperationalError | InterfaceError) and not _is_fault(error.orig):
             raise DependencyUnavailable(

@@ -183,16 +183,19 @@ def record_failure(
     seconds: float,
     delay: timedelta | None,
 ) -> bool:
-    """The attempt failed: another follows after `delay`, unless it is None or too long.
+    """The attempt failed: another follows after `delay`, unless it is None or too long, or the
+    webhook was disabled meanwhile.
 
     False when somebody else has taken the delivery over.
     """
     moment = now()
     made = _attempt(sent.attempt, moment - timedelta(seconds=seconds), message, status, seconds)
     values: dict[str, Any] = {"attempts": [*sent.earlier, made][-KEPT_ATTEMPTS:]}
-    if delay is None or moment + delay >= sent.give_up_at:
+    given_up = delay is None or moment + delay >= sent.give_up_at
+    if given_up or _is_disabled(connection, sent.webhook_id):
         values |= _ended(DeliveryState.FAILED, moment)
     else:
+        assert delay is not None  # noqa: S101 - it would be given up
         values |= {
             "state": DeliveryState.PENDING.value,
             "due_at": moment + delay,
@@ -200,6 +203,13 @@ def record_failure(
             "lease_until": None,
         }
     return _change(connection, sent.id, sent.fence, values)
+
+
+def _is_disabled(connection: Connection, webhook_id: str | None) -> bool:
+    # Locked, on PostgreSQL: whoever disables it at this moment gives up what is pending, and this
+    # delivery has to be so before, or to see that the webhook is disabled.
+    found = select(WEBHOOKS.c.disabled_at).where(WEBHOOKS.c.id == webhook_id)
+    return connection.scalar(found.with_for_update(key_share=True)) is not None
 
 
 def redeliver(

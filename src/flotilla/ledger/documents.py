@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, Select, delete, func, or_, select, updat
 from flotilla.errors import DocumentNotFound
 from flotilla.ledger.database import now
 from flotilla.ledger.job_views import error_of
+from flotilla.ledger.locks import lock_documents
 from flotilla.ledger.tables import COLLECTIONS, DOCUMENTS, JOBS, VERSIONS
 from flotilla.schemas import Document, DocumentStatus
 
@@ -84,19 +85,9 @@ def mark_deleted(connection: Connection, tenant_id: str, document_id: str) -> st
     return str(row.collection_id)
 
 
-def deleted_in(connection: Connection, collection_id: str) -> list[str]:
-    """Ids of the collection's documents that are marked deleted."""
-    return list(
-        connection.scalars(
-            select(documents.id).where(
-                documents.collection_id == collection_id, documents.deleted_at.is_not(None)
-            )
-        )
-    )
-
-
 def purge(connection: Connection, document_ids: Sequence[str]) -> None:
     """Remove deleted documents with their versions."""
+    lock_documents(connection, document_ids)
     deleted = select(documents.id).where(
         documents.id.in_(document_ids), documents.deleted_at.is_not(None)
     )

@@ -7,9 +7,18 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection
 
 from flotilla.errors import Conflict, TaskNotFound
-from flotilla.ledger import batches, job_ends, job_views, jobs, model_migrations, versions
+from flotilla.ledger import (
+    batch_cancellation,
+    batches,
+    job_ends,
+    job_views,
+    jobs,
+    model_migrations,
+    versions,
+)
 from flotilla.ledger.announce import announce
 from flotilla.ledger.database import Database
+from flotilla.ledger.locks import lock_jobs
 from flotilla.schemas import Task, TaskError, TaskStatus
 
 
@@ -35,6 +44,7 @@ def cancel(database: Database, job_id: str) -> Task | None:
 def cancel_in(connection: Connection, job_ids: Sequence[str]) -> list[Task]:
     """Cancel jobs that are no batches; returns those that this ended."""
     ended: list[Task] = []
+    lock_jobs(connection, job_ids)
     for job_id in sorted(job_ids):
         task = job_ends.cancel(connection, job_id, settle_parent=False)
         if task is not None:
@@ -54,20 +64,26 @@ PIECE = 200
 def cancel_members(database: Database, batch_id: str, seconds: float) -> bool:
     """End the members of a batch whose cancellation was requested, for about so long.
 
-    Returns whether all have ended, and the batch with them; the reaper goes on with the rest.
+    Those that are publishing their version go on, and the batch ends with the last of them.
+
+    Returns whether all others have ended; the reaper goes on with the rest.
     """
     deadline = time.monotonic() + seconds
+    last = ""
     while True:
         with database.writing() as connection:
-            members = jobs.open_members(connection, batch_id, PIECE)
+            members = jobs.open_members(connection, batch_id, PIECE, last)
             ended = cancel_in(connection, members)
-            if not ended:
-                job_ends.settle(connection, batch_id)
+            if len(members) < PIECE:
+                if not ended:
+                    job_ends.settle(connection, batch_id)
+                batch_cancellation.await_publishing(connection, batch_id)
         for task in ended:
             announce(task)
         if len(members) < PIECE:
             tell_batch(database, batch_id)
             return True
+        last = members[-1]
         if time.monotonic() >= deadline:
             return False
 
@@ -93,7 +109,7 @@ def cancel_by_user(connection: Connection, tenant_id: str, job_id: str) -> list[
             "A deletion cannot be cancelled: its documents answer no more. Submit them again."
         )
     if task.kind == batches.KIND:
-        batches.request_cancel(connection, job_id)
+        batch_cancellation.request_cancel(connection, job_id)
         return []
     ended = cancel_in(connection, [job_id])
     if not ended:
@@ -122,6 +138,8 @@ def _give_up(
     database: Database, job_id: str, end: Callable[[Connection], Task | None]
 ) -> Task | None:
     with database.writing() as connection:
+        # With the document, which is written after the batch that the job's end is counted in.
+        lock_jobs(connection, [job_id])
         ended = end(connection)
         if ended is not None:
             _give_version_up(connection, job_id)

@@ -5,9 +5,9 @@ A batch ends with the last of its members.
 
 from typing import Any
 
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import ColumnElement, Connection, case, select, update
 
-from flotilla.ledger import batch_counts, documents, versions, webhooks
+from flotilla.ledger import batch_counts, documents, ended_members, versions, webhooks
 from flotilla.ledger.database import RawJSON, now
 from flotilla.ledger.job_views import task_of
 from flotilla.ledger.jobs import OPEN, Job, lock
@@ -21,30 +21,55 @@ _WITHOUT_RESULT = tuple(column for column in JOBS.c if column.name != "result")
 
 
 def complete(
-    connection: Connection, job_id: str, result: Any, fence: int | None = None
+    connection: Connection,
+    job_id: str,
+    result: Any,
+    fence: int | None = None,
+    *,
+    settle_parent: bool = True,
 ) -> Task | None:
     """End the job well. None when it was over already, or when the fence has fallen.
 
     A result that is RawJSON is stored as it is, and is not in the returned task.
     """
-    ended = _end(connection, job_id, fence, status=TaskStatus.COMPLETED.value, result=result)
+    ended = _end(
+        connection,
+        job_id,
+        fence,
+        settle_parent=settle_parent,
+        status=TaskStatus.COMPLETED.value,
+        result=result,
+    )
     if ended is None or isinstance(result, RawJSON):
         return ended
     return ended.model_copy(update={"result": result})
 
 
-def complete_as_duplicate(connection: Connection, job: Job, duplicate_of: str) -> Task | None:
+def complete_as_duplicate(
+    connection: Connection, job: Job, duplicate_of: str, *, begun: bool = False
+) -> Task | None:
     """End an ingestion whose bytes turned out to be those of a document that is there.
 
-    Its version is given up, and its document too where it is new and has no other.
+    Its version is given up, and its document too where no other version of it is there, is on its
+    way, or could be retried.
+
+    Args:
+        connection: a writing transaction that holds the document and its collection.
+        job: the ingestion.
+        duplicate_of: the document that has the same bytes.
+        begun: whether it may have left more than the bytes, which are the caller's to remove. The
+            document is then marked as deleted, and the sweep removes what is left of it; and the
+            batch is the caller's to settle.
     """
     assert job.document_id is not None  # noqa: S101 - ingestions have one
     assert job.version_id is not None  # noqa: S101
     versions.fail(connection, job.document_id, job.version_id)
-    if job.document_id != duplicate_of:
+    if not versions.has_others(connection, job.version_id):
         documents.mark_deleted(connection, job.tenant_id, job.document_id)
-        documents.purge(connection, [job.document_id])
-    return complete(connection, job.id, {"document_id": duplicate_of, "duplicate_of": duplicate_of})
+        if not begun:
+            documents.purge(connection, [job.document_id])
+    result = {"document_id": duplicate_of, "duplicate_of": duplicate_of}
+    return complete(connection, job.id, result, settle_parent=not begun)
 
 
 def fail(
@@ -88,14 +113,17 @@ def cancel(
 PUBLISH = "vectorstore.publish"
 
 
-def _is_publishing(connection: Connection, job_id: str) -> bool:
-    begun = (
-        select(jobs.id)
-        .join(STEPS, STEPS.c.job_id == jobs.id)
-        .join(DOCUMENTS, DOCUMENTS.c.id == jobs.document_id)
-        .where(jobs.id == job_id, STEPS.c.stage == PUBLISH, DOCUMENTS.c.deleted_at.is_(None))
+def publishing() -> ColumnElement[bool]:
+    """Of an ingestion: it has begun to publish its version, of a document that is not deleted."""
+    begun = select(STEPS.c.part).where(STEPS.c.job_id == jobs.id, STEPS.c.stage == PUBLISH)
+    there = select(DOCUMENTS.c.id).where(
+        DOCUMENTS.c.id == jobs.document_id, DOCUMENTS.c.deleted_at.is_(None)
     )
-    return connection.scalar(begun) is not None
+    return begun.exists() & there.exists()
+
+
+def _is_publishing(connection: Connection, job_id: str) -> bool:
+    return connection.scalar(select(jobs.id).where(jobs.id == job_id, publishing())) is not None
 
 
 def _end(
@@ -153,6 +181,9 @@ def settle(connection: Connection, batch_id: str, ended: int = 0) -> Task | None
     if batch is None or not batch.payload.get("closed"):
         return None
     if batch_counts.any_open(connection, batch_id):
+        return None
+    if batch.cancel_requested_at is None and not ended_members.follow(connection, batch_id):
+        batch_counts.look_again(connection, batch_id)
         return None
     outcome = batch_counts.outcome(connection, batch_id, batch)
     values: dict[str, Any] = {

@@ -4,16 +4,15 @@ Each change of state is one UPDATE that names the states it may start from, so t
 one wins and the other learns that it has lost.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, case, func, insert, select, update
 
 from flotilla.ledger.database import new_id, now
-from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
-from flotilla.ledger.versions import LIVE, PENDING
+from flotilla.ledger.tables import JOBS
 from flotilla.schemas import TaskStatus
 
 OPEN = (TaskStatus.PENDING.value, TaskStatus.PROCESSING.value)
@@ -142,6 +141,13 @@ def is_open(connection: Connection, job_id: str) -> bool:
     return connection.scalar(found) is not None
 
 
+def was_ended_otherwise(connection: Connection, job_id: str) -> bool:
+    """Whether the job has completed or failed: it is over, and nobody cancelled it."""
+    ended = (TaskStatus.COMPLETED.value, TaskStatus.PARTIAL.value, TaskStatus.FAILED.value)
+    found = select(jobs.id).where(jobs.id == job_id, jobs.status.in_(ended))
+    return connection.scalar(found) is not None
+
+
 def claim(
     connection: Connection, job_id: str, stage: str, queue: str, attempt: int = 1
 ) -> Job | None:
@@ -187,21 +193,25 @@ def open_in(connection: Connection, queues: Sequence[str]) -> int:
     return int(connection.scalar(found) or 0)
 
 
-def open_members(connection: Connection, batch_id: str, limit: int) -> list[str]:
-    """Ids of a batch's members that are not over."""
-    members = select(jobs.id).where(jobs.parent_id == batch_id, jobs.status.in_(OPEN))
-    return list(connection.scalars(members.limit(limit)))
+def open_members(connection: Connection, batch_id: str, limit: int, after: str = "") -> list[str]:
+    """Ids of a batch's members that are not over, in order, from behind `after` on."""
+    members = select(jobs.id).where(
+        jobs.parent_id == batch_id, jobs.status.in_(OPEN), jobs.id > after
+    )
+    return list(connection.scalars(members.order_by(jobs.id).limit(limit)))
 
 
-def open_of_document(connection: Connection, document_id: str) -> list[str]:
-    """Ids of the jobs that write the document's points and are not over."""
+def open_of_documents(connection: Connection, document_ids: Collection[str]) -> list[str]:
+    """Ids of the jobs that write the documents' points and are not over."""
     return list(
         connection.scalars(
-            select(jobs.id).where(
-                jobs.document_id == document_id,
+            select(jobs.id)
+            .where(
+                jobs.document_id.in_(document_ids),
                 jobs.kind.in_(("ingest", "reindex")),
                 jobs.finished_at.is_(None),
             )
+            .order_by(jobs.id)
         )
     )
 
@@ -223,22 +233,3 @@ def sent(
         )
     )
     return {row.id: row.tenant_id for row in rows}
-
-
-def purge(connection: Connection, older_than: timedelta, limit: int = 1000) -> int:
-    """Forget ended jobs that nothing refers to any more; returns how many.
-
-    A document refers to its newest job, which shows its error, and a version that is live or on
-    its way to the job that ingested it.
-    """
-    versions = VERSIONS.c
-    shown = select(DOCUMENTS.c.id).where(DOCUMENTS.c.job_id == jobs.id)
-    needed = select(versions.id).where(
-        versions.id == jobs.version_id, versions.state.in_((PENDING, LIVE))
-    )
-    old = (
-        select(jobs.id)
-        .where(jobs.finished_at < now() - older_than, ~shown.exists(), ~needed.exists())
-        .limit(limit)
-    )
-    return connection.execute(delete(JOBS).where(jobs.id.in_(old))).rowcount

@@ -135,13 +135,27 @@ def _settled(connection: Connection) -> tuple[Space, list[Space]]:
             "No worker of the fleet 'vectorstore' has started yet, so there is no model to change: "
             "set EMBEDDING_MODEL."
         )
+    _refuse_if_running(connection)
+    return known[0], known[1:]
+
+
+def check_alone(connection: Connection) -> None:
+    """Let a migration that failed be tried again; none is begun before this transaction is over.
+
+    Raises:
+        Conflict: another one is not over.
+    """
+    spaces.lock(connection)
+    _refuse_if_running(connection)
+
+
+def _refuse_if_running(connection: Connection) -> None:
     running = _running(connection)
     if running is not None:
         raise Conflict(
             f"A change of the embedding model is under way: follow or cancel task {running.id}.",
             task_id=running.id,
         )
-    return known[0], known[1:]
 
 
 def _running(connection: Connection) -> Any:

@@ -16,6 +16,7 @@ from flotilla.ledger.batch_counts import count
 from flotilla.ledger.database import Database, now
 from flotilla.ledger.documents import live_version
 from flotilla.ledger.jobs import NewJob
+from flotilla.ledger.locks import lock_documents
 from flotilla.ledger.tables import DOCUMENTS, JOBS
 
 # As `pipelines`, which stands above, names it.
@@ -39,6 +40,8 @@ def reindex(
         DocumentNotFound: the tenant has no such document.
         Conflict: no version of it is live.
     """
+    # Two requests at once, or a deletion: the second has to see the first.
+    lock_documents(connection, [document_id])
     version_id = live_version(connection, tenant_id, document_id)
     if version_id is None:
         raise Conflict(

@@ -1,20 +1,27 @@
-"""Sending failed jobs again: each goes on at the stage where it failed."""
+"""Sending failed jobs again: each goes on at the stage where it failed.
+
+An ingestion whose bytes have come into its collection by another way since is over at once, as a
+duplicate: a second document of the same is never made.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, case, select, update
 
 from flotilla.errors import Conflict, FlotillaError, TaskNotFound
-from flotilla.ledger import batches, steps
+from flotilla.ledger import batches, job_ends, model_migrations, steps, submissions
+from flotilla.ledger import versions as ledger_versions
 from flotilla.ledger.database import Database, now
+from flotilla.ledger.endings import tell
 from flotilla.ledger.job_views import is_in
 from flotilla.ledger.jobs import JOB_COLUMNS, Job, job_of
+from flotilla.ledger.locks import lock_collections, lock_jobs
 from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
 from flotilla.ledger.versions import FAILED, LIVE, PENDING
-from flotilla.schemas import DocumentStatus, TaskStatus
+from flotilla.schemas import DocumentStatus, Task, TaskStatus
 
 jobs = JOBS.c
 documents = DOCUMENTS.c
@@ -68,7 +75,7 @@ class Outcome:
     """What came of an order to retry.
 
     `to_send` are the jobs whose message has to be sent now; the others that were taken wait for
-    admission.
+    admission, or turned out to be duplicates and are over.
     """
 
     taken: list[str] = field(default_factory=list)
@@ -85,21 +92,51 @@ def retry_many(database: Database, tenant_id: str, job_ids: Sequence[str]) -> Ou
     outcome = Outcome()
     for start in range(0, len(job_ids), PIECE):
         with database.writing() as connection:
-            parents: Counter[str] = Counter()
-            for job_id in job_ids[start : start + PIECE]:
-                try:
-                    with connection.begin_nested():
-                        job = _retry(connection, tenant_id, job_id)
-                except FlotillaError as error:
-                    outcome.refused[job_id] = error
-                    continue
-                outcome.taken.append(job_id)
-                if job.kind not in AWAITING_ADMISSION:
-                    outcome.to_send.append(job)
-                if job.parent_id is not None:
-                    parents[job.parent_id] += 1
-            batches.reopen(connection, parents)
+            ended = _retry_piece(connection, tenant_id, job_ids[start : start + PIECE], outcome)
+        for task in ended:
+            tell(database, task)
     return outcome
+
+
+def _retry_piece(
+    connection: Connection, tenant_id: str, job_ids: Sequence[str], outcome: Outcome
+) -> list[Task]:
+    """Returns those of the jobs that were over at once."""
+    _lock(connection, tenant_id, job_ids)
+    parents: Counter[str] = Counter()
+    ended: list[Task] = []
+    for job_id in job_ids:
+        try:
+            with connection.begin_nested():
+                job, duplicate = _retry(connection, tenant_id, job_id)
+        except FlotillaError as error:
+            outcome.refused[job_id] = error
+            continue
+        outcome.taken.append(job_id)
+        if duplicate is not None:
+            ended.append(duplicate)
+        elif job.kind not in AWAITING_ADMISSION:
+            outcome.to_send.append(job)
+        if job.parent_id is not None:
+            parents[job.parent_id] += 1
+    batches.reopen(connection, parents)
+    over = Counter(task.parent_id for task in ended if task.parent_id is not None)
+    for batch_id in sorted(over):
+        job_ends.settle(connection, batch_id, over[batch_id])
+    return ended
+
+
+def _lock(connection: Connection, tenant_id: str, job_ids: Sequence[str]) -> None:
+    # The collections too: a submission of the same bytes at this moment has to see the retry, or
+    # the retry has to see it.
+    rows = connection.execute(
+        select(jobs.id, jobs.kind, jobs.collection_id).where(
+            jobs.id.in_(job_ids), jobs.tenant_id == tenant_id
+        )
+    ).all()
+    ingested_into = {row.collection_id for row in rows if row.kind == "ingest"}
+    lock_collections(connection, ingested_into - {None})
+    lock_jobs(connection, [row.id for row in rows])
 
 
 def retry(database: Database, tenant_id: str, job_id: str) -> Outcome:
@@ -135,15 +172,17 @@ def _find(connection: Connection, tenant_id: str, job_id: str) -> Job:
     return job_of(row)
 
 
-def _retry(connection: Connection, tenant_id: str, job_id: str) -> Job:
+def _retry(connection: Connection, tenant_id: str, job_id: str) -> tuple[Job, Task | None]:
+    """The job, pending again; and the task that it is where it is over at once."""
     job = _find(connection, tenant_id, job_id)
     if job.kind not in RETRIED_KINDS or job.status is not TaskStatus.FAILED:
         raise Conflict(
             f"This task is {job.status.value}: only failed ingestions, re-indexings, deletions and "
             "questions can be retried."
         )
-    if job.kind == "ingest":
-        _revive_version(connection, job)
+    if job.kind == model_migrations.MIGRATION:
+        model_migrations.check_alone(connection)
+    same_as = _revive_version(connection, job) if job.kind == "ingest" else None
     changed = connection.execute(
         update(JOBS)
         .where(jobs.id == job_id, jobs.status == TaskStatus.FAILED.value)
@@ -164,11 +203,18 @@ def _retry(connection: Connection, tenant_id: str, job_id: str) -> Job:
     )
     if changed.rowcount == 0:
         raise Conflict("This task is being retried already: look at it again.")
+    if same_as is not None:
+        return job, job_ends.complete_as_duplicate(connection, job, same_as, begun=True)
     steps.start_over(connection, job_id)
-    return job
+    return job, None
 
 
-def _revive_version(connection: Connection, job: Job) -> None:
+def _revive_version(connection: Connection, job: Job) -> str | None:
+    """Let the version be worked on again, unless another document has its bytes by now: the id of
+    that one.
+
+    A version that is live already, and whose job failed only at what comes after, stays so.
+    """
     if job.version_id is None:
         raise Conflict("This file was refused when it was submitted: send it again.")
     newer = VERSIONS.alias()
@@ -184,17 +230,23 @@ def _revive_version(connection: Connection, job: Job) -> None:
         update(VERSIONS)
         .where(
             versions.id == job.version_id,
-            versions.state == FAILED,
+            versions.state.in_((FAILED, LIVE)),
             ~replaced.exists(),
             alive.exists(),
         )
-        .values(state=PENDING)
-    )
-    if revived.rowcount == 0:
+        .values(state=case((versions.state == LIVE, LIVE), else_=PENDING))
+        .returning(versions.state)
+    ).one_or_none()
+    if revived is None:
         raise Conflict(
             "The document was deleted, or newer bytes were submitted for it since: send the "
             "document again if this is the version that you want."
         )
+    if revived.state == PENDING:
+        version = ledger_versions.get(connection, job.version_id)
+        same = submissions.same_as_retried(connection, version)
+        if same is not None:
+            return same.document_id
     connection.execute(
         update(DOCUMENTS)
         .where(documents.id == job.document_id)
@@ -205,3 +257,4 @@ def _revive_version(connection: Connection, job: Job) -> None:
         .where(documents.id == job.document_id, documents.live_version_id.is_(None))
         .values(status=DocumentStatus.PROCESSING.value)
     )
+    return None

@@ -8,11 +8,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from flotilla.errors import Cancelled, LeaseLost
-from flotilla.ledger import collections, fan_outs, job_views, jobs, steps, task_events, versions
+from flotilla.ledger import fan_outs, job_views, jobs, steps, task_events, versions
 from flotilla.ledger.admission import wave_size
 from flotilla.ledger.database import Database
 from flotilla.ledger.fan_outs import Part
+from flotilla.ledger.fleet_sizes import get_fleet_sizes
 from flotilla.ledger.leases import Lease
+from flotilla.ledger.locks import lock_collections, lock_documents
 from flotilla.ledger.steps import Held
 
 
@@ -41,18 +43,24 @@ class StageRun:
         return self.held.attempts
 
     @contextmanager
-    def writing(self, collection_id: str | None = None) -> Iterator[Connection]:
+    def writing(
+        self, collection_id: str | None = None, *, document: bool = False
+    ) -> Iterator[Connection]:
         """A transaction of the ledger that nobody can overtake.
 
-        With a collection's id, nobody adds documents to it meanwhile.
+        With a collection's id, nobody adds documents to it meanwhile; with `document`, nobody
+        publishes, gives up or deletes a version of the job's document. What writes documents has
+        to say so here, for the order of locks that `ledger.database` gives.
 
         Raises:
-            LeaseLost: another worker has taken this step over.
-            Cancelled: the job is over.
+            LeaseLost: another worker has taken this step over, or the job has ended without it.
+            Cancelled: the job was cancelled.
         """
         with self.database.writing() as connection:
-            if collection_id is not None:  # always before the job: else two could wait in a ring
-                collections.lock_collection(connection, collection_id)
+            if collection_id is not None:
+                lock_collections(connection, [collection_id])
+            if document and self.job.document_id is not None:
+                lock_documents(connection, [self.job.document_id])
             jobs.lock(connection, self.job.id)
             self._check(connection)
             yield connection
@@ -63,8 +71,11 @@ class StageRun:
             self._check(connection)
 
     def _check(self, connection: Connection) -> None:
+        self.lease.alive()
         held = not self.lease.lost and steps.still_held(connection, self.held)
         if not jobs.is_open(connection, self.job.id):
+            if jobs.was_ended_otherwise(connection, self.job.id):
+                raise LeaseLost("The task has ended without this worker.")
             raise Cancelled("The task was cancelled while it was being worked on.")
         if not held:
             raise LeaseLost("Another worker has taken this step over.")
@@ -73,8 +84,9 @@ class StageRun:
         """The version that the job ingests.
 
         Raises:
-            Cancelled: the job is over, or its document was deleted meanwhile.
-            LeaseLost: another worker has taken this step over.
+            Cancelled: the job was cancelled, or its document was deleted meanwhile.
+            LeaseLost: another worker has taken this step over, or the job has ended without it.
+            DocumentNotFound: nothing is left of the document.
         """
         assert self.job.version_id is not None  # noqa: S101 - ingestions have one
         self.checkpoint()
@@ -83,6 +95,18 @@ class StageRun:
         if version.deleted:
             raise Cancelled("The document was deleted while it was being ingested.")
         return version
+
+    def is_given_up(self) -> bool:
+        """Whether nothing of the version will ever be needed again, so that what this worker has
+        written of it goes, and all the rest that may still be there.
+
+        A worker that was frozen learns here what became of its work meanwhile. That it is not
+        wanted itself says nothing: the version may have been published by another worker, or may
+        have failed and wait for its retry.
+        """
+        assert self.job.version_id is not None  # noqa: S101 - ingestions and re-indexings have one
+        with self.database.reading() as connection:
+            return versions.is_given_up(connection, self.job.version_id)
 
     def describe(self, **values: Any) -> None:
         """Note what became known of the version (pages, chunks, content_type, …)."""
@@ -109,10 +133,12 @@ class StageRun:
 
         Returns the parts that are to be sent now; the stage after them sends the others.
         """
+        fleets = get_fleet_sizes().get()
         with self.writing() as connection:
             fan_outs.plan(connection, self.job.id, stage, args)
             steps.finish(connection, self.held)
-            return fan_outs.next_wave(connection, self.job.id, stage, wave_size(connection, stage))
+            size = wave_size(connection, stage, fleets)
+            return fan_outs.next_wave(connection, self.job.id, stage, size)
 
     def tell(self) -> None:
         """Tell whoever follows the job where it stands."""

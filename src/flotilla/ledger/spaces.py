@@ -79,6 +79,12 @@ def dropped(connection: Connection) -> list[Space]:
     return [_space(row) for row in connection.execute(query)]
 
 
+def any_being_filled(connection: Connection) -> bool:
+    """Whether a migration is writing, or about to write, what is there to a space."""
+    states = (SpaceState.PREPARING, SpaceState.FILLING)
+    return any(space.state in states for space in undropped(connection))
+
+
 def get(connection: Connection, space_id: str) -> Space | None:
     """One space, dropped or not."""
     row = connection.execute(select(*_COLUMNS).where(spaces.id == space_id)).one_or_none()

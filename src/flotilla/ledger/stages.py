@@ -34,7 +34,9 @@ from flotilla.ledger.attempts import as_task_error, backoff
 from flotilla.ledger.database import Database, RawJSON, get_database
 from flotilla.ledger.endings import cancel, fail
 from flotilla.ledger.fan_outs import Part
+from flotilla.ledger.fleet_sizes import get_fleet_sizes
 from flotilla.ledger.leases import Lease, get_keeper
+from flotilla.ledger.reply_runs import ReplyRun
 from flotilla.ledger.runs import StageRun
 from flotilla.ledger.steps import Held, Key, Taken
 from flotilla.logging import get_logger
@@ -126,14 +128,14 @@ def _work(
     return replacement
 
 
-def reply(name: str, **options: Any) -> Callable[[Callable[[jobs.Job], str]], CeleryTask]:
+def reply(name: str, **options: Any) -> Callable[[Callable[[ReplyRun], str]], CeleryTask]:
     """Make a function the Celery task `name(job_id)`; the JSON it returns is the job's result.
 
     For jobs of one short task, such as questions: two statements in the ledger and no steps. A
     gateway that awaits the result gives the channel on which it listens.
     """
 
-    def decorate(function: Callable[[jobs.Job], str]) -> CeleryTask:
+    def decorate(function: Callable[[ReplyRun], str]) -> CeleryTask:
         @app.task(name=name, bind=True, throws=(FlotillaError,), max_retries=None, **options)
         @functools.wraps(function)
         def task(self: CeleryTask, job_id: str, reply_to: str | None = None) -> None:
@@ -149,10 +151,17 @@ def reply(name: str, **options: Any) -> Callable[[Callable[[jobs.Job], str]], Ce
                     logger.info("reply.nothing_to_do")
                     return
                 fence = leased.fence
-                lease = Lease(database, lambda c: job_leases.renew(c, job_id, fence))
+                patience = _reply_patience()
+                lease = Lease(
+                    database,
+                    lambda c: job_leases.renew(c, job_id, fence),
+                    patience,
+                    # Whoever asked has long stopped waiting: it is not tried again.
+                    lambda: fail(database, job_id, as_task_error(name, _stuck(patience))),
+                )
                 with get_keeper().holding(lease):
                     try:
-                        result = RawJSON(function(leased.job))
+                        result = RawJSON(function(ReplyRun(leased, database)))
                     except Exception as error:
                         with _waiting_for_ledger(self):
                             understood = _not_answered(self, leased, attempt, error)
@@ -165,6 +174,12 @@ def reply(name: str, **options: Any) -> Callable[[Callable[[jobs.Job], str]], Ce
         return task  # type: ignore[no-any-return]
 
     return decorate
+
+
+def _reply_patience() -> float:
+    """Seconds that one takes at most: it shows no progress while it waits for the model."""
+    settings = get_settings()
+    return max(settings.job.stall_seconds, 2 * settings.llm.timeout)
 
 
 @contextmanager
@@ -197,13 +212,15 @@ def _begin(
         Ignore: there is nothing to do here, so the chain ends.
     """
     database = get_database()
+    fleets = get_fleet_sizes().get() if after is not None else {}
     with database.writing() as connection:
         jobs.lock(connection, key.job_id)
         if not jobs.is_open(connection, key.job_id):
             logger.info("stage.nothing_to_do")
             raise Ignore
         if after is not None and not fan_outs.all_done(connection, key.job_id, after):
-            parts = fan_outs.next_wave(connection, key.job_id, after, wave_size(connection, after))
+            size = wave_size(connection, after, fleets)
+            parts = fan_outs.next_wave(connection, key.job_id, after, size)
             if wave is None or not parts:
                 # The others are on their way, and bring this message along.
                 logger.info("stage.too_early")
@@ -221,7 +238,24 @@ def _begin(
         job = jobs.claim(connection, key.job_id, key.stage, queue_of(key.stage), held.attempts)
         if job is None:
             raise Ignore
-    return StageRun(job, held, database, Lease(database, lambda c: steps.still_held(c, held)))
+    return StageRun(job, held, database, _lease(database, held, _worker(task)))
+
+
+def _lease(database: Database, held: Held, worker: str) -> Lease:
+    patience = None
+    if queue_of(held.key.stage) != "document":  # whose processes Celery ends when it is time
+        patience = get_settings().job.stall_seconds
+
+    def give_up() -> None:
+        from flotilla.ledger.deaths import report_death
+
+        report_death(database, held.key, worker, _stuck(patience), sent=False)
+
+    return Lease(database, lambda c: steps.still_held(c, held), patience, give_up)
+
+
+def _stuck(patience: float | None) -> TimeLimit:
+    return TimeLimit(f"The work has made no progress for {patience:g} seconds.")
 
 
 def _failed(task: CeleryTask, run: StageRun, error: Exception) -> Exception:

@@ -13,6 +13,7 @@ from flotilla.ledger.database import new_id, now
 from flotilla.ledger.ended_members import EndedMember
 from flotilla.ledger.jobs import NewJob
 from flotilla.ledger.jobs import add as add_jobs
+from flotilla.ledger.locks import lock_documents
 from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
 from flotilla.ledger.versions import LIVE, PENDING, Version
 from flotilla.models import Metadata
@@ -69,6 +70,7 @@ def submit(
     # Two submissions of the same bytes at once: the second has to see the first.
     found = resolve(connection, tenant_id, [collection], lock=True)
     collection_id = found[collection]
+    _lock_known(connection, collection_id, sources)
     accepted = [
         _submit_one(connection, tenant_id, collection_id, collection, source, parent_id)
         for source in sources
@@ -88,6 +90,19 @@ def submit(
         ended_members.add(connection, tenant_id, parent_id, there)
         batches.admit(connection, tenant_id, parent_id, ended=len(there))
     return accepted
+
+
+def _lock_known(connection: Connection, collection_id: str, sources: Sequence[NewSource]) -> None:
+    # Several documents that are there already are taken in the order of their ids, not in that of
+    # the request.
+    if len(sources) < 2:
+        return
+    known = select(documents.id).where(
+        documents.collection_id == collection_id,
+        documents.source.in_({source.source for source in sources}),
+        documents.deleted_at.is_(None),
+    )
+    lock_documents(connection, set(connection.scalars(known)))
 
 
 def _submit_one(
@@ -199,6 +214,16 @@ def _write_version(
             created_at=moment,
         )
     )
+
+
+def same_as_retried(connection: Connection, version: Version) -> DocumentAccepted | None:
+    """The document that has got the bytes of a version since it failed, or None.
+
+    The collection has to be locked, as in `same_as_fetched`.
+    """
+    if version.sha256 is None:
+        return None  # it was not fetched yet
+    return _same_bytes(connection, version.collection_id, version.sha256, except_version=version.id)
 
 
 def same_as_fetched(

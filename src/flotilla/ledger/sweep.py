@@ -19,6 +19,7 @@ from sqlalchemy import Connection, func, select, update
 
 from flotilla.errors import SweepRefused
 from flotilla.ledger import jobs as ledger_jobs
+from flotilla.ledger import removals
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import now
 from flotilla.ledger.tables import DOCUMENTS, JOBS, TENANTS, VERSIONS
@@ -185,18 +186,19 @@ def _known(connection: Connection, version_ids: Collection[str]) -> dict[str, bo
             versions.id,
             versions.state,
             versions.document_id,
+            documents.collection_id,
             documents.deleted_at,
             retriable.label("retriable"),
         )
         .join_from(VERSIONS, DOCUMENTS, documents.id == versions.document_id)
         .where(versions.id.in_(set(version_ids)))
     ).all()
-    deleted = [row.document_id for row in rows if _long_ago(row.deleted_at)]
-    leaving = _being_deleted(connection) if deleted else set()
+    deleted = any(_long_ago(row.deleted_at) for row in rows)
+    leaving = removals.leaving(connection) if deleted else ()
     return {
         row.id: row.state == RETIRED
         or (row.state == FAILED and not row.retriable)
-        or (_long_ago(row.deleted_at) and row.document_id not in leaving)
+        or (_long_ago(row.deleted_at) and row not in leaving)
         for row in rows
     }
 
@@ -205,24 +207,23 @@ def _long_ago(moment: datetime | None) -> bool:
     return moment is not None and now() - moment > GRACE
 
 
-def _being_deleted(connection: Connection) -> set[str]:
-    """Documents that a deletion is going to remove."""
-    payloads = connection.scalars(
-        select(jobs.payload).where(jobs.kind == "delete", jobs.finished_at.is_(None))
-    )
-    return {document_id for payload in payloads for document_id in payload.get("document_ids", ())}
-
-
-def leftover_deletions(connection: Connection, limit: int = 500) -> list[str]:
-    """Ids of documents that were deleted a while ago, and that no deletion is going to remove."""
-    leaving = _being_deleted(connection)
-    found = connection.scalars(
-        select(documents.id)
-        .where(documents.deleted_at < now() - GRACE)
-        .order_by(documents.id)
-        .limit(limit + len(leaving))
-    )
-    return [document_id for document_id in found if document_id not in leaving][:limit]
+def leftover_deletions(connection: Connection, after: str = "", limit: int = 500) -> list[str]:
+    """Ids of documents that were deleted a while ago, and that no deletion is going to remove, in
+    their order, from behind `after` on."""
+    leaving = removals.leaving(connection)
+    found: list[str] = []
+    while len(found) < limit:
+        rows = connection.execute(
+            select(documents.id.label("document_id"), documents.collection_id, documents.deleted_at)
+            .where(documents.deleted_at < now() - GRACE, documents.id > after)
+            .order_by(documents.id)
+            .limit(limit)
+        ).all()
+        found += [row.document_id for row in rows if row not in leaving]
+        if len(rows) < limit:
+            break
+        after = rows[-1].document_id
+    return found[:limit]
 
 
 # --- which documents should have points ----------------------------------------------------

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from flotilla.errors import DocumentNotFound
 from flotilla.ledger.database import now
+from flotilla.ledger.locks import lock_documents
 from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
 from flotilla.models import Metadata
-from flotilla.schemas import DocumentStatus
+from flotilla.schemas import DocumentStatus, TaskStatus
 
 documents = DOCUMENTS.c
 versions = VERSIONS.c
@@ -36,6 +37,7 @@ class Version:
     pages: int | None
     chunks: int | None
     state: str
+    sha256: str | None
     deleted: bool
 
 
@@ -74,6 +76,7 @@ def get(connection: Connection, version_id: str) -> Version:
         pages=row.pages,
         chunks=row.chunks,
         state=row.state,
+        sha256=row.sha256,
         deleted=row.deleted_at is not None,
     )
 
@@ -88,6 +91,38 @@ def is_live(connection: Connection, version_id: str) -> bool:
     return connection.scalar(found) is not None
 
 
+def is_given_up(connection: Connection, version_id: str) -> bool:
+    """Whether nothing of the version will ever be needed again; that never changes back.
+
+    It is gone, its document is deleted, another has taken its place, or its ingestion was
+    cancelled or ended as that of a duplicate. A version that failed may be retried, and then needs
+    what there is of it, as long as no newer one is live.
+    """
+    newer = VERSIONS.alias()
+    newer_is_live = select(newer.c.id).where(
+        newer.c.document_id == versions.document_id,
+        newer.c.number > versions.number,
+        newer.c.state == LIVE,
+    )
+    row = connection.execute(
+        select(
+            versions.state,
+            documents.deleted_at,
+            jobs.status.label("job_status"),
+            newer_is_live.exists().label("is_replaced"),
+        )
+        .join(DOCUMENTS, documents.id == versions.document_id)
+        .outerjoin(JOBS, (jobs.version_id == versions.id) & (jobs.kind == "ingest"))
+        .where(versions.id == version_id)
+    ).one_or_none()
+    if row is None or row.deleted_at is not None:
+        return True
+    if row.state == FAILED:
+        over = (TaskStatus.CANCELLED.value, TaskStatus.COMPLETED.value)
+        return row.job_status in over or row.is_replaced
+    return bool(row.state == RETIRED)
+
+
 def describe(connection: Connection, version_id: str, **values: Any) -> None:
     """Set what became known of a version: blob, sha256, size, content_type, pages, chunks."""
     connection.execute(update(VERSIONS).where(versions.id == version_id).values(**values))
@@ -98,6 +133,9 @@ def publish(connection: Connection, document_id: str, version_id: str) -> bool:
 
     False when the document is deleted or has a newer one.
     """
+    # In a statement of its own: one that waits for the document's row would go on with what it had
+    # read of the other versions before.
+    lock_documents(connection, [document_id])
     submitted = get(connection, version_id)
     this = select(versions.number).where(versions.id == version_id).scalar_subquery()
     newer = (
@@ -157,12 +195,31 @@ def given_up(connection: Connection, document_id: str, before: int) -> list[str]
     )
 
 
+def forget(connection: Connection, version_ids: Sequence[str]) -> None:
+    """Remove the rows of given-up versions of which no points and no blobs are left, so that they
+    are not looked for again. One stays as long as a job may come back to it."""
+    wanted = select(jobs.id).where(
+        jobs.document_id == versions.document_id,
+        jobs.version_id == versions.id,
+        jobs.finished_at.is_(None)
+        | ((jobs.kind == "reindex") & (jobs.status == TaskStatus.FAILED.value)),
+    )
+    connection.execute(
+        delete(VERSIONS).where(
+            versions.id.in_(version_ids),
+            versions.state.in_((RETIRED, FAILED)),
+            ~wanted.exists(),
+        )
+    )
+
+
 def fail(connection: Connection, document_id: str, version_id: str) -> None:
     """Give a version up.
 
     The document stays ready where an older one is live, and goes on where a newer one is on its
     way.
     """
+    lock_documents(connection, [document_id])  # of two that fail at once the second sees the first
     connection.execute(
         update(VERSIONS)
         .where(versions.id == version_id, versions.state == PENDING)
@@ -181,6 +238,29 @@ def fail(connection: Connection, document_id: str, version_id: str) -> None:
         )
         .values(status=DocumentStatus.FAILED.value, updated_at=now())
     )
+
+
+def has_others(connection: Connection, version_id: str) -> bool:
+    """Whether its document has another version that answers, is on its way, or is newer and can be
+    retried."""
+    this = VERSIONS.alias()
+    retriable = select(jobs.id).where(
+        jobs.document_id == versions.document_id,
+        jobs.version_id == versions.id,
+        jobs.kind == "ingest",
+        jobs.status == TaskStatus.FAILED.value,
+    )
+    found = (
+        select(versions.id)
+        .join(this, this.c.document_id == versions.document_id)
+        .where(
+            this.c.id == version_id,
+            versions.id != version_id,
+            versions.state.in_((PENDING, LIVE))
+            | ((versions.number > this.c.number) & retriable.exists()),
+        )
+    )
+    return connection.scalar(found.limit(1)) is not None
 
 
 def ids_of(connection: Connection, document_ids: Sequence[str]) -> list[str]:

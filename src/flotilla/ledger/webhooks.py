@@ -155,11 +155,11 @@ def note_end(
 
 def _told(connection: Connection, tenant_id: str, event: str) -> list[tuple[str | None, str]]:
     # Locked, on PostgreSQL, so that a webhook that is deleted at this moment does not make the
-    # job's end fail by its foreign key.
+    # job's end fail by its foreign key, and one that is disabled gets nothing more to be sent.
     rows = connection.execute(
         select(webhooks.id, webhooks.url, webhooks.events)
         .where(webhooks.tenant_id == tenant_id, webhooks.disabled_at.is_(None))
-        .with_for_update(read=True, key_share=True)
+        .with_for_update(read=True)
     )
     return [(row.id, row.url) for row in rows if row.events is None or event in row.events]
 

@@ -1,13 +1,12 @@
 """The chat model: built from the settings, and its failures as Flotilla's errors."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flotilla.errors import ConfigurationError, FlotillaError, ModelRejected, ModelUnavailable
+from flotilla.retry_after import of_headers
 from flotilla.settings import LLMSettings
 
 if TYPE_CHECKING:
@@ -163,19 +162,6 @@ _REFUSALS = {
 
 
 def retry_after(response: Any) -> float | None:
-    """The seconds that a response asks to wait: `Retry-After` as seconds or as a date (RFC 9110,
-    section 10.2.3), or OpenAI's `retry-after-ms`; None where it does not say."""
+    """The seconds that a response asks to wait; None where it does not say, or there is none."""
     headers = getattr(response, "headers", None)
-    if headers is None:
-        return None
-    try:
-        if (milliseconds := headers.get("retry-after-ms")) is not None:
-            return max(0.0, float(milliseconds) / 1000)
-        if (value := headers.get("retry-after")) is None:
-            return None
-        if value.strip().replace(".", "", 1).isdigit():
-            return float(value)
-        date = parsedate_to_datetime(value)
-        return max(0.0, (date.astimezone(UTC) - datetime.now(UTC)).total_seconds())
-    except ValueError:
-        return None
+    return of_headers(headers) if headers is not None else None

@@ -1,7 +1,6 @@
 """The tasks of the fleet `rag`: answer and search."""
 
 import time
-from collections.abc import Iterable
 from functools import lru_cache
 from threading import Lock
 
@@ -25,6 +24,9 @@ from flotilla.vectorstore.spaces import Spaces, VectorSpace
 
 # Passages asked for beyond top_k, in place of those whose document was deleted a moment ago.
 SPARE = 5
+
+# Searches of one question, at most: each further one needs a document that is replaced meanwhile.
+LOOKS = 3
 
 SPACES = 4
 """Embedding models that are answered with at once, at most: one, or two around a switch."""
@@ -89,31 +91,38 @@ def retrieve(query: Query, space: VectorSpace) -> list[Passage]:
 
 
 def _retrieve(query: Query, space: VectorSpace) -> list[Passage]:
-    retriever = Retriever(space.points, space.embedder, _bm25(), get_settings().rag)
-    found = retriever.search(query, limit=query.top_k + SPARE)
-    with get_database().reading() as connection:
-        live = documents.live(connection, (passage.document_id for passage in found))
-    named = (
-        passage.model_copy(update={"collection": live[passage.document_id].collection})
-        for passage in found
-        if passage.document_id in live
-        # A late worker may show a version again that was replaced.
-        and passage.version_id >= live[passage.document_id].version_id
-    )
-    return _newest(named)[: query.top_k]
+    """Search, and keep what the ledger names live afterwards.
 
-
-def _newest(passages: Iterable[Passage]) -> list[Passage]:
-    """Passages of the newest version of each document alone.
-
-    While a version is being published two may be seen for a moment; their ids are in the order
-    of their making.
+    The points of a version are shown before the ledger names it live, and those of the version
+    before are removed after that. So whichever is live by now is found; but a search that is older
+    than the ledger's word may have found only the version before, or passages of the two in each
+    other's place. It is made again then, without those that do not count.
     """
-    kept = list(passages)
-    newest: dict[str, str] = {}
-    for passage in kept:
-        newest[passage.document_id] = max(newest.get(passage.document_id, ""), passage.version_id)
-    return [passage for passage in kept if passage.version_id == newest[passage.document_id]]
+    retriever = Retriever(space.points, space.embedder, _bm25(), get_settings().rag)
+    limit = query.top_k + SPARE
+    documents_of: dict[str, str] = {}  # by their versions that were found
+    not_live: set[str] = set()
+    for _ in range(LOOKS):
+        found = retriever.search(query, limit=limit, without=not_live)
+        documents_of |= {passage.version_id: passage.document_id for passage in found}
+        with get_database().reading() as connection:
+            live = documents.live(connection, documents_of.values())
+        kept = [
+            passage.model_copy(update={"collection": live[passage.document_id].collection})
+            for passage in found
+            if passage.document_id in live
+            and passage.version_id == live[passage.document_id].version_id
+        ]
+        not_live = {
+            version_id
+            for version_id, document_id in documents_of.items()
+            if document_id in live and version_id != live[document_id].version_id
+        }
+        dropped = {each.document_id for each in found if each.version_id in not_live}
+        crowded_out = dropped and len(kept) < query.top_k and len(found) == limit
+        if dropped <= {each.document_id for each in kept} and not crowded_out:
+            break
+    return kept[: query.top_k]
 
 
 def _query(job: Job) -> Query:

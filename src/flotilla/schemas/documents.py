@@ -94,7 +94,7 @@ class DocumentChunk(Response):
 class PipelineRequest(Request):
     """A source that is not uploaded: exactly one of `url`, `text` and `path`."""
 
-    url: str | None = Field(None, max_length=4096, examples=["https://example.com/terms.html"])
+    url: str | None = Field(None, max_length=2000, examples=["https://example.com/terms.html"])
     text: str | None = Field(None, examples=["Opening hours: Monday to Friday, 9 to 17."])
     path: str | None = Field(
         None, max_length=4096, description="Below the folder FLOTILLA_DOCUMENT_INGEST_ROOT."

@@ -47,6 +47,13 @@ class JobSettings(BaseSettings):
         description="Seconds that a message may take from its sending to its beginning, its time "
         "in a queue not counted, before it is taken for lost.",
     )
+    stall_seconds: float = Field(
+        600.0,
+        gt=0,
+        description="Seconds for which a task of a fleet whose tasks run in threads may show no "
+        "sign of progress before it is taken for stuck: another worker goes on with its work, and "
+        "its own is started anew. The document fleet has time limits.",
+    )
     in_flight: int = Field(
         0,
         ge=0,

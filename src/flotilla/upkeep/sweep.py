@@ -12,7 +12,7 @@ from itertools import islice
 from flotilla import dispatch
 from flotilla.blobs import BlobStore, version_prefix
 from flotilla.broker import app
-from flotilla.ledger import documents, job_ends, jobs, versions
+from flotilla.ledger import documents, job_ends, jobs
 from flotilla.ledger import sweep as ledger_sweep
 from flotilla.ledger.database import Database, get_database
 from flotilla.ledger.endings import tell
@@ -88,7 +88,8 @@ class BlobSweep:
     def _remove(self, tenant_id: str, version_id: str, before: float, found: BlobFindings) -> None:
         prefix = version_prefix(tenant_id, version_id)
         usage = self._blobs.usage(prefix)
-        if usage.written_at >= before:
+        # An upload makes its folder first: one that is empty may be filled in the next moment.
+        if usage.blobs == 0 or usage.written_at >= before:
             return
         blobs, size = usage.blobs, usage.size
         if not self._dry_run:
@@ -101,15 +102,19 @@ class BlobSweep:
     def finish_deletions(self, found: BlobFindings) -> None:
         """Remove the rows of deleted documents whose deletion has failed; their points and blobs
         are orphaned, and gone by now."""
-        with self._database.reading() as connection:
-            left = ledger_sweep.leftover_deletions(connection)
-            version_ids = versions.ids_of(connection, left)
-        found.deleted_documents = len(left)
-        if self._dry_run or not left:
-            return
-        with self._database.writing() as connection:
-            documents.purge(connection, left)
-        logger.info("sweep.rows_removed", documents=len(left), versions=len(version_ids))
+        after = ""
+        while True:
+            self._checkpoint()
+            with self._database.reading() as connection:
+                left = ledger_sweep.leftover_deletions(connection, after)
+            if not left:
+                return
+            after = left[-1]
+            found.deleted_documents += len(left)
+            if not self._dry_run:
+                with self._database.writing() as connection:
+                    documents.purge(connection, left)
+                logger.info("sweep.rows_removed", documents=len(left))
 
 
 def _batches(stored: Iterable[Stored]) -> Iterator[list[Stored]]:

@@ -10,7 +10,18 @@ from flotilla import dispatch, pipelines
 from flotilla.blobs import BlobStore, version_prefix
 from flotilla.broker import app
 from flotilla.errors import DependencyUnavailable, WorkerLost
-from flotilla.ledger import deliveries, documents, fan_outs, job_ends, jobs, steps, versions
+from flotilla.ledger import (
+    deliveries,
+    documents,
+    fan_outs,
+    job_ends,
+    jobs,
+    removals,
+    retention,
+    spaces,
+    steps,
+    versions,
+)
 from flotilla.ledger.attempts import as_task_error
 from flotilla.ledger.database import get_database
 from flotilla.ledger.endings import fail, tell
@@ -54,6 +65,10 @@ def finish(run: StageRun) -> None:
         "content_type": version.content_type,
     }
     with run.writing() as connection:
+        # Publishing has removed their points. What a migration still writes of them it removes
+        # itself, as long as it can see that they have been replaced.
+        if run.job.kind == "ingest" and not spaces.any_being_filled(connection):
+            versions.forget(connection, replaced)
         ended = job_ends.complete(connection, run.job.id, result)
     if ended is not None:
         tell(run.database, ended)
@@ -86,24 +101,34 @@ def gather(run: StageRun) -> None:
 @stage(pipelines.PURGE)
 def purge(run: StageRun) -> None:
     """Remove deleted documents' blobs and rows; their points are gone already."""
-    document_ids = run.job.payload["document_ids"]
+
+    def prefixes(document_ids: list[str]) -> list[str]:
+        with run.database.reading() as connection:
+            version_ids = versions.ids_of(connection, document_ids)
+        return [version_prefix(run.job.tenant_id, version_id) for version_id in version_ids]
+
+    def count(document_ids: list[str]) -> removals.Counts:
+        there = [_blobs().usage(prefix) for prefix in prefixes(document_ids)]
+        return {
+            "documents": len(document_ids),
+            "versions": len(there),
+            "blobs": sum(usage.blobs for usage in there),
+            "bytes": sum(usage.size for usage in there),
+        }
+
+    def remove(document_ids: list[str]) -> None:
+        for prefix in prefixes(document_ids):
+            _blobs().delete(prefix)
+
+    found = removals.carry_out(run, count, remove, documents.purge)
     with run.database.reading() as connection:
-        version_ids = versions.ids_of(connection, document_ids)
         points = fan_outs.units_done(connection, run.job.id, pipelines.REMOVE)
-    blobs = size = 0
-    for version_id in version_ids:
-        removed = _blobs().delete(version_prefix(run.job.tenant_id, version_id))
-        blobs += removed.blobs
-        size += removed.size
-    receipt = {
-        "documents": len(document_ids),
-        "versions": len(version_ids),
+    receipt = {name: found.get(name, 0) for name in ("documents", "versions")} | {
         "points": points,
-        "blobs": blobs,
-        "bytes": size,
+        "blobs": found.get("blobs", 0),
+        "bytes": found.get("bytes", 0),
     }
     with run.writing() as connection:
-        documents.purge(connection, document_ids)
         ended = job_ends.complete(connection, run.job.id, receipt)
     if ended is not None:
         tell(run.database, ended)
@@ -111,12 +136,13 @@ def purge(run: StageRun) -> None:
 
 @app.task(name="upkeep.retain")
 def retain() -> int:
-    """Forget ended jobs that are older than the retention, a few at a time."""
+    """Forget ended jobs that are older than the retention, and ended pings, a few at a time."""
     kept = timedelta(days=get_settings().job.retention_days)
-    forgotten = 0
+    database = get_database()
+    forgotten = retention.forget_ended(database, kept)
     while True:
-        with get_database().writing() as connection:
-            purged = jobs.purge(connection, kept) + deliveries.purge(connection, kept)
+        with database.writing() as connection:
+            purged = deliveries.purge(connection, kept)
         forgotten += purged
         if purged == 0:
             return forgotten

@@ -123,7 +123,7 @@ class Filling:
         self._run.checkpoint()
         # Whoever replaces or deletes it changes the ledger first and removes its points then; here
         # they are written first, and the ledger is asked then. One of the two removes them.
-        self._space.points.publish(version.tenant_id, version.document_id, version.id, [])
+        self._space.points.publish(version.tenant_id, version.document_id, version.id)
         self._version(version_id)
         return written.longest
 

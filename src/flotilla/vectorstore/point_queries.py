@@ -94,6 +94,10 @@ class PointReader:
         """How many points the collection has, of all tenants."""
         return self._count(models.Filter())
 
+    def count_documents(self, tenant_id: str, document_ids: Sequence[str]) -> int:
+        """How many points some hundreds of documents have, live or not; exact."""
+        return self._count(tenants(tenant_id, one_of("document_id", document_ids)))
+
     def _count(self, selected: models.Filter) -> int:
         try:
             return call(lambda: self._client.count(self.collection, selected, exact=True)).count

@@ -112,21 +112,16 @@ class PointStore(PointReader):
         chunks: Sequence[Chunk],
         dense: Matrix,
         sparse: Sequence[SparseVector],
-        live: bool = False,
     ) -> None:
         """Write one point a chunk, under the chunk's id, that no search sees until `publish`.
 
         `dense` has shape (len(chunks), dimensions); `sparse` has one vector a chunk. Points that
         are live already stay as they are.
-
-        With `live` the points are live at once, and replace what is there. That is for a Qdrant
-        collection that answers no searches yet: what is published is changed by `rewrite`.
         """
         if not chunks:
             return
         shared = _shared(tenant_id, collection_id, document_name, metadata)
-        points = _points(shared | {"live": live}, chunks, dense, sparse)
-        self._update([_hidden(points) if not live else _upsert(points)])
+        self._update([_hidden(_points(shared | {"live": False}, chunks, dense, sparse))])
 
     def rewrite(
         self,
@@ -163,29 +158,20 @@ class PointStore(PointReader):
             self.ensure()
             call(lambda: self._client.batch_update_points(self.collection, operations, wait=True))
 
-    def publish(
-        self, tenant_id: str, document_id: str, version_id: str, superseded: Sequence[str]
-    ) -> None:
-        """Make this version's points live and delete those of the `superseded` versions, in one
-        batched call: a reader sees the version before or this one.
+    def publish(self, tenant_id: str, document_id: str, version_id: str) -> None:
+        """Make this version's points live, all in one call.
 
-        Only the versions that are named lose their points: a late call for an old version can
-        never take those of a newer one away.
+        Those of the version before stay: they answer until the ledger names this one, and are
+        removed then.
         """
-        document = equal("document_id", document_id)
-        operations: list[Any] = [
-            models.SetPayloadOperation(
-                set_payload=models.SetPayload(
-                    payload={"live": True},
-                    filter=tenants(tenant_id, document, equal("version_id", version_id)),
-                )
-            )
-        ]
-        if superseded:
-            older = tenants(tenant_id, document, one_of("version_id", superseded))
-            operations.append(models.DeleteOperation(delete=models.FilterSelector(filter=older)))
+        selected = tenants(
+            tenant_id, equal("document_id", document_id), equal("version_id", version_id)
+        )
+        show = models.SetPayloadOperation(
+            set_payload=models.SetPayload(payload={"live": True}, filter=selected)
+        )
         try:
-            call(lambda: self._client.batch_update_points(self.collection, operations, wait=True))
+            call(lambda: self._client.batch_update_points(self.collection, [show], wait=True))
         except CollectionAbsent as error:
             raise DependencyUnavailable(
                 "Qdrant has lost the collection while a document was being indexed; "
@@ -198,13 +184,9 @@ class PointStore(PointReader):
             tenants(tenant_id, equal("document_id", document_id), equal("version_id", version_id))
         )
 
-    def remove_document(self, tenant_id: str, document_id: str) -> int:
-        """Delete all of a document's points; returns how many there were."""
-        return self._delete(tenants(tenant_id, equal("document_id", document_id)))
-
-    def remove_collection(self, tenant_id: str, collection_id: str) -> int:
-        """Delete the points of all documents of a collection; returns how many there were."""
-        return self._delete(tenants(tenant_id, equal("collection_id", collection_id)))
+    def remove_documents(self, tenant_id: str, document_ids: Sequence[str]) -> int:
+        """Delete all points of some hundreds of documents; returns how many there were."""
+        return self._delete(tenants(tenant_id, one_of("document_id", document_ids)))
 
     def _delete(self, selected: models.Filter) -> int:
         found = self._count(selected)

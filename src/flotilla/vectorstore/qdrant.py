@@ -5,10 +5,11 @@ from typing import TypeVar
 
 import httpx
 from qdrant_client import QdrantClient
-from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
+from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from flotilla.errors import ConfigurationError, DependencyUnavailable
+from flotilla.retry_after import seconds_to_wait
 from flotilla.settings import Settings
 
 T = TypeVar("T")
@@ -20,6 +21,9 @@ KEEPALIVE_SECONDS = 3.0
 CONNECTIONS = 64
 """Connections that one process keeps to Qdrant: more than any fleet has threads."""
 
+
+LONGEST_PAUSE = 60.0
+"""Seconds: however long Qdrant asks to be left alone, it is looked at once a minute."""
 
 INSUFFICIENT_STORAGE = 507  # RFC 4918, section 11.5
 
@@ -70,9 +74,12 @@ def call(request: Callable[[], T]) -> T:
             f"Qdrant could not be reached ({type(error.source).__name__}); "
             "see that it runs and that QDRANT_URL is right."
         ) from error
-    except ResourceExhaustedResponse as error:
+    except QdrantException as error:  # 429 with a Retry-After, which may be nonsense
+        asked = getattr(error, "retry_after_s", None)
+        seconds = seconds_to_wait(str(asked)) if asked is not None else None
         raise DependencyUnavailable(
-            "Qdrant is overloaded; try again later.", retry_after=float(error.retry_after_s)
+            "Qdrant is overloaded; try again later.",
+            retry_after=min(seconds, LONGEST_PAUSE) if seconds is not None else None,
         ) from error
     except UnexpectedResponse as error:
         status = error.status_code or 500

@@ -1,6 +1,6 @@
 """Retrieval: a question's nearest passages, by meaning and by words, in one request."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Protocol
 
 from qdrant_client import models
@@ -10,6 +10,7 @@ from flotilla.models import Passage, Query
 from flotilla.settings import RagSettings
 from flotilla.vectorstore.bm25 import SparseVector
 from flotilla.vectorstore.embedder import Embedder
+from flotilla.vectorstore.point_queries import one_of
 from flotilla.vectorstore.points import Fusion, PointStore
 
 
@@ -37,18 +38,22 @@ class Retriever:
             bm25_weight=settings.bm25_weight,
         )
 
-    def search(self, query: Query, limit: int | None = None) -> list[Passage]:
+    def search(
+        self, query: Query, limit: int | None = None, without: Collection[str] = ()
+    ) -> list[Passage]:
         """The nearest passages, best first; as many as `query.top_k` unless `limit` says other.
 
         Searches the query's collections, or all of the tenant's where it names none. While a
         new version is being published, passages of two versions of one document may be among
-        them; the ledger knows which one counts.
+        them; the ledger knows which one counts. `without` are ids of versions to be left out.
 
         Raises:
             InvalidRequest: the query's filter is not of the grammar of `flotilla.filters`.
             DependencyUnavailable: Qdrant is out of reach.
         """
         must, must_not = metadata_conditions(parse_filter(query.filter))
+        if without:
+            must_not.append(one_of("version_id", sorted(without)))
         return self._points.query(
             query.tenant_id,
             query.collection_ids,

@@ -1,6 +1,7 @@
 """The tasks of the fleet `vectorstore`: embed and index, publish, remove."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 
 from celery.canvas import Signature
@@ -9,8 +10,8 @@ from sqlalchemy import Connection
 from flotilla import pipelines
 from flotilla.blobs import BlobStore
 from flotilla.broker import app, at_start
-from flotilla.errors import Cancelled, DependencyUnavailable, DocumentNotFound
-from flotilla.ledger import documents, jobs, recovery, versions
+from flotilla.errors import Cancelled, DependencyUnavailable, DocumentNotFound, LeaseLost
+from flotilla.ledger import documents, jobs, recovery, removals, versions
 from flotilla.ledger import spaces as ledger_spaces
 from flotilla.ledger.database import get_database
 from flotilla.ledger.runs import StageRun
@@ -64,18 +65,30 @@ def index(run: StageRun) -> None:
         dense = get_indexer().dense(space, version.tenant_id, chunks)
         run.checkpoint()
         get_indexer().upsert(space, version, chunks, dense, sparse)
-    try:
+    with _taking_back(run, version):
         now = run.version()
-    except (Cancelled, DocumentNotFound):
-        # Deleted meanwhile: its points were removed before these were written.
-        _remove_version(version.tenant_id, version.document_id, version.id)
-        raise
     if now.state == versions.LIVE:
         # A second delivery that was slower than all the rest has added what was missing.
         for space in spaces:
-            space.points.publish(version.tenant_id, version.document_id, version.id, superseded=[])
+            space.points.publish(version.tenant_id, version.document_id, version.id)
     get_spaces().clear_dropped(spaces)
     run.finish_part(len(chunks), version.chunks, "chunks")
+
+
+@contextmanager
+def _taking_back(run: StageRun, version: Version) -> Iterator[None]:
+    """Should this worker have been left behind, remove the version's points, unless it is needed.
+
+    Where the document was deleted, or a newer version has taken this one's place, its points were
+    removed before these were written. Otherwise it has gone on without this worker, and has what
+    was written.
+    """
+    try:
+        yield
+    except (Cancelled, DocumentNotFound, LeaseLost):
+        if run.is_given_up():
+            _remove_version(version.tenant_id, version.document_id, version.id)
+        raise
 
 
 @stage(pipelines.PUBLISH, after=pipelines.INDEX, wave=pipelines.index_batches)
@@ -90,24 +103,27 @@ def publish(run: StageRun) -> None:
         wanted = not _newer_is_live(connection, version)
         older = versions.older(connection, version.document_id, version.number)
     done: dict[str, VectorSpace] = {}
-    while wanted:
-        # The points first: a document that the ledger calls ready has to answer. Those of the
-        # version before go last: should this one not be wanted after all, that one answers on.
-        for space in get_spaces().writable(fresh=True):
-            if space.id not in done:
+    with _taking_back(run, version):
+        while wanted:
+            # The points first: a document that the ledger calls ready has to answer. Those of the
+            # version before go last: should this one not be wanted after all, that one answers on.
+            # And none is shown before every space is complete, which may fail.
+            new = [space for space in get_spaces().writable(fresh=True) if space.id not in done]
+            for space in new:
                 _complete(run, version, space)
-                space.points.publish(version.tenant_id, version.document_id, version.id, [])
+            for space in new:
+                space.points.publish(version.tenant_id, version.document_id, version.id)
                 done[space.id] = space
-        with run.writing() as connection:
-            in_use = ledger_spaces.written(connection)
-            if any(space.id not in done for space in in_use):
-                continue  # one has begun to be filled in this moment
-            versions.describe(connection, version.id, embedding_model=in_use[0].model)
-            wanted = versions.publish(connection, version.document_id, version.id)
-        if wanted:
-            _remove_older(version, older, done.values())
-            get_spaces().clear_dropped(list(done.values()))
-            return
+            with run.writing(document=True) as connection:
+                in_use = ledger_spaces.written(connection)
+                if any(space.id not in done for space in in_use):
+                    continue  # one has begun to be filled in this moment
+                versions.describe(connection, version.id, embedding_model=in_use[0].model)
+                wanted = versions.publish(connection, version.document_id, version.id)
+            if wanted:
+                _remove_older(version, older, done.values())
+                get_spaces().clear_dropped(list(done.values()))
+                return
     _remove_version(version.tenant_id, version.document_id, version.id)
     raise Cancelled("The document was deleted, or a newer version of it is live already.")
 
@@ -179,7 +195,7 @@ def confirm(run: StageRun) -> None:
     """Show what was missing and has been written anew."""
     version = _still_live(run)
     for space in get_spaces().writable(fresh=True):
-        space.points.publish(version.tenant_id, version.document_id, version.id, superseded=[])
+        space.points.publish(version.tenant_id, version.document_id, version.id)
     _still_live(run)
 
 
@@ -192,10 +208,8 @@ def _still_live(run: StageRun) -> Version:
     assert run.job.version_id is not None  # noqa: S101 - re-indexings have one
     try:
         version = run.version()
-    except (Cancelled, DocumentNotFound):
-        with run.database.reading() as connection:
-            gone = not versions.is_live(connection, run.job.version_id)
-        if gone:
+    except (Cancelled, DocumentNotFound, LeaseLost):
+        if run.is_given_up():
             _remove_live(run)
         raise
     if version.state != versions.LIVE:
@@ -219,11 +233,18 @@ def _remove_version(tenant_id: str, document_id: str, version_id: str) -> None:
 @stage(pipelines.REMOVE)
 def remove(run: StageRun) -> None:
     """Remove the points of deleted documents."""
-    removed = sum(
-        space.points.remove_document(run.job.tenant_id, document_id)
-        for space in get_spaces().writable(fresh=True)
-        for document_id in run.job.payload["document_ids"]
-    )
+
+    def count(document_ids: list[str]) -> removals.Counts:
+        spaces = get_spaces().writable(fresh=True)
+        counts = [space.points.count_documents(run.job.tenant_id, document_ids) for space in spaces]
+        return {"points": sum(counts)}
+
+    def take_away(document_ids: list[str]) -> None:
+        for space in get_spaces().writable(fresh=True):
+            space.points.remove_documents(run.job.tenant_id, document_ids)
+
+    removals.cancel_work(run.database, run.job.id, checkpoint=run.checkpoint)
+    removed = removals.carry_out(run, count, take_away).get("points", 0)
     run.finish_part(removed, removed, "points")
 
 

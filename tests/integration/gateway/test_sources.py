@@ -46,6 +46,38 @@ def test_a_url_without_a_name_is_called_by_its_host(
     assert http.post("/rag/pipeline", json=body).json()["name"] == "example.com"
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://example.com/{'a' * 1981}",
+        f"https://example.com/{'ä' * 991}",
+        f"https://{'a' * 300}.example/",
+    ],
+    ids=["characters", "bytes", "host"],
+)
+def test_a_url_that_is_too_long_is_refused(http: httpx.Client, collection: str, url: str) -> None:
+    reply = http.post("/rag/pipeline", json={"url": url, "collection": collection})
+    assert (reply.status_code, reply.json()["errors"][0]["field"]) == (422, "url")
+
+
+def test_a_url_of_two_thousand_bytes_is_taken(http: httpx.Client, collection: str) -> None:
+    url = f"https://example.com/{'a' * 1980}"
+    assert (
+        http.post("/rag/pipeline", json={"url": url, "collection": collection}).status_code == 202
+    )
+
+
+def test_a_path_that_is_too_long_to_be_told_apart_is_refused(
+    http: httpx.Client, collection: str, ingest_root: Path
+) -> None:
+    folder = ingest_root.joinpath(*["d" * 250] * 8)
+    folder.mkdir(parents=True)
+    (folder / "a.txt").write_text("Deep below.")
+    path = str((folder / "a.txt").relative_to(ingest_root))
+    reply = http.post("/rag/pipeline", json={"path": path, "collection": collection})
+    assert refused(reply) == (422, "invalid_request", "path")
+
+
 def test_a_file_below_the_open_folder_becomes_a_document(
     http: httpx.Client, collection: str, ingest_root: Path
 ) -> None:

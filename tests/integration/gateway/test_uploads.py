@@ -46,6 +46,18 @@ def assert_problem(reply: httpx.Response, status: int, code: str, field: str | N
     return detail
 
 
+def test_a_content_type_that_is_too_long_is_no_reason_to_refuse(
+    http: httpx.Client, collection: str
+) -> None:
+    endless = f"text/plain; x={'y' * 400}"
+    files = {"files": ("terms.txt", b"Returns within 14 days, endlessly.", endless)}
+    [accepted] = http.post("/documents", files=files, data={"collection": collection}).json()[
+        "documents"
+    ]
+    document = http.get(f"/documents/{accepted['document_id']}").json()
+    assert document["content_type"] == "text/plain"
+
+
 def test_one_file_is_accepted_with_its_ids(http: httpx.Client, collection: str) -> None:
     reply = http.post(
         "/documents",

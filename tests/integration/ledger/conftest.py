@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from flotilla.ledger import endings
+from flotilla.ledger import endings, removals
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database, new_id, upgrade
 from flotilla.ledger.submissions import NewSource
@@ -72,7 +72,8 @@ def ledger(ledger_url: str) -> Iterator[Database]:
 @pytest.fixture(autouse=True)
 def _nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     """No Redis is needed to end a job."""
-    monkeypatch.setattr(endings, "announce", lambda _task: None)
+    for module in (endings, removals):
+        monkeypatch.setattr(module, "announce", lambda _task: None)
 
 
 @pytest.fixture

@@ -36,6 +36,14 @@ def shown_document(ledger: Database, document_id: str) -> Document:
         return documents.view(connection, DEFAULT_TENANT, document_id)
 
 
+def states(ledger: Database, document_id: str) -> list[str]:
+    """The states of the document's versions, in their order."""
+    column = VERSIONS.c
+    query = select(column.state).where(column.document_id == document_id).order_by(column.number)
+    with ledger.reading() as connection:
+        return list(connection.scalars(query))
+
+
 def delete(ledger: Database, document_id: str) -> None:
     with ledger.writing() as connection:
         documents.mark_deleted(connection, DEFAULT_TENANT, document_id)

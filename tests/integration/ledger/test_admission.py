@@ -69,15 +69,51 @@ def test_whoever_has_fewest_in_flight_comes_next(ledger: Database) -> None:
     assert release(ledger, 5) == [few[1], many[2]]
 
 
-def test_what_rests_leaves_its_place_to_others_but_not_without_end(ledger: Database) -> None:
-    jobs = waiting(ledger, tenant(ledger), 20)
-    released = release(ledger, 2)
-    while released:
-        for job_id in released:
-            rest(ledger, job_id, 1000)
-        released = release(ledger, 2)
+def rest_all(ledger: Database, jobs: list[str]) -> None:
+    for job_id in jobs:
+        rest(ledger, job_id, 3600)
 
+
+def handed_out(ledger: Database) -> int:
     with ledger.reading() as connection:
-        sent = admission.sent(connection, admission.KINDS)
-    assert len(sent) == 2 * admission.MOST_SENT
-    assert set(sent) == set(jobs[: len(sent)])
+        return len(admission.sent(connection, admission.KINDS))
+
+
+def test_what_rests_keeps_no_place_from_others(ledger: Database) -> None:
+    """One site asks for an hour's patience, and all of its documents are handed out."""
+    one = tenant(ledger)
+    site = waiting(ledger, one, 4 * admission.MOST_SENT)
+    while released := release(ledger, 4):
+        rest_all(ledger, released)
+    assert handed_out(ledger) == len(site)
+
+    uploads = waiting(ledger, one, 6)
+    assert release(ledger, 4) == uploads[:4]
+    with ledger.writing() as connection:
+        job_ends.complete(connection, uploads[0], {})
+    # Now more than that many are handed out: one fewer is at work.
+    assert release(ledger, 4) == []
+    with ledger.writing() as connection:
+        job_ends.complete(connection, uploads[1], {})
+    assert release(ledger, 4) == [uploads[4]]
+
+
+def test_the_more_rest_the_fewer_are_tried_at_a_time_and_never_none(ledger: Database) -> None:
+    """A provider asks everybody for patience: not all that waits is sent to it."""
+    jobs = waiting(ledger, tenant(ledger), 100)
+    rounds = []
+    for _ in range(30):
+        released = release(ledger, 4)
+        rest_all(ledger, released)
+        rounds.append(len(released))
+
+    assert rounds[:4] == [4] * 4
+    assert rounds[-12:] == [1] * 12
+    assert sorted(rounds, reverse=True) == rounds
+    assert handed_out(ledger) == sum(rounds) < 60 < len(jobs)
+    # While it is at work, no other is.
+    [last] = release(ledger, 4)
+    assert release(ledger, 4) == []
+    with ledger.writing() as connection:
+        job_ends.complete(connection, last, {})
+    assert len(release(ledger, 4)) == 1

@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from flotilla.errors import BatchClosed, Conflict, TaskNotFound
 from flotilla.ledger import (
     admission,
+    batch_cancellation,
     batches,
     endings,
     job_ends,
@@ -193,6 +194,8 @@ def test_duplicates_are_completed_members(ledger: Database, source: Source) -> N
     accepted = submit(ledger, other, *many(source, 3))
     assert [each.task_id for each in accepted[:2]] == one
     assert progress(ledger, other) == (2, None)
+    for job_id in one:
+        complete(ledger, job_id)
     close(ledger, other)
     complete(ledger, accepted[2].task_id)
     task = shown(ledger, other)
@@ -205,6 +208,71 @@ def test_duplicates_are_completed_members(ledger: Database, source: Source) -> N
     assert [each.duplicate_of for each in submit(ledger, None, *many(source, 2))] == [
         each.document_id for each in accepted[:2]
     ]
+
+
+@pytest.mark.parametrize("end", ["failed", "cancelled"])
+def test_a_duplicate_in_one_batch_ends_as_its_original(
+    ledger: Database, source: Source, end: str
+) -> None:
+    batch_id = open_batch(ledger)
+    first, second, _ = submit(ledger, batch_id, source("a"), source("b"), source("c", b"other"))
+    assert second.duplicate_of == first.document_id
+    complete(ledger, _.task_id)
+    close(ledger, batch_id)
+    if end == "failed":
+        endings.fail(ledger, first.task_id, ERROR)
+    else:
+        with ledger.writing() as connection:
+            endings.cancel_in(connection, [first.task_id])
+
+    task = shown(ledger, batch_id)
+    assert task.status is TaskStatus.PARTIAL
+    assert (task.result["completed"], task.result[end], task.result["duplicates"]) == (1, 2, 0)
+    with ledger.reading() as connection:
+        states = connection.execute(
+            select(JOBS.c.status, JOBS.c.error_code).where(JOBS.c.parent_id == batch_id)
+        ).all()
+    code = "file_corrupt" if end == "failed" else None
+    assert sorted(states, key=str) == sorted([("completed", None)] + [(end, code)] * 2, key=str)
+
+
+def test_a_batch_waits_for_the_original_of_its_duplicate(ledger: Database, source: Source) -> None:
+    [elsewhere] = submit(ledger, None, source("a"))
+    batch_id = open_batch(ledger)
+    submit(ledger, batch_id, source("b"))
+    close(ledger, batch_id)
+    assert shown(ledger, batch_id).status is TaskStatus.PROCESSING
+    assert batches.close_idle(ledger) == []  # it is not due yet
+
+    overdue(ledger, batch_id)
+    assert batches.close_idle(ledger) == []
+    endings.fail(ledger, elsewhere.task_id, ERROR)
+    overdue(ledger, batch_id)
+    assert batches.close_idle(ledger) == [batch_id]
+    task = shown(ledger, batch_id)
+    assert task.status is TaskStatus.FAILED
+    assert [(each["name"], each["code"]) for each in task.result["failures"]] == [
+        ("b", "file_corrupt")
+    ]
+
+
+def test_a_duplicate_is_completed_again_with_its_original(ledger: Database, source: Source) -> None:
+    batch_id = open_batch(ledger)
+    first, _ = submit(ledger, batch_id, source("a"), source("b"))
+    close(ledger, batch_id)
+    endings.fail(ledger, first.task_id, ERROR)
+    assert shown(ledger, batch_id).result["failed"] == 2
+    retries.retry(ledger, DEFAULT_TENANT, batch_id)
+    complete(ledger, first.task_id)
+    task = shown(ledger, batch_id)
+    assert task.status is TaskStatus.COMPLETED
+    assert (task.result["completed"], task.result["duplicates"]) == (2, 1)
+
+
+def overdue(ledger: Database, batch_id: str) -> None:
+    with ledger.writing() as connection:
+        past = now() - timedelta(seconds=1)
+        connection.execute(update(JOBS).where(JOBS.c.id == batch_id).values(lease_until=past))
 
 
 def test_the_same_file_twice_in_one_request_is_one_document(
@@ -265,6 +333,68 @@ def test_one_that_nobody_adds_to_is_closed(ledger: Database, source: Source) -> 
     task = shown(ledger, idle)
     assert (task.status, progress(ledger, idle)) == (TaskStatus.COMPLETED, (1, 1))
     assert not shown(ledger, busy).status.final
+
+
+def waits_until(ledger: Database, batch_id: str) -> timedelta | None:
+    """How long a batch will wait for its next member; None when it does not."""
+    with ledger.reading() as connection:
+        until = connection.scalar(select(JOBS.c.lease_until).where(JOBS.c.id == batch_id))
+    return None if until is None else until - now()
+
+
+def keep_open(ledger: Database, batch_id: str) -> None:
+    with ledger.writing() as connection:
+        batches.keep_open(connection, DEFAULT_TENANT, batch_id)
+
+
+def is_nearly_idle(ledger: Database, batch_id: str) -> bool:
+    with ledger.reading() as connection:
+        return batches.is_nearly_idle(connection, DEFAULT_TENANT, batch_id)
+
+
+def test_one_without_members_waits_longer_for_its_first(ledger: Database, source: Source) -> None:
+    batch_id = open_batch(ledger)
+    waits = waits_until(ledger, batch_id)
+    assert waits is not None
+    assert waits > timedelta(minutes=59)
+    assert not is_nearly_idle(ledger, batch_id)
+    keep_open(ledger, batch_id)
+    assert waits - timedelta(seconds=30) < (waits_until(ledger, batch_id) or timedelta())
+    submit(ledger, batch_id, source())
+    waits = waits_until(ledger, batch_id)
+    assert waits is not None
+    assert waits <= batches.IDLE
+
+
+def test_one_whose_next_member_is_arriving_is_left_open(ledger: Database, source: Source) -> None:
+    batch_id = open_batch(ledger)
+    [accepted] = submit(ledger, batch_id, source())
+    complete(ledger, accepted.task_id)
+    set_due(ledger, batch_id)
+    assert is_nearly_idle(ledger, batch_id)
+    keep_open(ledger, batch_id)
+    assert not is_nearly_idle(ledger, batch_id)
+    assert batches.close_idle(ledger) == []
+    submit(ledger, batch_id, source("b.txt", b"b"))
+
+
+def test_what_takes_no_more_is_not_left_open(ledger: Database, source: Source) -> None:
+    closed, _ = a_closed_batch(ledger, source, 1)
+    cancelled = open_batch(ledger)
+    submit(ledger, cancelled, source("other.txt", b"other"))
+    with ledger.writing() as connection:
+        batch_cancellation.request_cancel(connection, cancelled)
+    for batch_id in (closed, cancelled):
+        before = waits_until(ledger, batch_id)
+        for look in (keep_open, is_nearly_idle):
+            with pytest.raises(BatchClosed):
+                look(ledger, batch_id)
+        assert (waits_until(ledger, batch_id) is None) == (before is None)
+    with ledger.reading() as connection:
+        assert [each.id for each in batches.due(connection)] == [cancelled]
+    for look in (keep_open, is_nearly_idle):
+        with pytest.raises(TaskNotFound):
+            look(ledger, new_id())
 
 
 class TestCancel:
@@ -346,7 +476,7 @@ class TestRetry:
     ) -> None:
         batch_id, ids = a_closed_batch(ledger, source, 1)
         with ledger.writing() as connection:
-            batches.request_cancel(connection, batch_id)
+            batch_cancellation.request_cancel(connection, batch_id)
         endings.fail(ledger, ids[0], ERROR)
         assert shown(ledger, batch_id).status is TaskStatus.CANCELLED
         retries.retry(ledger, DEFAULT_TENANT, ids[0])
@@ -404,7 +534,7 @@ class TestAtOnce:
         def cancel() -> None:
             with contextlib.suppress(Conflict):  # all were quicker
                 with ledger.writing() as connection:
-                    batches.request_cancel(connection, batch_id)
+                    batch_cancellation.request_cancel(connection, batch_id)
                 endings.cancel_members(ledger, batch_id, 30)
 
         self.end_all(ledger, ids, cancel, cancel)

@@ -1,7 +1,10 @@
 """Migrations, transactions and what a user is told when the database is not there."""
 
 import multiprocessing
+import random
+import string
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,10 +14,12 @@ from alembic.migration import MigrationContext
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from flotilla.errors import ConfigurationError, DependencyUnavailable
-from flotilla.ledger import collections
+from flotilla.errors import ConfigurationError, DependencyUnavailable, InvalidRequest
+from flotilla.gateway.routes.sources import LONGEST_SOURCE
+from flotilla.ledger import collections, submissions
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database, is_current, new_id, upgrade
+from flotilla.ledger.submissions import NewSource
 from flotilla.ledger.tables import TENANTS, Table
 from flotilla.settings import Settings
 from tests.conftest import PATIENCE
@@ -144,6 +149,25 @@ def test_two_that_wait_for_one_another_are_told_to_try_again(ledger: Database) -
         told = list(pool.map(change, names, reversed(names)))
     [message] = [each for each in told if each is not None]
     assert "try again" in message
+
+
+@pytest.mark.parametrize("ledger_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("name", ["n" * 256, "a\0b"], ids=["too long", "NUL"])
+def test_a_value_that_cannot_be_stored_is_the_requests_fault(ledger: Database, name: str) -> None:
+    with pytest.raises(InvalidRequest), ledger.writing() as connection:
+        collections.create(connection, DEFAULT_TENANT, name, None)
+
+
+@pytest.mark.parametrize("ledger_url", ["postgresql"], indirect=True)
+def test_the_longest_source_that_is_taken_fits_into_its_index(
+    ledger: Database, source: Callable[..., NewSource]
+) -> None:
+    # What has no pattern is not compressed, and so needs all of its room.
+    one = random.Random(1).choices(string.ascii_letters + string.digits, k=LONGEST_SOURCE)
+    with ledger.writing() as connection:
+        assert submissions.submit(
+            connection, DEFAULT_TENANT, "default", [source(source="".join(one))]
+        )
 
 
 def test_readers_do_not_wait_for_a_writer(ledger: Database) -> None:

@@ -1,18 +1,15 @@
-"""Jobs: who may change them, and when they are forgotten."""
+"""Jobs: who may change them."""
 
 import threading
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from flotilla.ledger import job_ends, jobs, submissions, versions
-from flotilla.ledger.collections import DEFAULT_TENANT
+from flotilla.ledger import job_ends, jobs
 from flotilla.ledger.database import Database, new_id
 from flotilla.ledger.tables import JOBS
 from flotilla.schemas import Progress, TaskStatus
-from tests.integration.ledger.operations import ERROR, add, new_job, set_back, shown_task
+from tests.integration.ledger.operations import ERROR, add, new_job, shown_task
 
 
 def test_of_workers_that_end_one_job_at_once_one_wins(ledger: Database) -> None:
@@ -121,28 +118,3 @@ def test_a_job_that_is_over_shows_no_further_progress(ledger: Database) -> None:
         jobs.progress(connection, job_id, 4, 10, "pages")
 
     assert shown_task(ledger, job_id).progress is None
-
-
-def test_ended_jobs_are_forgotten_when_nothing_refers_to_them(
-    ledger: Database, source: Any
-) -> None:
-    question, open_question = add(ledger, new_job(), new_job())
-    sources = [source(data=b"A"), source(data=b"B")]
-    accepted = []
-    for new in sources:
-        with ledger.writing() as connection:
-            [one] = submissions.submit(connection, DEFAULT_TENANT, "default", [new])
-            versions.publish(connection, one.document_id, new.version_id)
-            job_ends.complete(connection, one.task_id, {})
-        accepted.append(one.task_id)
-    with ledger.writing() as connection:
-        job_ends.complete(connection, question, {})
-    year_ago = datetime.now(UTC) - timedelta(days=365)
-    for job_id in (question, *accepted):
-        set_back(ledger, job_id, finished_at=year_ago)
-
-    with ledger.writing() as connection:
-        assert jobs.purge(connection, timedelta(days=30)) == 2
-    with ledger.reading() as connection:
-        left = set(connection.scalars(select(JOBS.c.id)))
-    assert left == {open_question, accepted[1]}

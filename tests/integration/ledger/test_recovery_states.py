@@ -32,7 +32,6 @@ from flotilla.errors import (
     WorkerLost,
 )
 from flotilla.ledger import (
-    admission,
     clock,
     deaths,
     endings,
@@ -44,6 +43,7 @@ from flotilla.ledger import (
 )
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database
+from flotilla.ledger.fleet_sizes import FleetSizes
 from flotilla.ledger.jobs import NewJob
 from flotilla.ledger.runs import StageRun
 from flotilla.ledger.steps import Key
@@ -402,7 +402,7 @@ def machine(
     # These jobs have no documents.
     monkeypatch.setattr(retries, "_revive_version", lambda _connection, _job: None)
     monkeypatch.setattr(StageRun, "tell", lambda _self: None)
-    monkeypatch.setattr(admission, "_processes", lambda _period: {})
+    monkeypatch.setattr(FleetSizes, "get", lambda _self: {})
     values = {"ledger": ledger, "broker": broker, "clock": standing}
     yield type("OnThisLedger", (Recovery,), values)
     get_settings.cache_clear()

@@ -4,13 +4,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import text
 
 from flotilla.errors import Conflict, ModelNotFound
-from flotilla.ledger import endings, job_ends, jobs, model_migrations, spaces
+from flotilla.ledger import endings, job_ends, jobs, model_migrations, retries, spaces
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database
 from flotilla.ledger.spaces import Space, SpaceState
 from flotilla.schemas import TaskError
+from tests.conftest import wait_until
 
 FIRST, SECOND, THIRD = "fastembed:first", "fastembed:Second/Model.v2", "fastembed:third"
 DIMENSIONS = 4
@@ -155,6 +157,46 @@ def test_a_failed_migration_is_gone_on_with_or_given_up(ledger: Database, active
         model_migrations.drop(connection, space_id)
     assert states(ledger) == {FIRST: "active"}
     migrate(ledger, THIRD)
+
+
+def fail(ledger: Database, job_id: str) -> None:
+    error = TaskError(stage="vectorstore.fill_space", code="x", message="x", retryable=False)
+    with ledger.writing() as connection:
+        job_ends.fail(connection, job_id, error)
+
+
+def test_a_failed_migration_is_not_retried_beside_another(ledger: Database, active: Space) -> None:
+    fill(ledger)
+    failed = running(ledger)
+    fail(ledger, failed)
+    other = migrate(ledger, SECOND)
+    with pytest.raises(Conflict, match=f"under way.*{other}"):
+        retries.retry(ledger, DEFAULT_TENANT, failed)
+
+    fail(ledger, other)
+    outcome = retries.retry_many(ledger, DEFAULT_TENANT, [failed, other])
+    assert (outcome.taken, list(outcome.refused)) == ([failed], [other])
+
+
+def test_a_retry_waits_for_a_migration_that_is_being_begun(ledger: Database, active: Space) -> None:
+    if ledger.sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    fill(ledger)
+    failed = running(ledger)
+    fail(ledger, failed)
+    with ThreadPoolExecutor(1) as pool:
+        with ledger.writing() as connection:
+            model_migrations.migrate(connection, SECOND, "points")
+            retry = pool.submit(retries.retry, ledger, DEFAULT_TENANT, failed)
+            wait_until(lambda: waits_for_a_lock(ledger), 30)
+        with pytest.raises(Conflict, match="under way"):
+            retry.result(30)
+
+
+def waits_for_a_lock(ledger: Database) -> bool:
+    with ledger.reading() as connection:
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        return bool(connection.scalar(text(waiting)))
 
 
 def test_a_cancelled_migration_drops_what_it_filled(ledger: Database, active: Space) -> None:

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from flotilla.errors import SweepRefused
-from flotilla.ledger import sweep
+from flotilla.ledger import removals, sweep
+from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database, now
 from flotilla.ledger.sweep import Judge, Judgement
 from tests.doubles.ledger_rows import (
@@ -137,6 +138,24 @@ def test_a_deleted_document_is_left_to_its_deletion(
     assert (version_id in judge(old_ledger, version_id).orphaned) is orphaned
     with old_ledger.reading() as connection:
         assert sweep.leftover_deletions(connection) == ([document] if orphaned else [])
+
+
+@pytest.mark.parametrize(("job", "orphaned"), [("failed", True), ("pending", False)])
+def test_documents_deleted_with_their_collection_are_left_to_that_deletion(
+    old_ledger: Database, job: str, orphaned: bool
+) -> None:
+    moment = now() - OLD
+    theirs = sorted(add_document(old_ledger, deleted_at=moment) for _ in range(5))
+    other = add_document(old_ledger, deleted_at=moment + timedelta(microseconds=1))
+    version_id = add_version(old_ledger, theirs[0], "live")
+    payload = removals.of_collection(DEFAULT_TENANT, moment)
+    add_job(old_ledger, "delete", job, payload=payload)
+    assert (version_id in judge(old_ledger, version_id).orphaned) is orphaned
+    found: list[str] = []
+    with old_ledger.reading() as connection:
+        while page := sweep.leftover_deletions(connection, found[-1] if found else "", limit=2):
+            found += page
+    assert found == sorted([other, *theirs] if orphaned else [other])
 
 
 def test_a_document_that_was_just_deleted_is_left_alone(old_ledger: Database) -> None:

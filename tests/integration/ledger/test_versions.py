@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from flotilla.ledger import endings, versions
 from flotilla.ledger.database import Database
 from flotilla.ledger.submissions import NewSource
 from flotilla.schemas import DocumentStatus
+from tests.doubles.ledger_rows import add_document, add_job, add_version
 from tests.integration.ledger.operations import ERROR, delete, publish, shown_document, submit
 
 Source = Callable[..., NewSource]
@@ -95,3 +98,40 @@ def test_a_deleted_document_cannot_be_published(ledger: Database, source: Source
     delete(ledger, accepted.document_id)
 
     assert not publish(ledger, accepted, version)
+
+
+def test_a_version_of_which_nothing_is_left_is_forgotten(ledger: Database, source: Source) -> None:
+    written = [source(data=b"%d" % number) for number in range(3)]
+    for each in written:
+        [accepted] = submit(ledger, each)
+        publish(ledger, accepted, each)
+    document_id = accepted.document_id
+    with ledger.writing() as connection:
+        replaced = versions.given_up(connection, document_id, before=3)
+        versions.forget(connection, [*replaced, written[2].version_id])
+        assert versions.older(connection, document_id, number=4) == [written[2].version_id]
+    [again] = submit(ledger, source(data=b"4"))
+    assert again.document_id == document_id
+    assert shown_document(ledger, document_id).version == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "stays"),
+    [
+        ("ingest", "processing", True),
+        ("reindex", "pending", True),
+        ("reindex", "failed", True),
+        ("ingest", "failed", False),
+        ("reindex", "completed", False),
+    ],
+)
+def test_a_version_that_a_job_may_come_back_to_is_kept(
+    ledger: Database, kind: str, status: str, stays: bool
+) -> None:
+    document_id = add_document(ledger)
+    old = add_version(ledger, document_id, versions.RETIRED)
+    add_version(ledger, document_id, versions.LIVE, number=2)
+    add_job(ledger, kind, status, document_id=document_id, version_id=old)
+    with ledger.writing() as connection:
+        versions.forget(connection, [old])
+        assert versions.given_up(connection, document_id, before=2) == ([old] if stays else [])

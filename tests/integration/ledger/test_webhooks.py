@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert, select, update
+from sqlalchemy import Connection, event, insert, select, update
 
 from flotilla.errors import Conflict, DeliveryNotFound, WebhookNotFound
 from flotilla.ledger import deliveries, job_ends, signing_secrets, webhooks
@@ -16,9 +16,11 @@ from flotilla.ledger.deliveries import Claimed
 from flotilla.ledger.tables import JOBS, TENANTS, WEBHOOK_DELIVERIES
 from flotilla.schemas import Delivery, DeliveryState, Webhook, WebhookCreated
 from tests.integration.ledger.operations import ERROR, add, new_job
+from tests.integration.ledger.races import in_the_middle
 
 URL = "https://receiver.example/hook"
 LEASE = timedelta(seconds=40)
+MINUTE = timedelta(minutes=1)
 
 
 def register(ledger: Database, url: str = URL, events: list[str] | None = None) -> WebhookCreated:
@@ -353,6 +355,65 @@ def test_a_disabled_webhook_is_told_nothing_and_waits_for_nothing(ledger: Databa
         view = webhooks.view(connection, DEFAULT_TENANT, webhook.webhook_id)
     assert view.disabled_at is not None
     assert view.disabled_reason == "The receiver answered 410."
+
+
+def disable(ledger: Database, webhook_id: str) -> None:
+    with ledger.writing() as connection:
+        webhooks.disable(connection, webhook_id, "The receiver answered 410.")
+
+
+def test_what_was_being_sent_when_the_webhook_was_disabled_is_not_sent_again(
+    ledger: Database,
+) -> None:
+    webhook = register(ledger)
+    jobs_told = [end(ledger), end(ledger)]
+    first, second = claimed(ledger), claimed(ledger)
+    disable(ledger, webhook.webhook_id)
+    assert fail(ledger, second, MINUTE)
+    assert succeed(ledger, first)
+    states = {d.state for job_id in jobs_told for d in of_job(ledger, job_id)}
+    assert states == {DeliveryState.FAILED, DeliveryState.SUCCEEDED}
+
+
+@pytest.mark.parametrize("first", ["disabling", "failing"])
+def test_a_failure_and_a_disabling_at_one_moment_leave_nothing_pending(
+    ledger: Database, first: str
+) -> None:
+    webhook = register(ledger)
+    job_id = end(ledger)
+    sent = claimed(ledger)
+
+    def disables(connection: Connection) -> None:
+        webhooks.disable(connection, webhook.webhook_id, "The receiver answered 410.")
+
+    def fails(connection: Connection) -> None:
+        assert deliveries.record_failure(
+            connection, sent, status=500, message="500.", seconds=0.1, delay=MINUTE
+        )
+
+    def write(change: Callable[[Connection], None]) -> None:
+        with ledger.writing() as connection:
+            change(connection)
+
+    one, other = (disables, fails) if first == "disabling" else (fails, disables)
+    in_the_middle(ledger, one, lambda: write(other))
+    assert [d.state for d in of_job(ledger, job_id)] == [DeliveryState.FAILED]
+
+
+def test_an_end_and_a_disabling_at_one_moment_leave_nothing_pending(ledger: Database) -> None:
+    webhook = register(ledger)
+    in_the_middle(
+        ledger,
+        lambda connection: webhooks.disable(connection, webhook.webhook_id, "It answered 410."),
+        lambda: end(ledger),
+    )
+    with ledger.reading() as connection:
+        assert (
+            deliveries.listing(
+                connection, DEFAULT_TENANT, webhook_id=webhook.webhook_id, before=None, limit=9
+            )
+            == []
+        )
 
 
 def test_a_deleted_webhook_takes_its_deliveries_along(ledger: Database) -> None:

@@ -115,6 +115,23 @@ def test_an_upload_that_takes_hours_is_left_alone(
     assert sweep(ledger, blobs).orphaned == 1
 
 
+def test_an_upload_that_has_just_made_its_folder_is_left_alone(
+    ledger: Database, blobs: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploading = aged_id()
+    open_file, swept = blobs.fs.open, []
+
+    def sweep_first(path: str, *arguments: object, **options: object) -> object:
+        if uploading in path and not swept:
+            swept.append(sweep(ledger, blobs))
+        return open_file(path, *arguments, **options)
+
+    monkeypatch.setattr(blobs.fs, "open", sweep_first)
+    blobs.put(source_ref(DEFAULT_TENANT, uploading), b"whole")
+    assert [found.orphaned_versions for found in swept] == [0]
+    assert there(blobs, uploading)
+
+
 def test_what_an_upload_left_half_written_goes_too(
     ledger: Database, blobs: BlobStore, folder: Path
 ) -> None:

@@ -152,8 +152,8 @@ def test_a_deletion_that_was_never_sent_is_carried_out(fleets: Fleets) -> None:
         assert connection.scalar(left) == 1
 
 
-def test_a_question_that_nobody_began_ends_with_advice(fleets: Fleets) -> None:
-    old, young = fleets.add(sent=True), fleets.add(sent=True)
+def test_a_smoke_test_that_nobody_began_ends_with_advice(fleets: Fleets) -> None:
+    old, young = (fleets.add(kind="demo", sent=True) for _ in range(2))
     set_back(fleets, old, timedelta(minutes=11), "created_at")
 
     reap(fleets)

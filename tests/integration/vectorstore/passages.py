@@ -48,6 +48,13 @@ def write(
         written,
         np.array([axis(position) for position in range(chunks)], np.float32),
         [SparseVector([position + 1], [1.0]) for position in range(chunks)],
-        live=live,
     )
+    if live:
+        points.publish(tenant, document, version)
     return written
+
+
+def replace(points: PointStore, document: str, before: str, version: str) -> None:
+    """Show a version and remove the one before it, as publishing does."""
+    points.publish("t1", document, version)
+    points.remove_version("t1", document, before)

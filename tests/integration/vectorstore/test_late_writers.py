@@ -10,7 +10,7 @@ from qdrant_client import QdrantClient
 from flotilla.models import Chunk
 from flotilla.vectorstore.bm25 import SparseVector
 from flotilla.vectorstore.points import PointStore
-from tests.integration.vectorstore.passages import DIMENSIONS, axis, chunk, write
+from tests.integration.vectorstore.passages import DIMENSIONS, axis, chunk, replace, write
 
 
 def texts(client: QdrantClient, points: PointStore, live: bool) -> dict[str, str]:
@@ -33,7 +33,7 @@ def test_a_late_upsert_neither_hides_nor_changes_what_is_published(
     client: QdrantClient, points: PointStore
 ) -> None:
     written = write(points, "d1", "v1")
-    points.publish("t1", "d1", "v1", superseded=[])
+    points.publish("t1", "d1", "v1")
     before = texts(client, points, live=True)
     late = changed(written, "late")
     dense = np.array([axis(3)] * len(late), np.float32)
@@ -56,7 +56,7 @@ def test_an_upsert_that_comes_twice_before_publication_takes_the_last(
 def test_a_late_upsert_of_a_replaced_version_stays_hidden(points: PointStore) -> None:
     write(points, "d1", "v1", live=True)
     write(points, "d1", "v2")
-    points.publish("t1", "d1", "v2", superseded=["v1"])
+    replace(points, "d1", "v1", "v2")
     write(points, "d1", "v1")
     assert points.count("t1", version_id="v1", live=True) == 0
     assert points.count("t1", version_id="v2", live=True) == 3
@@ -67,7 +67,7 @@ def test_publication_wins_over_any_number_of_late_writers(points: PointStore, se
     rng = random.Random(seed)
     write(points, "d1", "v1")
     jobs = [lambda: write(points, "d1", "v1") for _ in range(12)]
-    jobs.insert(rng.randrange(12), lambda: points.publish("t1", "d1", "v1", superseded=[]))
+    jobs.insert(rng.randrange(12), lambda: points.publish("t1", "d1", "v1"))
     with ThreadPoolExecutor(6) as pool:
         for job in [pool.submit(job) for job in jobs]:
             job.result()
@@ -89,14 +89,14 @@ def test_a_rewrite_shows_what_was_missing_only_when_it_is_published(points: Poin
     written = write(points, "d1", "v1", chunks=2, live=True)
     rewrite(points, [*written, chunk("d1", "v1", 2)])
     assert points.count("t1", live=True) == 2
-    points.publish("t1", "d1", "v1", superseded=[])
+    points.publish("t1", "d1", "v1")
     assert points.count("t1", live=True) == 3
 
 
 def test_a_late_rewrite_of_a_replaced_version_shows_nothing(points: PointStore) -> None:
     written = write(points, "d1", "v1", live=True)
     write(points, "d1", "v2")
-    points.publish("t1", "d1", "v2", superseded=["v1"])
+    replace(points, "d1", "v1", "v2")
     rewrite(points, written)
     assert points.count("t1", live=True) == points.count("t1", version_id="v2", live=True) == 3
 

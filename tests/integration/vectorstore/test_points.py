@@ -55,54 +55,20 @@ def test_a_passage_comes_back_with_all_that_was_written(points: PointStore) -> N
 def test_points_stay_hidden_until_their_version_is_published(points: PointStore) -> None:
     write(points, "d1", "v1")
     assert find(points) == []
-    points.publish("t1", "d1", "v1", superseded=[])
+    points.publish("t1", "d1", "v1")
     assert versions(find(points)) == {"v1"}
 
 
-def test_publish_replaces_the_live_version_and_may_be_repeated(points: PointStore) -> None:
+def test_publish_shows_one_version_and_may_be_repeated(points: PointStore) -> None:
     write(points, "d1", "v1", live=True)
     write(points, "d2", "v1", live=True)
     write(points, "d1", "v2")
+    write(points, "d1", "v3")
     for _ in range(2):
-        points.publish("t1", "d1", "v2", superseded=["v1"])
-    assert points.count("t1", document_id="d1", version_id="v1") == 0
+        points.publish("t1", "d1", "v2")
+    assert points.count("t1", version_id="v1", live=True) == 6
     assert points.count("t1", document_id="d1", version_id="v2", live=True) == 3
-    assert points.count("t1", document_id="d2", live=True) == 3
-
-
-@pytest.mark.parametrize("live", [False, True], ids=["being indexed", "published"])
-def test_a_late_publish_spares_a_newer_version(points: PointStore, live: bool) -> None:
-    write(points, "d1", "v1", live=True)
-    write(points, "d1", "v2")
-    write(points, "d1", "v3", live=live)
-    points.publish("t1", "d1", "v2", superseded=["v1"])
-    assert points.count("t1", version_id="v1") == 0
-    assert points.count("t1", version_id="v3", live=live) == 3
-
-
-def test_publish_removes_superseded_versions_that_were_never_live(points: PointStore) -> None:
-    write(points, "d1", "v1")
-    write(points, "d1", "v2")
-    points.publish("t1", "d1", "v2", superseded=["v1"])
-    assert points.count("t1") == points.count("t1", version_id="v2", live=True) == 3
-
-
-def test_a_reader_always_finds_the_document_while_it_is_replaced(points: PointStore) -> None:
-    write(points, "d1", "v0", live=True)
-    seen: list[int] = []
-    with ThreadPoolExecutor(1) as pool:
-
-        def replace() -> None:
-            for number in range(1, 21):
-                write(points, "d1", f"v{number}")
-                points.publish("t1", "d1", f"v{number}", superseded=[f"v{number - 1}"])
-
-        replacing = pool.submit(replace)
-        while not replacing.done():
-            seen.append(len(find(points)))
-        replacing.result()
-    assert seen
-    assert min(seen) >= 3
+    assert points.count("t1", version_id="v3", live=False) == 3
 
 
 def test_writing_twice_writes_once(points: PointStore) -> None:
@@ -115,10 +81,9 @@ def test_writing_twice_writes_once(points: PointStore) -> None:
     ("remove", "left"),
     [
         (lambda points: points.remove_version("t1", "d1", "v1"), 9),
-        (lambda points: points.remove_document("t1", "d1"), 6),
-        (lambda points: points.remove_collection("t1", "c1"), 3),
+        (lambda points: points.remove_documents("t1", ["d1"]), 6),
     ],
-    ids=["version", "document", "collection"],
+    ids=["version", "document"],
 )
 def test_removal_takes_what_it_names_and_may_be_repeated(
     points: PointStore, remove: Callable[[PointStore], None], left: int
@@ -136,10 +101,11 @@ def test_removal_takes_what_it_names_and_may_be_repeated(
 
 def test_no_method_reaches_over_to_another_tenant(points: PointStore) -> None:
     theirs = write(points, "d1", "v1", tenant="t2", live=True)
-    points.publish("t1", "d1", "v9", superseded=["v1"])
+    write(points, "d2", "v1", tenant="t2")
+    points.publish("t1", "d2", "v1")
+    points.publish("t1", "d1", "v1")
     points.remove_version("t1", "d1", "v1")
-    points.remove_document("t1", "d1")
-    points.remove_collection("t1", "c1")
+    points.remove_documents("t1", ["d1"])
     assert find(points, tenant="t1") == []
     assert points.count("t1") == 0
     assert len(find(points, tenant="t2")) == len(theirs)
@@ -192,7 +158,7 @@ def test_without_the_collection_nothing_is_found_and_a_write_creates_it(
     client: QdrantClient,
 ) -> None:
     points = PointStore(client, f"test-{uuid4()}", DIMENSIONS)
-    points.remove_document("t1", "d1")
+    points.remove_documents("t1", ["d1"])
     assert find(points) == []
     assert points.count("t1") == 0
     write(points, "d1", "v1", live=True)

@@ -64,7 +64,8 @@ def write(
         page_end=None,
         tokens=1,
     )
-    points.upsert("t", "c", document, metadata, [chunk], vectors, [terms], live=True)
+    points.upsert("t", "c", document, metadata, [chunk], vectors, [terms])
+    points.publish("t", document, "v")
 
 
 @pytest.fixture

@@ -1,25 +1,20 @@
 """Questions and documents while the spaces change: on the real node, with small models."""
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from qdrant_client import QdrantClient
 
 from flotilla import pipelines
-from flotilla.blobs import BlobStore, chunks_ref, version_prefix
-from flotilla.errors import ModelMissing
+from flotilla.blobs import BlobStore, version_prefix
 from flotilla.ledger import (
     documents,
     endings,
     job_views,
     jobs,
     model_migrations,
-    runs,
     spaces,
-    stages,
     versions,
 )
 from flotilla.ledger.collections import DEFAULT_TENANT
@@ -27,150 +22,23 @@ from flotilla.ledger.database import Database
 from flotilla.ledger.spaces import SpaceState
 from flotilla.ledger.tables import STEPS
 from flotilla.ledger.versions import Version
-from flotilla.models import Query
-from flotilla.rag import tasks as rag_tasks
-from flotilla.settings import EmbeddingSettings, QdrantSettings, Settings
 from flotilla.vectorstore import migration, tasks
-from flotilla.vectorstore.bm25 import Bm25Encoder
-from flotilla.vectorstore.embedder import Matrix, Vector
+from flotilla.vectorstore.embedder import Matrix
 from flotilla.vectorstore.indexing import Indexer
-from flotilla.vectorstore.manifest import FILE_NAME, Manifest
 from flotilla.vectorstore.points import PointStore
-from flotilla.vectorstore.spaces import FRESH_SECONDS, READY, Spaces
-from tests.doubles.ledger_rows import add_document, add_job, add_version, make_ledger
-from tests.integration.vectorstore.passages import chunk
-
-FIRST, SECOND = "fastembed:first", "fastembed:second"
-DIMENSIONS = {FIRST: 4, SECOND: 6}
-CHUNKS = 3
-
-
-class LettersEmbedder:
-    """Vectors that follow from a text's letters and from the model's name."""
-
-    max_tokens = 8
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.dimensions = DIMENSIONS[name]
-
-    def embed_passages(self, texts: Sequence[str]) -> Matrix:
-        return np.array([self.embed_query(text) for text in texts], np.float32)
-
-    def embed_queries(self, texts: Sequence[str]) -> Matrix:
-        return self.embed_passages(texts)
-
-    def embed_query(self, text: str) -> Vector:
-        digest = hashlib.sha256(f"{self.name}{text}".encode()).digest()
-        vector = np.frombuffer(digest[: self.dimensions], np.uint8).astype(np.float32) - 128
-        return np.asarray(vector / np.linalg.norm(vector), np.float32)
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [len(text.split()) for text in texts]
-
-
-class Process:
-    """One process's spaces, and the models of its machine."""
-
-    def __init__(self, ledger: Database, settings: Settings, client: QdrantClient) -> None:
-        self.models = {FIRST, SECOND}
-        self.loaded: list[str] = []
-        self.spaces = Spaces(lambda: ledger, settings, client, self._load)
-
-    def _load(self, model: str) -> LettersEmbedder:
-        if model not in self.models:
-            raise ModelMissing("The embedding model is not on this machine.")
-        self.loaded.append(model)
-        return LettersEmbedder(model)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    database = make_ledger(tmp_path)
-    monkeypatch.setattr(stages, "get_database", lambda: database)
-    monkeypatch.setattr(rag_tasks, "get_database", lambda: database)
-    # Nobody follows the tasks, so that no Redis is needed.
-    monkeypatch.setattr(runs.task_events, "tell", lambda _task: None)
-    monkeypatch.setattr(endings, "announce", lambda _task: None)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def make_process(
-    ledger: Database, tmp_path: Path, qdrant_url: str, client: QdrantClient
-) -> Callable[..., Process]:
-    """Makes a process with this EMBEDDING_MODEL."""
-
-    def make(model: str = FIRST) -> Process:
-        folder = tmp_path / model.partition(":")[2]
-        folder.mkdir(exist_ok=True)
-        manifest = Manifest(
-            model=model,
-            dimensions=DIMENSIONS[model],
-            max_tokens=8,
-            source="package",
-            files={},
-            sha256={},
-        )
-        (folder / FILE_NAME).write_text(manifest.model_dump_json())
-        settings = Settings(
-            embedding=EmbeddingSettings(model=model, models_dir=tmp_path),
-            qdrant=QdrantSettings(url=qdrant_url, collection=tmp_path.name.lower()),
-        )
-        return Process(ledger, settings, client)
-
-    return make
-
-
-@pytest.fixture
-def process(
-    make_process: Callable[..., Process], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Process]:
-    """This process, whose tasks use it."""
-    process = make_process()
-    indexer = Indexer(BlobStore(f"file://{tmp_path / 'blobs'}"), Bm25Encoder())
-    for module in (tasks, migration):
-        monkeypatch.setattr(module, "get_spaces", lambda: process.spaces)
-        monkeypatch.setattr(module, "get_indexer", lambda: indexer)
-    monkeypatch.setattr(rag_tasks, "get_spaces", lambda: process.spaces)
-    process.spaces.writable(fresh=True)
-    yield process
-    for space in process.spaces.writable(fresh=True):
-        space.points.drop()
-
-
-def begin_filling(ledger: Database, model: str = SECOND) -> str:
-    with ledger.writing() as connection:
-        model_migrations.migrate(connection, model, "t")
-        [space] = [each for each in spaces.undropped(connection) if each.model == model]
-        assert spaces.fill(connection, space.id, DIMENSIONS[model])
-    return space.id
-
-
-def switch(ledger: Database, space_id: str) -> None:
-    with ledger.writing() as connection:
-        assert spaces.switch(connection, space_id)
-
-
-def pending(
-    ledger: Database, tmp_path: Path, document_id: str | None = None, number: int = 1
-) -> str:
-    """A version whose chunks are stored and whose job is at the first stage of this fleet."""
-    document_id = document_id or add_document(ledger)
-    version_id = add_version(ledger, document_id, "pending", number=number, chunks=CHUNKS)
-    blobs = BlobStore(f"file://{tmp_path / 'blobs'}")
-    chunks = [chunk(document_id, version_id, position) for position in range(CHUNKS)]
-    blobs.put_values(chunks_ref(DEFAULT_TENANT, version_id, 0), chunks)
-    return add_job(
-        ledger,
-        "ingest",
-        "processing",
-        document_id=document_id,
-        version_id=version_id,
-        queue="vectorstore",
-        payload={"name": "terms.pdf", "metadata": {}},
-    )
+from flotilla.vectorstore.spaces import FRESH_SECONDS, READY
+from tests.doubles.ledger_rows import add_document, add_job
+from tests.integration.vectorstore.small_models import (
+    CHUNKS,
+    FIRST,
+    SECOND,
+    LettersEmbedder,
+    Process,
+    begin_filling,
+    passages,
+    pending,
+    switch,
+)
 
 
 def version_of(ledger: Database, job_id: str) -> Version:
@@ -189,9 +57,7 @@ def counts(process: Process, live: bool | None = True) -> dict[str, int]:
 
 def ask(process: Process, question: str) -> list[int]:
     """The positions of the passages that are found, the nearest first."""
-    space = process.spaces.readable()
-    query = Query(tenant_id=DEFAULT_TENANT, question=question, collection_ids=(), top_k=CHUNKS)
-    return [passage.position for passage in rag_tasks.retrieve(query, space)]
+    return [passage.position for passage in passages(process, question)]
 
 
 def test_the_setting_makes_the_first_space_and_changes_none(

@@ -231,7 +231,7 @@ def test_nothing_that_is_being_ingested_or_replaced_is_ever_swept(
         for number in range(1, 7):
             version_id = add_version(ledger, document, "pending", number=number)
             put(points, document, version_id)
-            points.publish(DEFAULT_TENANT, document, version_id, superseded=[])
+            points.publish(DEFAULT_TENANT, document, version_id)
             go_live(ledger, document, version_id)
             for old in before:
                 points.remove_version(DEFAULT_TENANT, document, old)

@@ -232,6 +232,30 @@ class TestBatch:
             ]
         }
 
+    def test_where_it_was_closed_meanwhile_another_takes_the_rest(
+        self, run: Run, gateway: GatewayDouble, folder: Path
+    ) -> None:
+        gateway.closed["batch"] = "completed"  # nothing had come for it for too long
+        result = run("ingest", folder, "--json")
+        assert result.exit_code == 0, result.stderr
+        shown = json.loads(result.stdout)
+        assert {each["status"] for each in shown["documents"]} == {"completed"}
+        assert (shown["batch_id"], shown["earlier_batch_ids"]) == ("batch-2", ["batch"])
+        assert len(gateway.seen("POST", "/batches")) == 2
+        assert len(gateway.seen("POST", "/batches/batch-2/close")) == 1
+        assert not gateway.seen("POST", "/batches/batch/refusals")
+
+    @pytest.mark.parametrize("status", ["cancelled", "processing"])
+    def test_where_somebody_cancelled_or_closed_it_the_rest_is_told_by_name(
+        self, run: Run, gateway: GatewayDouble, folder: Path, status: str
+    ) -> None:
+        gateway.closed["batch"] = status
+        result = run("ingest", folder)
+        assert result.exit_code == 1
+        for name in ("a.pdf", "b.md", "sub/c.md"):
+            assert f"{name}: This batch is closed." in result.stderr
+        assert len(gateway.seen("POST", "/batches")) == 1
+
     def test_a_gateway_that_has_enough_to_do_is_waited_for(
         self, run: Run, gateway: GatewayDouble, folder: Path
     ) -> None:

@@ -118,6 +118,11 @@ def test_names_are_safe(server: Server, get, disposition: str, name: str) -> Non
     assert get(server.on("/x", body=b"1", Content_Disposition=disposition)).name == name
 
 
+def test_a_content_type_without_end_is_cut(server: Server, get) -> None:
+    endless = f"text/html; charset=utf-8; x={'y' * 4000}"
+    assert get(server.on("/x", body=b"1", Content_Type=endless)).content_type == "text/html"
+
+
 def test_redirects_are_followed(server: Server, get) -> None:
     server.on("/end.txt", body=b"here")
     server.on("/two", 302, Location="end.txt")

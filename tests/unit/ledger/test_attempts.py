@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flotilla.errors import DependencyUnavailable, FileCorrupt, FlotillaError
-from flotilla.ledger.attempts import as_task_error, backoff
+from flotilla.ledger.attempts import LONGEST_WAIT, as_task_error, backoff
 from flotilla.settings import JobSettings
 
 
@@ -27,6 +27,11 @@ def test_delays_grow_and_differ() -> None:
 @given(retry_after=st.floats(0, 1000), attempt=st.integers(1, 10))
 def test_no_delay_is_shorter_than_retry_after(retry_after: float, attempt: int) -> None:
     assert backoff(JobSettings(), attempt, retry_after) >= retry_after
+
+
+@given(retry_after=st.floats(), attempt=st.integers(1, 10_000))
+def test_no_retry_after_keeps_a_job_from_its_end(retry_after: float, attempt: int) -> None:
+    assert 0 <= backoff(JobSettings(), attempt, retry_after) <= LONGEST_WAIT
 
 
 @pytest.mark.parametrize("error", [FileCorrupt("Damaged."), DependencyUnavailable("Away.")])

@@ -59,8 +59,17 @@ def test_a_connection_that_was_closed_meanwhile_is_made_anew_once() -> None:
     assert len(calls) == 2
 
 
-def test_an_overloaded_server_says_when_to_come_back() -> None:
-    request, _ = failing(ResourceExhaustedResponse("slow down", 7))
+@pytest.mark.parametrize(("asked", "kept"), [(7, 7.0), (10**13, 60.0), (-1, None)])
+def test_an_overloaded_server_says_when_to_come_back(asked: int, kept: float | None) -> None:
+    request, _ = failing(ResourceExhaustedResponse("slow down", asked))
     with pytest.raises(DependencyUnavailable) as caught:
         call(request)
-    assert caught.value.retry_after == 7.0
+    assert caught.value.retry_after == kept
+
+
+def test_an_overloaded_server_that_names_a_date_is_overloaded_all_the_same() -> None:
+    def answer() -> None:  # the client takes whole seconds alone
+        raise ResourceExhaustedResponse("slow down", "Wed, 21 Oct 2099 07:28:00 GMT")  # type: ignore[arg-type]
+
+    with pytest.raises(DependencyUnavailable):
+        call(answer)

@@ -5,9 +5,10 @@ from sqlalchemy import Connection
 
 from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import CallbackDep, PartDep, ServicesDep, TenantDep
-from flotilla.gateway.removals import remove_documents, start_removal
-from flotilla.ledger import collections, documents, endings, reindexing
-from flotilla.schemas import Collection, CollectionRequest, Listing, Task, TaskAccepted
+from flotilla.gateway.removals import start_removal
+from flotilla.ledger import collections, endings, reindexing, removals
+from flotilla.ledger.database import now
+from flotilla.schemas import Collection, CollectionRequest, Listing, TaskAccepted
 
 router = APIRouter(prefix="/collections", tags=["collections"])
 
@@ -87,9 +88,10 @@ async def delete_collection(
     The collection `default` is emptied and stays.
     """
 
-    def write(connection: Connection) -> tuple[str, list[Task]]:
-        collection_id = collections.delete(connection, tenant, name)
-        deleted = documents.deleted_in(connection, collection_id)
-        return remove_documents(connection, tenant, deleted, callback_url)
+    def write(connection: Connection) -> str:
+        moment = now()
+        collection_id = collections.delete(connection, tenant, name, moment)
+        which = removals.of_collection(collection_id, moment)
+        return removals.add(connection, tenant, callback_url, **which)
 
-    return await start_removal(services, *await services.write(write))
+    return await start_removal(services, await services.write(write))

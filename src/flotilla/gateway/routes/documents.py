@@ -11,12 +11,13 @@ from flotilla.errors import (
 )
 from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import CallbackDep, PartDep, ServicesDep, TenantDep
-from flotilla.gateway.removals import remove_documents, start_removal
+from flotilla.gateway.removals import start_removal
 from flotilla.ledger import (
     collections,
     documents,
     job_views,
     reindexing,
+    removals,
 )
 from flotilla.models import Chunk
 from flotilla.schemas import (
@@ -168,8 +169,9 @@ async def delete_document(
 ) -> TaskAccepted:
     """From the reply on the document answers nothing; its parts are removed by a task."""
 
-    def write(connection: Connection) -> tuple[str, list[Task]]:
+    def write(connection: Connection) -> str:
         documents.mark_deleted(connection, tenant, document_id)
-        return remove_documents(connection, tenant, [document_id], callback_url)
+        which = removals.of_ids(document_id)
+        return removals.add(connection, tenant, callback_url, **which)
 
-    return await start_removal(services, *await services.write(write))
+    return await start_removal(services, await services.write(write))

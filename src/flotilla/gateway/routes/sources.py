@@ -29,6 +29,9 @@ from flotilla.schemas import DocumentAccepted, PipelineRequest
 
 router = APIRouter(tags=["documents"])
 
+LONGEST_SOURCE = 2000
+"""Bytes of UTF-8 of what tells one source from another: PostgreSQL's index takes about 2,700."""
+
 
 @router.post(
     "/rag/pipeline",
@@ -90,6 +93,7 @@ def _url_source(body: PipelineRequest) -> NewSource:
             "https://example.com/terms.html.",
             field="url",
         )
+    _check_length(url, "url")
     if parts.username is not None or parts.password is not None:
         raise SourceRefused(
             "An address is stored and shown, so it must not hold a user name or a password: fetch "
@@ -102,7 +106,7 @@ def _url_source(body: PipelineRequest) -> NewSource:
         try:
             name = safe_name(unquote(parts.path.rstrip("/").rpartition("/")[2]))
         except InvalidName:
-            name = hostname
+            name = safe_name(hostname, "url")
     return NewSource(
         version_id=new_id(),
         source=url,
@@ -113,6 +117,14 @@ def _url_source(body: PipelineRequest) -> NewSource:
         source_url=url,
         password=body.password,
     )
+
+
+def _check_length(source: str, field: str) -> None:
+    if len(source.encode()) > LONGEST_SOURCE:
+        raise InvalidRequest(
+            f"The {field} is longer than {LONGEST_SOURCE:,} bytes: shorten it, or upload the file.",
+            field=field,
+        )
 
 
 def _text_source(services: Services, tenant: str, body: PipelineRequest) -> NewSource:
@@ -160,6 +172,8 @@ def _path_source(services: Services, tenant: str, body: PipelineRequest) -> NewS
             )
         if not path.is_file():
             raise missing
+        source = str(path.relative_to(root))
+        _check_length(source, "path")
         file = path.open("rb")
     except (OSError, RuntimeError, ValueError):  # too long, a loop of links, a NUL
         raise missing from None
@@ -181,7 +195,7 @@ def _path_source(services: Services, tenant: str, body: PipelineRequest) -> NewS
             shutil.copyfileobj(file, sink, 1024 * 1024)
     return NewSource(
         version_id=version_id,
-        source=str(path.relative_to(root)),
+        source=source,
         name=name,
         metadata=body.metadata,
         callback_url=body.callback_url,

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from flotilla import pipelines
 from flotilla.errors import FlotillaError
 from flotilla.gateway import examples, problems
+from flotilla.gateway.arrivals import keep_open
 from flotilla.gateway.dependencies import ServicesDep, TenantDep
 from flotilla.gateway.uploads import discard, is_refusal, receive_upload
 from flotilla.ledger import batches, submissions
@@ -84,7 +85,9 @@ async def upload_documents(
     The reply comes when the bytes are safe; each document's progress is at its task id, and that
     of all of them at the batch's.
     """
-    upload = await receive_upload(request, services.blobs, tenant, services.settings.gateway)
+    arriving = keep_open(services, tenant)
+    gateway = services.settings.gateway
+    upload = await receive_upload(request, services.blobs, tenant, gateway, arriving)
     password = upload.fields.get("password")
     try:
         metadata = upload.metadata()

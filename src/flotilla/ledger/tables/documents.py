@@ -83,6 +83,8 @@ class DocumentRow(Table):
         ),
         Index("ix_documents_tenant", "tenant_id", "id"),
         Index("ix_documents_collection", "collection_id", "id"),
+        # Before a job is forgotten it is asked whether a document shows it.
+        Index("ix_documents_job", "job_id"),
     )
 
 

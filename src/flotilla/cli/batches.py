@@ -1,0 +1,43 @@
+"""The batch that many documents are sent into, and another one where it was closed meanwhile."""
+
+import threading
+
+from flotilla.client import Flotilla
+from flotilla.schemas import TaskStatus
+
+ENDED_BY_ITSELF = (TaskStatus.COMPLETED, TaskStatus.PARTIAL, TaskStatus.FAILED)
+"""How a batch stands that was closed since nothing came for it: all that it had was over."""
+
+
+class Batches:
+    """The batch that is being filled, and those that were closed before it was.
+
+    Args:
+        flotilla: the gateway's client.
+        name: what each is called.
+        total: how many documents will come.
+    """
+
+    def __init__(self, flotilla: Flotilla, name: str | None, total: int) -> None:
+        self._flotilla = flotilla
+        self._name = name
+        self._lock = threading.Lock()
+        self.ids = [flotilla.open_batch(name=name, total=total).task_id]
+
+    @property
+    def current(self) -> str:
+        return self.ids[-1]
+
+    def has_another(self, closed: str) -> bool:
+        """Whether there is another batch in the place of one that takes no more; it is opened now
+        unless it was before.
+
+        There is none for one that was cancelled, or that somebody has closed while its documents
+        are worked on. Raises ClientError.
+        """
+        with self._lock:
+            if closed == self.current:
+                if self._flotilla.task(closed).status not in ENDED_BY_ITSELF:
+                    return False
+                self.ids.append(self._flotilla.open_batch(name=self._name).task_id)
+            return True
