@@ -93,9 +93,9 @@ bench: $(VENV)/.installed-dev ## The benchmarks, as ratios measured side by side
 	$(BIN)/python -m tests.benchmarks
 
 .PHONY: chaos
-chaos: $(VENV)/.installed-dev ## Kill every part of the stack and count what is left
+chaos: $(VENV)/.installed-dev ## Kill every part of the stack and count what is left; CHAOS=--help for more
 	$(BIN)/flotilla models pull
-	$(BIN)/python -m tests.chaos
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 .PHONY: fuzz
 fuzz: $(VENV)/.installed-dev ## Bad requests and damaged files by the thousand; FUZZ=--help for more

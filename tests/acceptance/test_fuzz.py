@@ -10,13 +10,14 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 
 from tests.acceptance.stack import PATIENCE, Stack
 from tests.conftest import free_port, wait_until
 from tests.fuzz import api, submission
 from tests.fuzz.files import mutated_file
 from tests.fuzz.inprocess import endings
+from tests.fuzz.ledger import Ledger
 from tests.fuzz.originals import originals
 from tests.integration.gateway.processes import running_gateway
 
@@ -44,11 +45,13 @@ def test_every_file_has_an_end_that_is_the_files_own(stack: Stack) -> None:
     with httpx.Client(base_url=stack.url, timeout=PATIENCE) as http:
         http.post("/collections", json={"name": "fuzz"}).raise_for_status()
         before = {process.pid for name in PROGRAMS for process in stack.processes(name)}
-        ended = submission.send(http, SEED, range(FILES), print, "fuzz")
+        ledger = Ledger(stack.addresses.data)
+        ended = submission.send(http, SEED, range(FILES), print, ledger, "fuzz")
         assert len(ended) == FILES
         assert [each for each in ended if each.code in submission.DEATHS] == []
         assert [each for each in ended if each.code.startswith("refused")] == []
         assert set(submission.ask(http, "fuzz")) == {200}
+        assert ledger.lost_processes().beyond == []
         assert before <= {process.pid for name in PROGRAMS for process in stack.processes(name)}
 
 
@@ -57,7 +60,9 @@ def test_every_answer_is_as_the_document_says(tmp_path: Path, redis_url: str) ->
     # task's events would not end.
     waits = {"FLOTILLA_GATEWAY_SYNC_TIMEOUT": "0.05", "FLOTILLA_GATEWAY_MAX_WAIT": "0.05"}
     with running_gateway(tmp_path, redis_url, **waits) as gateway:
-        tallies = api.run(gateway.url, CASES, SEED, print, only=r"^(?!.*/events$)", brief=True)
+        tallies = api.run(
+            gateway.url, CASES, SEED, print, only=r"^(?!.*/events$)", brief=True, answering=False
+        )
     assert {label: tally.samples for label, tally in tallies.items() if tally.failures} == {}
     assert sum(tally.cases for tally in tallies.values()) >= CASES * 3 // 4
     # Uploads too get past the gateway's first check.
@@ -81,6 +86,14 @@ def faulty() -> Iterator[str]:
     def busy() -> PlainTextResponse:
         return PlainTextResponse("later", status_code=503)
 
+    @app.get("/full", responses={503: {}})
+    def full() -> JSONResponse:
+        return JSONResponse({}, status_code=503)
+
+    @app.get("/slow", responses={504: {}})
+    def slow() -> JSONResponse:
+        return JSONResponse({}, status_code=504)
+
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="critical"))
     thread = threading.Thread(target=server.run, daemon=True)
@@ -97,4 +110,7 @@ def test_a_gateway_that_breaks_its_word_is_found_out(faulty: str) -> None:
     assert "only_documented_server_errors" in tallies["GET /crash"].failures
     assert "content_type_conformance" in tallies["GET /off"].failures
     assert "only_documented_server_errors" in tallies["GET /busy"].failures
+    # Documented or not: nobody has asked for it.
+    assert "unprovoked 503" in tallies["GET /full"].failures
+    assert set(tallies["GET /slow"].failures) == {"unprovoked 504"}
     assert time.monotonic() - began < PATIENCE

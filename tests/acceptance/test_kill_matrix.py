@@ -43,8 +43,9 @@ def test_nothing_is_lost_and_nothing_is_there_twice(
         say=lambda line: print(line, file=sys.stderr),
         disturbance_seconds=8.0,
         patience=PATIENCE,
+        allowance=2.0,  # other tests and other people's work run beside it
     )
-    assert verdict.disturbances - verdict.idle, "nothing was done to a stack at work"
+    assert verdict.broken == []
     assert verdict.lost == []
     assert verdict.duplicates == []
     assert verdict.unexpected == []

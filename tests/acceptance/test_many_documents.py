@@ -55,8 +55,8 @@ def test_one_that_hangs_and_a_broken_one_do_not_keep_the_others(
     }
     assert all(message.endswith(".") for _, message in why.values())
     for number in (0, GOOD - 1):
-        [first, *_] = client.search(f"How deep is berth {number}?", collections=["fifty"]).passages
-        assert first.text == f"Berth {number} is {number + 3} metres deep."
+        found = client.search(f"How deep is berth {number}?", collections=["fifty"]).passages
+        assert f"Berth {number} is {number + 3} metres deep." in {each.text for each in found}
 
 
 def stored(stack: Stack, tenant_id: str, name: str, number: int) -> list[NewSource]:

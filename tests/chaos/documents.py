@@ -7,7 +7,7 @@ each for a reason that is known beforehand. The same seed makes the same documen
 import html
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.benchmarks.corpus import HEADINGS, NUMBERS, SENTENCES, WORDS
@@ -27,6 +27,7 @@ class Planned:
         markers: sentences that must be found when it is ready: at its beginning and its end.
         fails: codes with one of which it has to fail; empty for a good document.
         twice: submitted by two clients at the same moment.
+        by_url: submitted as a web address, from which the fleet fetches it.
         successor: another state of the same source, submitted afterwards under the same name.
     """
 
@@ -35,6 +36,7 @@ class Planned:
     markers: tuple[str, ...]
     fails: frozenset[str] = frozenset()
     twice: bool = False
+    by_url: bool = False
     successor: "Planned | None" = None
 
     @property
@@ -42,12 +44,17 @@ class Planned:
         """The name under which it is submitted."""
         return self.path.name
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Of each marker, the word that stands nowhere else."""
+        return tuple(marker.split()[3] for marker in self.markers)
+
 
 def write_documents(folder: Path, count: int, seed: int) -> list[Planned]:
     """Write so many documents, in a random order of kinds.
 
     About one in fifteen must fail, one in twelve is submitted twice, one in ten gets a second
-    version.
+    version, one in ten (and one at least) is fetched from a web address.
     """
     folder.mkdir(parents=True, exist_ok=True)
     dice = random.Random(f"documents {seed}")
@@ -55,27 +62,43 @@ def write_documents(folder: Path, count: int, seed: int) -> list[Planned]:
     makers = [list(BAD)[number % len(BAD)] for number in range(bad)]
     makers += [GOOD[number % len(GOOD)] for number in range(count - bad)]
     dice.shuffle(makers)
-    return [_planned(folder, maker, number, seed, dice) for number, maker in enumerate(makers)]
+    plan = [_planned(folder, maker, number, seed, dice) for number, maker in enumerate(makers)]
+    plain = [
+        planned.number
+        for planned in plan
+        if not (planned.fails or planned.twice or planned.successor)
+    ]
+    for number in dice.sample(plain, max(1, count // 10)):
+        plan[number] = replace(plan[number], by_url=True)
+    return plan
 
 
 Maker = Callable[[Path, random.Random, tuple[str, ...]], Path]
 
 
-def _planned(folder: Path, maker: Maker, number: int, seed: int, dice: random.Random) -> Planned:
+def write_document(folder: Path, maker: Maker, number: int, seed: int) -> Planned:
+    """Write one document of a kind."""
     stem = folder / f"paper-{number:03}"
     markers = _markers(seed, number, "first")
     path = maker(stem, random.Random(f"{seed} {number}"), markers)
     if maker in BAD:
         return Planned(number, path, (), BAD[maker])
+    return Planned(number, path, markers)
+
+
+def _planned(folder: Path, maker: Maker, number: int, seed: int, dice: random.Random) -> Planned:
+    planned = write_document(folder, maker, number, seed)
+    if planned.fails:
+        return planned
     successor = None
     if dice.random() < 0.1:
         later = folder / "second"
         later.mkdir(exist_ok=True)
         newer = _markers(seed, number, "second")
-        second = maker(later / stem.name, random.Random(f"{seed} {number} second"), newer)
+        second = maker(later / planned.path.stem, random.Random(f"{seed} {number} second"), newer)
         successor = Planned(number, second, newer)
     twice = successor is None and dice.random() < 0.08
-    return Planned(number, path, markers, twice=twice, successor=successor)
+    return replace(planned, twice=twice, successor=successor)
 
 
 def _markers(seed: int, number: int, version: str) -> tuple[str, ...]:

@@ -77,6 +77,20 @@ class LedgerView:
         )
         return [JobState(*row) for row in found]
 
+    def job(self, job_id: str) -> JobState | None:
+        """One job, whatever its collection."""
+        found = self.rows(
+            "SELECT id, kind, status, stage, attempt, progress_done, lease_owner, error_code, "
+            "error_message, document_id FROM jobs WHERE id = :id",
+            id=job_id,
+        )
+        return JobState(*found[0]) if found else None
+
+    def versions(self, document_id: str) -> list[str]:
+        """Ids of a document's versions, also of those that failed."""
+        found = self.rows("SELECT id FROM versions WHERE document_id = :id", id=document_id)
+        return [row[0] for row in found]
+
     def steps(self, collection: str) -> list[StepState]:
         """Every step of a collection's jobs."""
         found = self.rows(

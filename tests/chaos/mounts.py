@@ -29,7 +29,7 @@ def isolate() -> None:
 def obstacle() -> str | None:
     """Why nothing can be mounted here; None when it can."""
     if not _private:
-        return "mounting needs root on Linux"
+        return "file systems are to be mounted: run it as root, on Linux"
     return None
 
 

@@ -31,7 +31,12 @@ class PostgreSQL:
         """Why there can be none here."""
         needed = ["initdb", "postgres"] + (["setpriv"] if os.geteuid() == 0 else [])
         missing = [name for name in needed if shutil.which(name) is None]
-        return f"no {' and no '.join(missing)} on the PATH" if missing else None
+        if not missing:
+            return None
+        return (
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not on the PATH: "
+            "install PostgreSQL (package postgresql), and add its folder bin to the PATH"
+        )
 
     def __enter__(self) -> Self:
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root

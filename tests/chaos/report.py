@@ -21,6 +21,7 @@ COLUMNS = (
     ("failed", 9),
     ("lost", 5),
     ("duplicated", 10),
+    ("broken", 6),
     ("questions", 9),
     ("freed", 7),
     ("recovery", 9),
@@ -35,8 +36,6 @@ def cells(verdict: Verdict) -> tuple[str, ...]:
     failed = str(verdict.failed)
     if verdict.unexpected:
         failed += f" ({len(verdict.unexpected)}!)"
-    elif verdict.tolerated:
-        failed += f" ({len(verdict.tolerated)} q)"
     questions = NONE
     if verdict.questions:
         questions = str(verdict.questions)
@@ -51,6 +50,7 @@ def cells(verdict: Verdict) -> tuple[str, ...]:
         failed,
         str(len(verdict.lost)),
         str(verdict.duplicated),
+        str(len(verdict.broken)),
         questions,
         freed,
         recovery,
@@ -78,13 +78,15 @@ def print_line(console: Console, verdict: Verdict) -> None:
     if verdict.attempts:
         felt = ", ".join(f"{what} ×{times}" for what, times in sorted(verdict.attempts.items()))
         console.print(f"    failed attempts: {felt}", style="dim", highlight=False)
+    if verdict.questions:
+        console.print(f"    questions judged by content: {verdict.judged}", style="dim")
     if verdict.slowest:
         console.print(f"    slowest recovery: {verdict.slowest}", style="dim", highlight=False)
     for title, lines in (
         ("lost", verdict.lost),
         ("twice", verdict.duplicates),
         ("failed", verdict.unexpected),
-        ("set aside", verdict.tolerated),
+        ("broken", verdict.broken),
         ("question", verdict.unanswered),
     ):
         for line in lines[:12]:
@@ -132,7 +134,8 @@ def _block(
         "failed, though good",
         "lost",
         "duplicated chunks",
-        "questions: asked, failed",
+        "other promises broken",
+        "questions: asked, judged by content, wrong",
         "longest until freed",
         "longest until taken up again",
         "disturbances",
@@ -144,8 +147,10 @@ def _block(
         if verdict.skipped:
             lines.append((title, f"skipped: {verdict.skipped}", *[NONE] * (len(head) - 2)))
             continue
-        wrong = len(verdict.unexpected) + len(verdict.tolerated)
-        asked = f"{verdict.questions}, {len(verdict.unanswered)}" if verdict.questions else NONE
+        wrong = len(verdict.unexpected)
+        asked = NONE
+        if verdict.questions:
+            asked = f"{verdict.questions}, {verdict.judged}, {len(verdict.unanswered)}"
         lines.append(
             (
                 title,
@@ -155,6 +160,7 @@ def _block(
                 str(wrong),
                 str(len(verdict.lost)),
                 str(verdict.duplicated),
+                str(len(verdict.broken)),
                 asked,
                 f"{verdict.lease:.1f} s" if verdict.victims else NONE,
                 f"{verdict.recovery:.1f} s" if verdict.recovery else NONE,
@@ -170,5 +176,5 @@ def _summed(disturbances: Counter[str]) -> str:
     """How many there were: which of two workers was hit says nothing to a reader."""
     summed: Counter[str] = Counter()
     for what, times in disturbances.items():
-        summed[re.sub(r"-\d+\b| at work$", "", what)] += times
+        summed[re.sub(r"-\d+\b| at work\b", "", what)] += times
     return "; ".join(f"{times} × {what}" for what, times in sorted(summed.items()))

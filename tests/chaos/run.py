@@ -8,14 +8,17 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.chaos.documents import write_documents
+from tests.chaos.documents import Planned, write_documents
+from tests.chaos.interventions import Interventions
 from tests.chaos.postgresql import PostgreSQL
 from tests.chaos.questions import Questioner
+from tests.chaos.served import served
 from tests.chaos.stack import Stack, running_stack
 from tests.chaos.submission import Submission, persevere
-from tests.chaos.trial import LONGEST_DISTURBANCE, Row, Trial
-from tests.chaos.verdict import Verdict, Verifier
-from tests.chaos.watch import Watch
+from tests.chaos.trial import Row, Trial
+from tests.chaos.verdict import Verdict
+from tests.chaos.verifier import Verifier
+from tests.chaos.watch import LOOK, Watch
 
 PATIENCE = 150.0
 """Seconds without any change in the ledger after which what is open counts as lost: longer than
@@ -23,6 +26,9 @@ the longest back-off and a lease together."""
 
 LONGEST_WAIT = 1800.0
 """Seconds in which all has to be over, however slow the machine."""
+
+LONGEST_QUESTIONING = 60.0
+"""Seconds for which questions go on behind the disturbance."""
 
 Say = Callable[[str], None]
 
@@ -77,38 +83,86 @@ def disturb(
     say: Say,
     server: PostgreSQL | None = None,
     patience: float = PATIENCE,
-    disturbance_seconds: float = LONGEST_DISTURBANCE,
+    disturbance_seconds: float | None = None,
+    allowance: float = 1.0,
 ) -> Verdict:
-    """Run a row on a stack that runs already, in a collection named after it."""
+    """Run a row on a stack that runs already, in a collection named after it.
+
+    Args:
+        stack: that is disturbed.
+        row: what to do.
+        count: of documents.
+        seed: of everything that is random.
+        folder: for the documents.
+        say: takes a line about what happens.
+        server: the stack's own database server, where it has one.
+        patience: seconds without any change after which an open job counts as lost.
+        disturbance_seconds: how long the row disturbs; as long as it says itself by default.
+        allowance: how many times as long as promised a recovery may take.
+    """
     began = time.monotonic()
     dice = random.Random(f"{row.name} {seed}")
-    plan = write_documents(folder / f"documents-{row.name}", count, seed)
+    papers = folder / f"documents-{row.name}"
+    plan = write_documents(papers, count, seed)
     collection = f"chaos-{row.name}"
     verdict = Verdict(row.name, seed)
     with ExitStack() as held:
         held.enter_context(row.company(stack))
         persevere(lambda: stack.client.create_collection(collection))
-        submission = Submission(stack.url, collection, plan, random.Random(seed))
+        address = held.enter_context(served(papers))
+        submission = Submission(stack.url, collection, plan, random.Random(seed), served=address)
         held.callback(submission.abandon)
-        good = [planned for planned in plan if planned.markers]
-        questioner = Questioner(stack.url, collection, good) if row.questions else None
+        others = Interventions(
+            stack, collection, papers / "others", seed, random.Random(f"others {row.name} {seed}")
+        )
+        held.callback(others.abandon)
         watch = held.enter_context(Watch(stack.ledger, collection).watching())
-        submission.start()
-        if questioner is not None:
-            questioner.start()
+        questioner = None
+        if row.questions:
+            good = [planned for planned in plan if planned.markers]
+            known = _completed(submission, watch)
+            questioner = Questioner(stack.url, collection, good, known, seed)
             held.callback(questioner.finish)
-        trial = Trial(stack, submission, watch, collection, dice, say, server, disturbance_seconds)
+            questioner.start()
+        submission.start()
+        others.start()
+        longest = disturbance_seconds or row.longest
+        trial = Trial(stack, submission, watch, collection, dice, say, server, longest)
         try:
             row.disturb(trial)
         except (AssertionError, TimeoutError) as error:
-            verdict.lost.append(f"the row itself: {error}")
+            verdict.broken.append(f"the row itself: {error}")
         submission.finish()
         if questioner is not None:
+            # What is known of more and more documents is asked for while the rest is worked off.
+            ends = time.monotonic() + LONGEST_QUESTIONING
+            while watch.look.open_ingestions and time.monotonic() < ends:
+                time.sleep(LOOK)
             questioner.finish()
         say(f"{row.name}: waiting for {watch.look.open} jobs")
         watch.refresh()
         watch.settled(patience, LONGEST_WAIT)
+        others.finish(patience, LONGEST_WAIT)
         verdict.seconds = time.monotonic() - began
-        Verifier(stack, collection, row.tolerated).judge(verdict, submission, questioner, watch)
+        verifier = Verifier(stack, collection)
+        verifier.judge(verdict, submission, questioner, watch)
+        others.judge(verdict, verifier)
         verdict.disturbances, verdict.idle = trial.done, trial.idle
+        verdict.weigh(allowance)
     return verdict
+
+
+def _completed(submission: Submission, watch: Watch) -> Callable[[Planned], bool]:
+    """What tells whether a version of a document is known to be completed."""
+    entries = {entry.planned.number: entry for entry in submission.submitted}
+
+    def completed(planned: Planned) -> bool:
+        entry = entries[planned.number]
+        accepted = [*entry.accepted, *(entry.later.accepted if entry.later else ())]
+        jobs = watch.look.jobs
+        return any(
+            (job := jobs.get(one.task_id)) is not None and job.status == "completed"
+            for one in accepted
+        )
+
+    return completed

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -27,10 +28,12 @@ Found = TypeVar("Found")
 
 WORKERS = ",".join(f"{fleet}=2" for fleet in FLEETS)
 
-SMALL_PARTS = {
+SETTINGS = {
     # Small documents are to have several parts a stage, so that there are chords to break.
     "FLOTILLA_DOCUMENT_PAGES_PER_RANGE": "3",
     "FLOTILLA_VECTORSTORE_CHUNKS_PER_BATCH": "4",
+    # Some are fetched, from the harness itself.
+    "FLOTILLA_DOCUMENT_FETCH_ALLOW_PRIVATE": "true",
 }
 
 START_SECONDS = 240.0
@@ -48,6 +51,7 @@ class Stack:
         self._supervisord = Supervisord(record)
         self.record = record
         self.data = record.data
+        self.blobs = record.data / "blobs"
         self.url = record.addresses.gateway
         self.environment = dict(environment) | {
             "FLOTILLA_DATA": str(record.data),
@@ -97,6 +101,20 @@ class Stack:
             if pid is not None:
                 return psutil.Process(pid).children()
         return []
+
+    def ledger_is_locked(self, seconds: float = 3.0) -> bool:
+        """Whether nobody can write to the ledger for so long: SQLite has one writer at a time."""
+        if self.environment.get("DATABASE_URL"):
+            return False
+        connection = sqlite3.connect(self.data / "ledger.sqlite", timeout=seconds)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.rollback()
+        except sqlite3.OperationalError:
+            return True
+        finally:
+            connection.close()
+        return False
 
     @contextmanager
     def halted(self, program: str) -> Iterator[None]:
@@ -155,7 +173,7 @@ def running_stack(folder: Path, **environment: str) -> Iterator[Stack]:
     Raises:
         RuntimeError: it did not start.
     """
-    environment = SMALL_PARTS | environment
+    environment = SETTINGS | environment
     child = child_environment(environment)
     flotilla = [sys.executable, "-m", "flotilla"]
     ports = [part for name in ("", "redis-", "qdrant-") for part in (f"--{name}port", "0")]

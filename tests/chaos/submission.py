@@ -72,6 +72,7 @@ class Submission:
         plan: the documents, handed in in this order.
         dice: for the pauses.
         pace: longest pause after a document of the second half, in seconds.
+        served: web address of the folder in which the documents lie.
     """
 
     def __init__(
@@ -81,9 +82,11 @@ class Submission:
         plan: Sequence[Planned],
         dice: random.Random,
         pace: float = 0.2,
+        served: str = "",
     ) -> None:
         self._client = Flotilla(url, timeout=30.0, retries=0)
         self._collection = collection
+        self._served = served
         self._pauses = [dice.uniform(0, pace) for _ in plan]
         self._next = 0
         self._lock = threading.Lock()
@@ -141,6 +144,15 @@ class Submission:
         planned = entry.planned
 
         def upload() -> list[DocumentAccepted]:
+            if planned.by_url:
+                return [
+                    self._client.ingest_url(
+                        f"{self._served}/{planned.name}",
+                        name=planned.name,
+                        collection=self._collection,
+                        metadata={"number": planned.number},
+                    )
+                ]
             return self._client.upload(
                 planned.path,
                 collection=self._collection,

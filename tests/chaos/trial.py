@@ -5,7 +5,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,19 +59,23 @@ class Trial:
         self._say = say
         self._ends = time.monotonic() + longest
 
-    def note(self, what: str, times: int = 1) -> None:
-        """Count a disturbance."""
+    def note(self, what: str, times: int = 1, *, aloud: bool = True) -> None:
+        """Count a disturbance, when it happens."""
         self.done[what] += times
         if self.submission.over and not self.watch.look.open:
             self.idle[what] += times
-        self._say(what)
+        if aloud:
+            self._say(what)
 
     # --- when ------------------------------------------------------------------------------
 
+    def has_work(self) -> bool:
+        """Whether there is work left to disturb."""
+        return not self.submission.over or self.watch.look.open_ingestions > 0
+
     def goes_on(self) -> bool:
         """Whether there is work left to disturb, and time."""
-        at_work = not self.submission.over or self.watch.look.open_ingestions > 0
-        return at_work and time.monotonic() < self._ends
+        return self.has_work() and time.monotonic() < self._ends
 
     def rest(self, shortest: float, longest: float) -> None:
         """Let a random time pass, or the work end."""
@@ -139,6 +143,24 @@ class Trial:
             self.note(f"SIGSTOP {program} for {seconds:g} s")
             time.sleep(seconds)
 
+    def freeze(self, program: str, seconds: float) -> None:
+        """Have a worker and its children hang in the middle of their work, and go on with it.
+
+        No outage, but where it holds SQLite's write lock and all others wait for it: they are
+        there, and its lease runs out as if it were dead.
+        """
+        ends = time.monotonic() + seconds
+        with ExitStack() as held:
+            held.enter_context(self.stack.halted(program))
+            what = f"SIGSTOP {program} for {seconds:g} s"
+            if self.watch.killed(program):
+                what += " at work"
+            if self.stack.ledger_is_locked():
+                held.enter_context(self.watch.outage())
+                what += ", with SQLite's write lock"
+            self.note(what)
+            time.sleep(max(0.0, ends - time.monotonic()))
+
     def restart(self, program: str, number: signal.Signals = signal.SIGTERM) -> None:
         """End a program that the supervisor starts again, and wait until it has."""
         before = wait_for(lambda: self.stack.pid(program), RESTART_SECONDS, f"{program} runs")
@@ -189,8 +211,8 @@ class Row:
         title: what is done, for people.
         disturb: does it, and returns when it is over; the stack is whole again then.
         questions: whether questions are asked meanwhile.
-        tolerated: codes with which a good document may end, since that is the truth of it.
-        obstacle: why the row cannot be run here, or None.
+        longest: seconds for which it disturbs, where the usual ones are too few.
+        obstacle: why the row cannot be run here and what to do about it, or None.
         around: what is there before the stack is started, by its data folder.
         company: processes that run beside the stack, from before the first document on.
     """
@@ -199,7 +221,7 @@ class Row:
     title: str
     disturb: Callable[[Trial], None]
     questions: bool = False
-    tolerated: frozenset[str] = frozenset()
+    longest: float = LONGEST_DISTURBANCE
     obstacle: Callable[[], str | None] = field(default=lambda: None)
     around: Callable[[Path], AbstractContextManager[Around]] = nothing_around
     company: Callable[[Stack], AbstractContextManager[None]] = no_company

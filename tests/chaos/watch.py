@@ -6,7 +6,9 @@ Two clocks, of which the longer one counts:
   question, which holds its lease on its job);
 - the longest time in which nothing at all changed in the ledger though there was open work.
 
-What is halted on purpose is not charged: within an outage neither clock runs.
+What is halted on purpose is not charged: within an outage neither clock runs. `longest` has what
+is left, and `stalled` what is left of that without the time in which work that was free again
+waited in a queue behind other work that its fleet began meanwhile: waiting is no recovery.
 """
 
 import threading
@@ -27,10 +29,19 @@ class Victim:
     """Claimed work whose worker was killed."""
 
     what: str
+    fleet: str
     before: tuple[object, ...]
     since: float
     freed: float | None = None
     """When its lease was found to have run out; from then on it waits in a queue like others."""
+    passed: float = 0.0
+    """When its fleet was last seen to do something else since then."""
+
+    def stalled(self, moment: float) -> float:
+        """Seconds until now in which nothing was done that it would have to wait for."""
+        if self.freed is None:
+            return moment - self.since
+        return self.freed - self.since + moment - max(self.freed, self.passed)
 
 
 @dataclass(frozen=True)
@@ -44,6 +55,17 @@ class Look:
     def open(self) -> int:
         """Jobs that are not over."""
         return sum(not job.final for job in self.jobs.values())
+
+    def fleets(self) -> dict[str, tuple[object, ...]]:
+        """What differs as soon as a fleet has begun or ended anything."""
+        found: dict[str, list[object]] = {}
+        for step in self.steps.values():
+            fleet = step.stage.partition(".")[0]
+            found.setdefault(fleet, []).append((step.key, step.state, step.attempts))
+        for job in self.jobs.values():
+            fleet = job.stage.partition(".")[0]
+            found.setdefault(fleet, []).append((job.id, job.status, job.owner, job.attempt))
+        return {fleet: tuple(states) for fleet, states in found.items()}
 
     @property
     def open_ingestions(self) -> int:
@@ -71,9 +93,13 @@ class Watch:
         self._last: object = None
         self._outage = False
         self.look = Look({}, {})
+        self._fleets: dict[str, tuple[object, ...]] = {}
         self.longest = 0.0
         self.slowest = ""
+        self.stalled = 0.0
+        self.stalled_at = ""
         self.longest_lease = 0.0
+        self.latest = ""
         self.victims = 0
 
     @contextmanager
@@ -104,17 +130,19 @@ class Watch:
             look = self._read()
         except SQLAlchemyError:
             look = self.look
-        found = {}
+        found: dict[tuple[object, ...], tuple[str, str]] = {}
         for step in look.steps.values():
             if step.state == "running" and _belongs(step.owner, names):
-                found["step", *step.key] = f"{step.stage} part {step.part} of {step.job_id}"
+                what = f"{step.stage} part {step.part} of {step.job_id}"
+                found["step", *step.key] = what, step.stage
         for job in look.jobs.values():
             if not job.final and _belongs(job.owner, names):
-                found["job", job.id] = f"{job.stage} of {job.id}"
+                found["job", job.id] = f"{job.stage} of {job.id}", job.stage
         with self._lock:
-            for key, what in found.items():
+            for key, (what, stage) in found.items():
                 if key not in self._victims:
-                    self._victims[key] = Victim(what, _claim(look, key), time.monotonic())
+                    fleet, before = stage.partition(".")[0], _claim(look, key)
+                    self._victims[key] = Victim(what, fleet, before, time.monotonic())
             self.victims += len(found)
         return len(found)
 
@@ -152,28 +180,38 @@ class Watch:
 
     def _compare(self, look: Look) -> None:
         moment = time.monotonic()
+        before, self._fleets = self._fleets, look.fleets()
         for key, victim in list(self._victims.items()):
             if _goes_on(look, key, victim.before):
                 del self._victims[key]
                 freed = victim.freed or moment
                 self._note(
                     moment - victim.since,
+                    victim.stalled(moment),
                     f"{victim.what}, freed after {max(0.0, freed - victim.since):.1f} s",
                 )
-                self.longest_lease = max(self.longest_lease, freed - victim.since)
+                if freed - victim.since > self.longest_lease:
+                    self.longest_lease, self.latest = freed - victim.since, victim.what
             elif victim.freed is None and _is_free(look, key, victim.before):
                 victim.freed = moment
+            elif self._fleets.get(victim.fleet) != before.get(victim.fleet):
+                victim.passed = moment
         signature = (
             tuple((j.id, j.status, j.stage, j.attempt, j.progress) for j in look.jobs.values()),
             tuple((s.key, s.state, s.attempts) for s in look.steps.values()),
         )
         if signature != self._last or not look.open:
             if self._began is not None and not self._outage:
-                self._note(moment - self._changed, "a standstill of everything")
+                still = moment - self._changed
+                self._note(still, still, "a standstill of everything")
             self._last, self._changed = signature, moment
 
-    def _note(self, seconds: float, what: str) -> None:
-        if self._began is not None and seconds > self.longest and not self._outage:
+    def _note(self, seconds: float, stalled: float, what: str) -> None:
+        if self._began is None or self._outage:
+            return
+        if stalled > self.stalled:
+            self.stalled, self.stalled_at = stalled, what
+        if seconds > self.longest:
             self.longest, self.slowest = seconds, what
 
     def refresh(self) -> None:

@@ -16,6 +16,7 @@ from types import FrameType
 from tests.benchmarks.stack import isolate_environment, progress, running_stack
 from tests.fuzz import api, inprocess, report, submission
 from tests.fuzz.files import mutated_file
+from tests.fuzz.ledger import Ledger
 
 CASES, FILES = 10_000, 2_000
 SETTINGS = {
@@ -97,7 +98,9 @@ def _api(options: argparse.Namespace, found: list[str]) -> str:
         tallies = api.run(stack.gateway, options.cases, options.seed, progress)
         seconds = time.monotonic() - began
         progress("api: waiting for the tasks that were begun")
-        ends = api.ends_of_tasks(stack.gateway)
+        ledger = Ledger(stack.data)
+        ends = api.ends_of_tasks(stack.gateway, ledger)
+        lost = ledger.lost_processes()
     for label, tally in tallies.items():
         found += [f"{label}: {name}\n{text}" for name, text in tally.samples.items()]
     found += [
@@ -105,13 +108,14 @@ def _api(options: argparse.Namespace, found: list[str]) -> str:
         for code, count in ends.items()
         if code in submission.DEATHS
     ]
+    found += [f"process lost: {each}" for each in lost.beyond]
     shown = ", ".join(f"`{code}` {count:,}" for code, count in ends.most_common())
     sent = sum(tally.cases for tally in tallies.values())
     return "\n\n".join(
         (
             _head(options, "api", options.cases, "cases"),
             f"{sent:,} requests in {seconds:.0f} s. The {ends.total():,} tasks that they began "
-            f"ended as: {shown}.",
+            f"ended as: {shown}. Processes lost over them: {lost}.",
             api.table(tallies).markdown(),
         )
     )
@@ -127,7 +131,8 @@ def _files(options: argparse.Namespace, found: list[str]) -> str:
     return "\n\n".join(
         (
             _head(options, "files", options.files, "files"),
-            f"{options.files:,} files in {findings.seconds:.0f} s. Workers lost: {len(lost)}. "
+            f"{options.files:,} files in {findings.seconds:.0f} s. Workers lost: {len(lost)}; "
+            f"processes of theirs: {findings.lost}. "
             f"Questions and searches over what was read of them: {answered}.",
             findings.table().markdown(),
             findings.memory.table().markdown(),

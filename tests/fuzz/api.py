@@ -1,15 +1,16 @@
 """Schemathesis over the OpenAPI document against the running gateway.
 
 Beside its own checks of an answer (documented status, content type, body and headers as the
-schema says) one of ours: a 5xx is right only where the operation documents that very status, as it
-does 503 for a part out of reach and 504 for an answer that is late. A 500 never is.
+schema says) two of ours: a 5xx is right only where the operation documents that very status, as it
+does 504 for an answer that is late, and only where the case itself has brought it about. No case
+can: but by asking for an answer within less time than one takes.
 """
 
 import logging
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +18,12 @@ import httpx
 import schemathesis
 from schemathesis.engine import events, from_schema
 
+from tests.fuzz.ledger import Ledger, Standstill
 from tests.fuzz.report import Table
 
 ROUNDS = 12  # at most: operations without parameters have few cases, so the others fill up
 SLOWEST = 25.0  # seconds, above every wait of this stack's settings
+SHORT_TIMEOUT = 5.0  # seconds: who gives an answer no longer may get a 504, even of an idle stack
 LONGEST_SAMPLE = 1500  # characters of what is printed of a failure
 
 
@@ -43,6 +46,16 @@ def only_documented_server_errors(ctx: Any, response: Any, case: Any) -> None:
         assert str(response.status_code) in documented, f"{response.status_code} is not documented"
 
 
+def is_provoked(status: int, query: Mapping[str, Any] | None) -> bool:
+    """Whether an answer of 5xx is what the case itself has asked for, by its query."""
+    if status != 504:
+        return False
+    try:
+        return float((query or {})["timeout"]) < SHORT_TIMEOUT
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
 def run(
     url: str,
     cases: int,
@@ -50,6 +63,7 @@ def run(
     say: Callable[[str], None],
     only: str | None = None,
     brief: bool = False,
+    answering: bool = True,
 ) -> dict[str, Tally]:
     """Send at least so many cases to the gateway; returns a tally by operation.
 
@@ -60,6 +74,8 @@ def run(
         say: takes a line of progress.
         only: a regular expression that an operation's path must match.
         brief: one round, without the cases at the bounds of each parameter.
+        answering: whether the fleets and Qdrant stand behind the gateway; where they do not, every
+            answer is late, and the gateway is not ready.
     """
     warnings.filterwarnings("ignore", module="schemathesis")
     logging.getLogger("urllib3").setLevel(logging.ERROR)
@@ -73,12 +89,18 @@ def run(
         fertile = sum(tally.cases > share / 2 for tally in tallies.values()) or 40
         share = max(5, -(-(cases - sent) // fertile))
         say(f"api: round {number + 1}, {sent:,} of {cases:,} cases sent")
-        _round(url, seed + number, share, tallies, only, bounds=number == 0 and not brief)
+        _round(url, seed + number, share, tallies, only, answering, number == 0 and not brief)
     return tallies
 
 
 def _round(
-    url: str, seed: int, share: int, tallies: dict[str, Tally], only: str | None, bounds: bool
+    url: str,
+    seed: int,
+    share: int,
+    tallies: dict[str, Tally],
+    only: str | None,
+    answering: bool,
+    bounds: bool,
 ) -> None:
     config = schemathesis.Config.from_dict(
         {
@@ -116,7 +138,7 @@ def _round(
         schema = schema.include(path_regex=only)
     for event in from_schema(schema).execute():
         if isinstance(event, events.ScenarioFinished):
-            _count(event.recorder, tallies.setdefault(event.recorder.label, Tally()))
+            _count(event.recorder, tallies.setdefault(event.recorder.label, Tally()), answering)
         elif isinstance(event, events.NonFatalError | events.FatalError):
             tally = tallies.setdefault(getattr(event, "label", None) or "(the run)", Tally())
             error = getattr(event, "value", None) or event.exception  # type: ignore[union-attr]
@@ -124,15 +146,22 @@ def _round(
             tally.samples.setdefault(type(error).__name__, str(error)[:LONGEST_SAMPLE])
 
 
-def _count(recorder: Any, tally: Tally) -> None:
+def _count(recorder: Any, tally: Tally, answering: bool) -> None:
     for case_id, interaction in recorder.interactions.items():
         tally.cases += 1
-        if interaction.response is not None:
-            tally.statuses[interaction.response.status_code] += 1
+        case = recorder.cases[case_id].value
+        if interaction.response is None:
+            fault = "no answer"
         else:
-            tally.failures["no answer"] += 1
-            case = recorder.cases[case_id].value
-            tally.samples.setdefault("no answer", case.as_curl_command()[:LONGEST_SAMPLE])
+            status = interaction.response.status_code
+            tally.statuses[status] += 1
+            alone = not answering and (status == 504 or case.operation.path == "/health/ready")
+            fault = ""
+            if status >= 500 and not alone and not is_provoked(status, case.query):
+                fault = f"unprovoked {status}"
+        if fault:
+            tally.failures[fault] += 1
+            tally.samples.setdefault(fault, case.as_curl_command()[:LONGEST_SAMPLE])
     for case_id, checks in recorder.checks.items():
         for check in checks:
             if check.failure_info is not None:
@@ -168,22 +197,17 @@ def table(tallies: dict[str, Tally]) -> Table:
     return Table(("operation", "cases", "answers by status", "failures"), lines)
 
 
-def ends_of_tasks(url: str, patience: float = 180.0) -> Counter[str]:
+def ends_of_tasks(url: str, ledger: Ledger, patience: float = 180.0) -> Counter[str]:
     """How the tasks that the cases began have ended, by state or error code; `no state` for those
-    that have not within `patience` seconds after the last that did."""
+    that have not when nothing in the ledger has moved for `patience` seconds."""
     with httpx.Client(base_url=url, timeout=60.0) as http:
         for task in list(_listed(http, status="processing", kind="batch")):
             # An open one waits for more of its documents, ten minutes long.
             http.delete(f"/tasks/{task['task_id']}")
-        changed, before = time.monotonic(), -1
-        while True:
-            left = sum(
-                len(list(_listed(http, status=status))) for status in ("pending", "processing")
-            )
-            if left != before:
-                changed, before = time.monotonic(), left
-            if left == 0 or time.monotonic() - changed > patience:
-                break
+        standstill = Standstill(ledger.fingerprint)
+        while standstill.seconds() < patience and any(
+            next(_listed(http, status=status), None) for status in ("pending", "processing")
+        ):
             time.sleep(1.0)
         ends = Counter(
             (task.get("error") or {}).get("code") or task["status"] for task in _listed(http)

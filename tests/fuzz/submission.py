@@ -12,6 +12,7 @@ import httpx
 
 from tests.benchmarks.stack import Stack
 from tests.fuzz.files import MutatedFile, mutated_file
+from tests.fuzz.ledger import Ledger, LostProcesses, Standstill
 from tests.fuzz.originals import FORMATS, PASSAGE, Original, originals
 from tests.fuzz.report import Table
 from tests.fuzz.resident import ResidentMemory
@@ -20,7 +21,7 @@ COLLECTION = "fuzz"
 CLIENTS = 4
 LOOK_AHEAD = 50
 LONG_FILES = 2
-# Nothing having moved for so long, what is left never ends.
+# Nothing in the ledger having moved for so long, what is left never ends.
 STALLED_SECONDS = 180.0
 FINAL = ("completed", "failed", "cancelled", "partial")
 # Ends of which Flotilla, and not the file, is to blame; a quarantine is the file's, and stands
@@ -51,6 +52,7 @@ class Findings:
     ended: list[Ended]
     memory: ResidentMemory
     seconds: float
+    lost: LostProcesses
     answers: Counter[int] = field(default_factory=Counter)
 
     def faults(self) -> list[str]:
@@ -61,6 +63,7 @@ class Findings:
             if each.code in FAULTS or each.code.startswith("refused 5")
         ]
         lines += [f"worker lost: {name} was started anew" for name in self.memory.replaced]
+        lines += [f"process lost: {each}" for each in self.lost.beyond]
         lines += [f"memory not flat: {name}" for name in self.memory.growing()]
         lines += [
             f"questions over what was read: {count} answers of status {status}"
@@ -102,10 +105,12 @@ def run(stack: Stack, seed: int, numbers: Sequence[int], say: Callable[[str], No
         _warm_up(http)
         stack.settle()
         memory, began = ResidentMemory(stack), time.monotonic()
+        ledger = Ledger(stack.data)
         with memory:
-            ended = send(http, seed, numbers, say)
+            ended = send(http, seed, numbers, say, ledger)
             answers = ask(http)
-        return Findings(ended, memory, time.monotonic() - began, answers)
+        seconds = time.monotonic() - began
+        return Findings(ended, memory, seconds, ledger.lost_processes(), answers)
 
 
 def _warm_up(http: httpx.Client) -> None:
@@ -127,23 +132,19 @@ def send(
     seed: int,
     numbers: Sequence[int],
     say: Callable[[str], None],
+    ledger: Ledger,
     collection: str = COLLECTION,
 ) -> list[Ended]:
     """Upload the files of these numbers, and give the end of each."""
-    return _await(http, _submit(http, seed, numbers, say, collection), say)
+    return _await(http, _submit(http, seed, numbers, say, collection), say, ledger)
 
 
 def _upload(
     http: httpx.Client, name: str, data: bytes, password: str | None, collection: str
 ) -> httpx.Response:
-    """One file; refused for want of room (503 with Retry-After), it is sent again."""
+    """One file, sent once: that there is no room for it (503) cannot be, so few are they."""
     form = {"collection": collection} | ({"password": password} if password is not None else {})
-    for _ in range(1000):
-        reply = http.post("/documents", files={"files": (name, data)}, data=form)
-        if reply.status_code != 503 or "retry-after" not in reply.headers:
-            break
-        time.sleep(min(5.0, float(reply.headers["retry-after"])))
-    return reply
+    return http.post("/documents", files={"files": (name, data)}, data=form)
 
 
 def _submit(
@@ -176,20 +177,19 @@ def _await(
     http: httpx.Client,
     submitted: list[tuple[MutatedFile, str | None, str]],
     say: Callable[[str], None],
+    ledger: Ledger,
 ) -> list[Ended]:
+    """The ends; a file has none when nothing at all moves any more, not while it waits."""
     ended = [Ended(file, refused) for file, task, refused in submitted if task is None]
     waiting = [(task, file, seen) for file, task, seen in submitted if task is not None]
-    moved, standing = time.monotonic(), dict[str, str]()
-    while waiting and time.monotonic() - moved < STALLED_SECONDS:
+    standstill = Standstill(ledger.fingerprint)
+    while waiting and standstill.seconds() < STALLED_SECONDS:
         # The oldest is waited for; those behind it are often over by then.
         http.get(f"/tasks/{waiting[0][0]}", params={"wait": 1})
         looked_at, waiting = waiting[:LOOK_AHEAD], waiting[LOOK_AHEAD:]
         before = len(ended)
         for task_id, file, seen in looked_at:
             task = http.get(f"/tasks/{task_id}").json()
-            where = _standing(task)
-            if standing.get(task_id) != where:
-                standing[task_id], moved = where, time.monotonic()
             if task["status"] in FINAL:
                 error = task.get("error") or {}
                 code = error.get("code") or seen or task["status"]
@@ -199,12 +199,13 @@ def _await(
         if len(ended) // 250 > before // 250:
             say(f"files: {len(ended):,} of {len(submitted):,} have ended")
     return ended + [
-        Ended(file, "no state", f"{task} {standing.get(task, '')}") for task, file, _ in waiting
+        Ended(file, "no state", f"{task} {_standing(http.get(f'/tasks/{task}').json())}")
+        for task, file, _ in waiting
     ]
 
 
 def _standing(task: dict[str, Any]) -> str:
-    """Where a task is; as long as this changes, it is slow and not lost."""
+    """Where a task stands that does not go on."""
     progress = task.get("progress") or {}
     done = f"{progress.get('done')} of {progress.get('total')} {progress.get('unit')}"
     return f"{task['status']} {task['stage']} {done} attempt {task['attempt']}"

@@ -34,7 +34,7 @@ STAGED = tuple(pipelines.ORDER)
 TURN = "flotilla:reaper"
 TURN_MILLISECONDS = 2000
 ROUND = "flotilla:reaper:round"
-ROUND_MILLISECONDS = 9000
+ROUND_MILLISECONDS = 5000
 STEADY = "flotilla:reaper:steady"
 STEADY_MILLISECONDS = 8000
 DEMO_EXPIRES = timedelta(minutes=10)
@@ -69,7 +69,7 @@ def reap() -> int:
 
 
 def is_overdue() -> bool:
-    """Whether nobody has begun a round where beat would have asked for three. Raises RedisError."""
+    """Whether nobody has begun a round where beat would have asked for one. Raises RedisError."""
     return not get_redis().exists(ROUND)
 
 

@@ -14,7 +14,7 @@ from flotilla.upkeep import reaper
 
 logger = get_logger(__name__)
 
-LOOK_SECONDS = 3.0
+LOOK_SECONDS = 1.0
 
 _over = threading.Event()
 

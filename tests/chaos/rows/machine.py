@@ -19,7 +19,7 @@ def _libfaketime() -> Path | None:
 
 
 def _obstacle() -> str | None:
-    return None if _libfaketime() else "libfaketime is not installed (package faketime)"
+    return None if _libfaketime() else "libfaketime is missing: install the package faketime"
 
 
 WRONG = (

@@ -11,7 +11,8 @@ from tests.chaos import mounts
 from tests.chaos.postgresql import PostgreSQL
 from tests.chaos.trial import Around, Row, Trial
 
-QDRANT_PAUSE = 15.0
+QDRANT_PAUSE = 40.0
+"""Longer than the 30 s that a request to Qdrant may take: some of them fail."""
 LOCK_SECONDS = 20.0
 FULL_SECONDS = 20.0
 READ_ONLY_SECONDS = 15.0

@@ -1,5 +1,6 @@
 """Rows that kill workers: whole ones, their children, all at once, and whoever holds a chord."""
 
+import itertools
 import os
 import signal
 from collections.abc import Callable
@@ -8,8 +9,9 @@ from tests.chaos.trial import Row, Trial
 
 PAUSE = (2.0, 5.0)
 
-QUARANTINED = frozenset({"quarantined"})
-"""How a document ends whose process was killed under it twice: the truth, though bad luck."""
+FREEZE_SECONDS = 20.0
+"""A lease and its reaping are over by then: the frozen worker comes back to work that is
+another's, or done."""
 
 
 def _kill_workers(fleet: str) -> Callable[[Trial], None]:
@@ -93,6 +95,17 @@ def _kill_header(trial: Trial) -> None:
         trial.rest(*PAUSE)
 
 
+def _freeze(trial: Trial) -> None:
+    """Whoever is late comes back in the middle of a write that another has done meanwhile."""
+    turns = itertools.cycle(("document", "vectorstore"))
+    while trial.goes_on():
+        fleet = next(turns)
+        victim = trial.await_claim((f"{fleet}.",), patience=10.0)
+        if victim is not None:
+            trial.freeze(victim, FREEZE_SECONDS)
+        trial.rest(0.5, 3.0)
+
+
 ROWS = (
     Row("document", "SIGKILL of a `document` worker, every few seconds", _kill_workers("document")),
     Row(
@@ -106,10 +119,17 @@ ROWS = (
         "children",
         "SIGKILL of a process of a `document` worker's pool, every few seconds",
         _kill_children,
-        tolerated=QUARANTINED,
     ),
     Row("beat", "SIGKILL of beat, and now and then of a worker", _kill_beat),
     Row("deploy", "SIGTERM of every fleet at once", _deploy, questions=True),
     Row("power", "SIGKILL of every fleet at once", _massacre, questions=True),
     Row("chord", "SIGKILL of the owner of a chord's header task", _kill_header),
+    Row(
+        "frozen",
+        f"a `document` or `vectorstore` worker at work frozen for {FREEZE_SECONDS:g} s (SIGSTOP), "
+        "in turn",
+        _freeze,
+        questions=True,
+        longest=150.0,
+    ),
 )
