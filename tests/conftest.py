@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -15,6 +16,11 @@ import pytest
 import redis
 
 PATIENCE = 30.0
+
+# Who starts the tests in the background of a shell has them ignore Ctrl-C, and so would all that
+# they start; some of it is told by Ctrl-C to end.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def free_port() -> int:
