@@ -46,12 +46,13 @@ def test_every_file_has_an_end_that_is_the_files_own(stack: Stack) -> None:
         http.post("/collections", json={"name": "fuzz"}).raise_for_status()
         before = {process.pid for name in PROGRAMS for process in stack.processes(name)}
         ledger = Ledger(stack.addresses.data)
+        known = ledger.lost_processes().beyond  # other tests kill workers of this stack
         ended = submission.send(http, SEED, range(FILES), print, ledger, "fuzz")
         assert len(ended) == FILES
         assert [each for each in ended if each.code in submission.DEATHS] == []
         assert [each for each in ended if each.code.startswith("refused")] == []
         assert set(submission.ask(http, "fuzz")) == {200}
-        assert ledger.lost_processes().beyond == []
+        assert ledger.lost_processes().beyond[len(known) :] == []
         assert before <= {process.pid for name in PROGRAMS for process in stack.processes(name)}
 
 
