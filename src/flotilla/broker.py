@@ -274,13 +274,15 @@ def show(**facts: Any) -> None:
     _shown.update(facts)
 
 
-def live_workers(*fleets: str) -> list[dict[str, Any]]:
-    """The workers of these fleets that take work, as they show themselves. Raises RedisError."""
-    client = get_redis()
-    keys = [
-        key for fleet in fleets for key in client.scan_iter(f"{WORKER_KEY}{fleet}:*", count=1000)
-    ]
-    return [json.loads(text) for text in (client.mget(keys) if keys else ()) if text is not None]
+def live_workers(*fleets: str, client: redis.Redis | None = None) -> list[dict[str, Any]]:
+    """The workers of these fleets that take work, as they show themselves. Raises RedisError.
+
+    `client` is asked in place of the process's own, which waits for a Redis that is frozen.
+    """
+    asked = client or get_redis()
+    keys = list(asked.scan_iter(f"{WORKER_KEY}*", count=1000))
+    found = [json.loads(text) for text in (asked.mget(keys) if keys else ()) if text is not None]
+    return [worker for worker in found if worker["fleet"] in fleets]
 
 
 def at_start(prepare: Callable[[], object]) -> Callable[[], object]:

@@ -70,8 +70,6 @@ def open_batch(
     """
     if name is not None:
         payload["name"] = name
-    if callback_url is not None:
-        payload["callback_url"] = callback_url
     batch = NewJob(
         tenant_id=tenant_id,
         kind=KIND,
@@ -81,6 +79,7 @@ def open_batch(
         sent=True,
         collection_id=collection_id,
         collection=collection,
+        callback_url=callback_url,
     )
     jobs.add(connection, [batch])
     moment = now()

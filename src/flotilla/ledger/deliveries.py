@@ -191,14 +191,13 @@ def record_failure(
     moment = now()
     made = _attempt(sent.attempt, moment - timedelta(seconds=seconds), message, status, seconds)
     values: dict[str, Any] = {"attempts": [*sent.earlier, made][-KEPT_ATTEMPTS:]}
-    given_up = delay is None or moment + delay >= sent.give_up_at
-    if given_up or _is_disabled(connection, sent.webhook_id):
+    due_at = None if delay is None else moment + delay
+    if due_at is None or due_at >= sent.give_up_at or _is_disabled(connection, sent.webhook_id):
         values |= _ended(DeliveryState.FAILED, moment)
     else:
-        assert delay is not None  # noqa: S101 - it would be given up
         values |= {
             "state": DeliveryState.PENDING.value,
-            "due_at": moment + delay,
+            "due_at": due_at,
             "lease_owner": None,
             "lease_until": None,
         }

@@ -4,16 +4,17 @@ What is known is a few seconds old, and older while Redis does not answer: fleet
 moment ago are a better guess than none.
 """
 
-import json
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
 
 import redis
 
-from flotilla.broker import WORKER_KEY, get_quick_redis
+from flotilla.broker import get_quick_redis, live_workers
+from flotilla.settings import FLEETS
 
 REFRESH_SECONDS = 5.0
 
@@ -44,14 +45,10 @@ class FleetSizes:
         return time.monotonic() - self._asked_at > REFRESH_SECONDS
 
     def _refresh(self) -> None:
-        found: dict[str, int] = {}
+        found: Counter[str] = Counter()
         try:
-            client = get_quick_redis()
-            keys = list(client.scan_iter(match=f"{WORKER_KEY}*", count=1000))
-            for text in client.mget(keys) if keys else ():
-                if text is not None:
-                    worker = json.loads(text)
-                    found[worker["fleet"]] = found.get(worker["fleet"], 0) + worker["concurrency"]
+            for worker in live_workers(*FLEETS, client=get_quick_redis()):
+                found[worker["fleet"]] += worker["concurrency"]
             self._known = found
         except redis.RedisError:
             pass

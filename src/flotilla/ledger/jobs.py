@@ -36,6 +36,7 @@ class NewJob:
     version_id: str | None = None
     collection_id: str | None = None
     collection: str | None = None
+    callback_url: str | None = None  # who is told of its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,9 @@ def add(connection: Connection, new: Sequence[NewJob]) -> None:
                 "stage": job.stage,
                 "attempt": 1,
                 "fence": 0,
-                "payload": job.payload,
+                "payload": job.payload
+                if job.callback_url is None
+                else job.payload | {"callback_url": job.callback_url},
                 "sent_at": created_at if job.sent else None,
                 "document_id": job.document_id,
                 "version_id": job.version_id,

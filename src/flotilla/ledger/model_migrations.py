@@ -178,8 +178,6 @@ def _write(
     callback_url: str | None,
     **payload: Any,
 ) -> str:
-    if callback_url is not None:
-        payload["callback_url"] = callback_url
     job = NewJob(
         tenant_id=DEFAULT_TENANT,
         kind=kind,
@@ -187,6 +185,7 @@ def _write(
         stage=stage,
         payload={"space": space.id, "model": space.name, **payload},
         sent=True,
+        callback_url=callback_url,
     )
     add_jobs(connection, [job])
     return job.id

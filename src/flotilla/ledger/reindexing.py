@@ -5,7 +5,7 @@ came, so that no transaction is long and whoever comes next goes on where the la
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
@@ -63,9 +63,7 @@ def reindex(
         )
     ).one()
     job = _new_job(tenant_id, _Target(document_id, version_id, row.name), row.collection_id)
-    if callback_url is not None:
-        job.payload["callback_url"] = callback_url
-    jobs.add(connection, [job])
+    jobs.add(connection, [replace(job, callback_url=callback_url)])
     return job.id
 
 

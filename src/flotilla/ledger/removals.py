@@ -50,14 +50,14 @@ def add(
     Returns:
         its id.
     """
-    payload = which if callback_url is None else which | {"callback_url": callback_url}
     job = NewJob(
         tenant_id=tenant_id,
         kind=KIND,
         queue="vectorstore",
         stage=STAGE,
-        payload=payload,
+        payload=which,
         sent=True,
+        callback_url=callback_url,
     )
     jobs.add(connection, [job])
     return job.id

@@ -126,8 +126,6 @@ def _submit_one(
         payload["password"] = source.password
     if source.source_url is not None:
         payload["url"] = source.source_url
-    if source.callback_url is not None:
-        payload["callback_url"] = source.callback_url
     job = NewJob(
         id=job_id,
         tenant_id=tenant_id,
@@ -140,6 +138,7 @@ def _submit_one(
         version_id=source.version_id,
         collection_id=collection_id,
         collection=collection,
+        callback_url=source.callback_url,
     )
     add_jobs(connection, [job])
     return DocumentAccepted(document_id=document_id, task_id=job_id, name=source.name)

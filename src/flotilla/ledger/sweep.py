@@ -65,9 +65,9 @@ def submit(
         kind=KIND,
         queue="vectorstore",
         stage=POINTS_STAGE,
-        payload={"dry_run": dry_run}
-        | ({} if callback_url is None else {"callback_url": callback_url}),
+        payload={"dry_run": dry_run},
         sent=True,
+        callback_url=callback_url,
     )
     ledger_jobs.add(connection, [job])
     return job.id, True
