@@ -107,9 +107,9 @@ async def _preparation(
             field="question",
         )
     parse_filter(body.filter)
-    callback: dict[str, str] = {}
-    if body.callback_url is not None:
-        callback["callback_url"] = await services.callbacks.check(body.callback_url)
+    callback_url = body.callback_url
+    if callback_url is not None:
+        callback_url = await services.callbacks.check(callback_url)
     names = body.collections or [body.collection or DEFAULT_COLLECTION]
 
     def prepare(batch: Batch) -> NewJob:
@@ -125,9 +125,9 @@ async def _preparation(
                 "collection_ids": batch.collection_ids(tenant, names),
                 "top_k": body.top_k or services.settings.rag.top_k,
                 "filter": body.filter,
-                **callback,
             },
             collection=names[0] if len(names) == 1 else None,
+            callback_url=callback_url,
         )
 
     return prepare
