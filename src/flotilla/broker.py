@@ -33,6 +33,7 @@ from kombu import Queue
 from flotilla.errors import FlotillaError
 from flotilla.events import FleetEvents
 from flotilla.logging import configure_logging, get_logger
+from flotilla.priorities import STEPS, use_two_lanes
 from flotilla.recycling import recycle
 from flotilla.settings import FLEETS, Settings, ThreadedFleetSettings, get_settings
 
@@ -73,6 +74,7 @@ class ChordResults(RedisBackend):
 
 def create_app(settings: Settings) -> Celery:
     """A Celery app over the settings' Redis; safe wherever tasks are only sent."""
+    use_two_lanes()
     backend = f"{__name__}:ChordResults+{settings.redis_url}"
     app = Celery("flotilla", events=FleetEvents, broker=settings.redis_url, backend=backend)
     app.conf.update(
@@ -98,7 +100,7 @@ def create_app(settings: Settings) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport_options=_transport_options("default")
-        | {"socket_connect_timeout": 5, "socket_keepalive": True},
+        | {"socket_connect_timeout": 5, "socket_keepalive": True, "priority_steps": STEPS},
         redis_socket_connect_timeout=5,
         redis_socket_keepalive=True,
         event_queue_ttl=60.0,

@@ -18,6 +18,7 @@ from flotilla.ledger.fleet_sizes import get_fleet_sizes
 from flotilla.ledger.steps import Key, StepState
 from flotilla.ledger.tables import JOBS, STEPS
 from flotilla.logging import get_logger
+from flotilla.priorities import NORMAL
 
 logger = get_logger(__name__)
 
@@ -34,32 +35,35 @@ def release(database: Database) -> int:
     return len(released)
 
 
-def send(database: Database, job: jobs.Job) -> None:
+def send(database: Database, job: jobs.Job, priority: int = NORMAL) -> None:
     """Send a job that does not wait for admission. What cannot be sent now the reaper sends."""
     if job.kind in pipelines.ORDER:
-        _send(database, job)
+        _send(database, job, priority)
         return
     ask = pipelines.answer if job.kind == "query" else pipelines.search
     try:
-        ask(job.id)
+        ask(job.id, priority=priority)
     except Exception as error:  # noqa: BLE001 - as below
         logger.warning("dispatch.not_sent", task_id=job.id, error=str(error))
 
 
-def _send(database: Database, job: jobs.Job) -> None:
+def _send(database: Database, job: jobs.Job, priority: int = NORMAL) -> None:
     try:
-        resume(database, job)
+        resume(database, job, priority=priority)
     except Exception as error:  # noqa: BLE001 - the ledger has the job; the reaper sends it
         logger.warning("dispatch.not_sent", task_id=job.id, error=str(error))
 
 
-def resume(database: Database, job: jobs.Job, lost: Collection[Key] = ()) -> bool:
+def resume(
+    database: Database, job: jobs.Job, lost: Collection[Key] = (), priority: int = NORMAL
+) -> bool:
     """Send what a job lacks to go on; whether there was anything.
 
     Args:
         database: the ledger.
         job: a job that goes through stages.
         lost: its steps that are known to wait for a message that does not exist.
+        priority: of what is sent now; what comes after it has none.
     """
     fleets = get_fleet_sizes().get()
     with database.writing() as connection:
@@ -72,9 +76,9 @@ def resume(database: Database, job: jobs.Job, lost: Collection[Key] = ()) -> boo
     if missing is None:
         return False
     if missing.parts:
-        pipelines.resume_parts(job.kind, job.id, missing.stage, missing.parts)
+        pipelines.resume_parts(job.kind, job.id, missing.stage, missing.parts, priority)
     else:
-        pipelines.begin(job.kind, job.id, missing.stage)
+        pipelines.begin(job.kind, job.id, missing.stage, priority)
     return True
 
 

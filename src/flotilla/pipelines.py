@@ -18,6 +18,7 @@ from kombu import Producer
 from flotilla.broker import app
 from flotilla.ledger.fan_outs import Part
 from flotilla.ledger.sweep import BLOBS_STAGE, POINTS_STAGE
+from flotilla.priorities import NORMAL
 
 FETCH = "document.fetch"
 CONVERT = "document.convert"
@@ -63,8 +64,9 @@ BODIES = {CONVERT_RANGE: GATHER, INDEX: PUBLISH, INDEX_AGAIN: CONFIRM, FILL_SPAC
 """Stages that are done in parts, side by side, and the stage that waits for all of them."""
 
 
-def _task(name: str, *args: Any) -> Signature:
+def _task(name: str, *args: Any, priority: int = NORMAL) -> Signature:
     signature: Signature = app.signature(name, args=args, immutable=True)
+    signature.options["priority"] = priority
     return signature
 
 
@@ -82,24 +84,28 @@ def one_producer() -> Iterator[None]:
             _producer.reset(token)
 
 
-def _send_one(name: str, *args: str | None) -> None:
+def _send_one(name: str, *args: str | None, priority: int = NORMAL) -> None:
     # Without ignore_result the sender would subscribe to a result that nobody reads.
-    app.send_task(name, args, ignore_result=True, producer=_producer.get())
+    app.send_task(name, args, ignore_result=True, producer=_producer.get(), priority=priority)
 
 
 def _send(canvas: Signature, job_id: str) -> None:
     canvas.apply_async(argsrepr=f"('{job_id}',)")
 
 
-def begin(kind: str, job_id: str, stage: str) -> None:
-    """Send a job on its way, from one of its kind's stages."""
-    _send(chain(*_rest(kind, job_id, stage)), job_id)
+def begin(kind: str, job_id: str, stage: str, priority: int = NORMAL) -> None:
+    """Send a job on its way, from one of its kind's stages, which has the priority."""
+    first, *rest = _rest(kind, job_id, stage)
+    first.options["priority"] = priority
+    _send(chain(first, *rest), job_id)
 
 
-def resume_parts(kind: str, job_id: str, stage: str, parts: Sequence[Part]) -> None:
-    """Send some parts of a stage, and with them all that comes after it."""
+def resume_parts(
+    kind: str, job_id: str, stage: str, parts: Sequence[Part], priority: int = NORMAL
+) -> None:
+    """Send some parts of a stage, which have the priority, and with them all that comes after."""
     body, *rest = _rest(kind, job_id, BODIES[stage])
-    _send(chain(_fan_out(job_id, stage, parts, body), *rest), job_id)
+    _send(chain(_fan_out(job_id, stage, parts, body, priority), *rest), job_id)
 
 
 def following(kind: str, stage: str) -> str | None:
@@ -148,8 +154,10 @@ fill_space = parts_of(FILL_SPACE)
 """Documents that another embedding model's space lacks, some in each part."""
 
 
-def _fan_out(job_id: str, stage: str, parts: Sequence[Part], body: Signature) -> Signature:
-    header = [_task(stage, job_id, part.number, *part.args) for part in parts]
+def _fan_out(
+    job_id: str, stage: str, parts: Sequence[Part], body: Signature, priority: int = NORMAL
+) -> Signature:
+    header = [_task(stage, job_id, part.number, *part.args, priority=priority) for part in parts]
     # A chord needs its header's results, which are otherwise not kept.
     for signature in header:
         signature.options["ignore_result"] = False
@@ -157,14 +165,14 @@ def _fan_out(job_id: str, stage: str, parts: Sequence[Part], body: Signature) ->
     return canvas
 
 
-def answer(job_id: str, reply_to: str | None = None) -> None:
+def answer(job_id: str, reply_to: str | None = None, priority: int = NORMAL) -> None:
     """Answer a question; its end is told on the channel `reply_to` too."""
-    _send_one(ANSWER, job_id, reply_to)
+    _send_one(ANSWER, job_id, reply_to, priority=priority)
 
 
-def search(job_id: str, reply_to: str | None = None) -> None:
+def search(job_id: str, reply_to: str | None = None, priority: int = NORMAL) -> None:
     """Search for a question's passages; its end is told on the channel `reply_to` too."""
-    _send_one(SEARCH, job_id, reply_to)
+    _send_one(SEARCH, job_id, reply_to, priority=priority)
 
 
 def fail(job_id: str) -> None:

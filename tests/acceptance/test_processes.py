@@ -64,6 +64,8 @@ def test_flower_shows_workers_and_ids_but_no_content(stack: Stack, client: Floti
             "four workers in Flower",
         )
         assert {name.split("@")[0] for name in workers} == {f"{fleet}-1" for fleet in FLEETS}
+        queues = http.get("/api/queues/length").raise_for_status().json()["active_queues"]
+        assert {queue["name"] for queue in queues} == set(FLEETS)
         # Events may come late, and those of before Flower's start never do.
         client.ask(f"Where does the {secret} lie?")
         text = wait_until(listed, "both tasks in Flower")

@@ -7,6 +7,7 @@ import redis
 from sqlalchemy.exc import SQLAlchemyError
 
 from flotilla.client.errors import ClientError
+from flotilla.priorities import lanes
 from flotilla.schemas import Task, TaskStatus
 from flotilla.settings import FLEETS
 from tests.chaos.documents import Planned
@@ -77,7 +78,7 @@ class Verifier:
 
     def _stirs(self) -> bool:
         try:
-            waiting = [self._stack.redis.llen(fleet) for fleet in FLEETS]
+            waiting = [self._stack.redis.llen(lane) for fleet in FLEETS for lane in lanes(fleet)]
             return any(waiting) or bool(self._stack.ledger.running(self._collection, [""]))
         except (redis.RedisError, SQLAlchemyError):
             return True  # not back yet

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from flotilla.broker import get_redis
 from flotilla.ledger.steps import Key
+from flotilla.priorities import lanes
 
 # Messages read at once, so that a long queue is not one long answer of Redis.
 CHUNK = 500
@@ -28,10 +29,10 @@ def queued(queues: Iterable[str]) -> Queued:
     """
     found = Queued()
     client = get_redis()
-    for queue in queues:
+    for lane in (lane for queue in queues for lane in lanes(queue)):
         first = 0
         while True:
-            texts = client.lrange(queue, first, first + CHUNK - 1)
+            texts = client.lrange(lane, first, first + CHUNK - 1)
             for text in texts:
                 _note(found, text)
             if len(texts) < CHUNK:

@@ -1,8 +1,8 @@
 """The reaper: what has lost its worker or its message goes on.
 
-Leases that ran out are taken back with a higher fence. What waits for a message that no queue holds
-is sent again, and costs no attempt. All of it is read from the ledger and changed by guarded
-statements, so that a second reaper, or one that is killed, does no harm.
+Leases that ran out are taken back with a higher fence. What waits for a message that no queue
+holds is sent again, ahead of what is new, and costs no attempt. All of it is read from the ledger
+and changed by guarded statements, so that a second reaper, or one that is killed, does no harm.
 """
 
 from collections.abc import Callable
@@ -21,6 +21,7 @@ from flotilla.ledger.deaths import give_up_if_hopeless
 from flotilla.ledger.endings import fail
 from flotilla.ledger.steps import Key
 from flotilla.logging import get_logger
+from flotilla.priorities import FIRST
 from flotilla.schemas import TaskStatus
 from flotilla.settings import FLEETS, get_settings
 from flotilla.upkeep import batches
@@ -129,7 +130,7 @@ def _resume(database: Database) -> int:
 
 def _resumed(database: Database, job: jobs.Job, lost: set[Key]) -> bool:
     try:
-        return dispatch.resume(database, job, lost)
+        return dispatch.resume(database, job, lost, FIRST)
     except (DependencyUnavailable, OperationalError, redis.RedisError):
         raise  # it would be the same for all others
     except Exception:  # one that cannot be sent does not keep the others waiting
@@ -171,7 +172,7 @@ def _questions(database: Database) -> int:
 def _ask_again(database: Database, job: jobs.Job) -> None:
     with database.writing() as connection:
         recovery.mark_sent(connection, job.id)
-    dispatch.send(database, job)
+    dispatch.send(database, job, FIRST)
 
 
 def _clean(database: Database) -> None:

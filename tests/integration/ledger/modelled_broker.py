@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from flotilla import pipelines
 from flotilla.ledger.fan_outs import Part
 from flotilla.ledger.steps import Key
+from flotilla.priorities import NORMAL
 from flotilla.upkeep.queued import Queued
 
 
@@ -53,11 +54,18 @@ class ModelledBroker:
 
     # --- in the place of `pipelines` -----------------------------------------------------
 
-    def begin(self, kind: str, job_id: str, stage: str) -> None:
+    def begin(self, kind: str, job_id: str, stage: str, _priority: int = NORMAL) -> None:
         first, *rest = (each.task for each in pipelines._rest(kind, job_id, stage))
         self.messages.append(Message(job_id, first, then=tuple(rest)))
 
-    def resume_parts(self, kind: str, job_id: str, stage: str, parts: Sequence[Part]) -> None:
+    def resume_parts(
+        self,
+        kind: str,
+        job_id: str,
+        stage: str,
+        parts: Sequence[Part],
+        _priority: int = NORMAL,
+    ) -> None:
         body, *rest = (each.task for each in pipelines._rest(kind, job_id, pipelines.BODIES[stage]))
         self.fan_out(Message(job_id, body, then=tuple(rest)), Wave(stage, parts))
 

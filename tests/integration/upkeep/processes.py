@@ -21,8 +21,9 @@ from flotilla.ledger import job_views, jobs, recovery, submissions
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database, new_id, upgrade
 from flotilla.ledger.tables import FAILURES, STEPS
+from flotilla.priorities import lanes
 from flotilla.schemas import DocumentAccepted, Task
-from flotilla.settings import Settings, get_settings
+from flotilla.settings import FLEETS, Settings, get_settings
 from flotilla.upkeep import reaper
 from tests.conftest import wait_until
 
@@ -208,8 +209,8 @@ class Fleets:
 
         def empty() -> bool:
             with self.redis.pipeline() as pipe:
-                for fleet in ("document", "vectorstore", "default"):
-                    pipe.llen(fleet)
+                for lane in (lane for fleet in FLEETS for lane in lanes(fleet)):
+                    pipe.llen(lane)
                 pipe.hlen("unacked:default")
                 return not any(pipe.execute())
 

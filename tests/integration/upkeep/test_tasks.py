@@ -121,6 +121,24 @@ def test_what_waits_behind_other_work_is_not_lost(
         assert fleets.calls(accepted.task_id).count("document.convert:0:1") == 1
 
 
+def test_what_was_lost_goes_ahead_of_what_waits(fleets: Fleets) -> None:
+    fleets.idle()
+    lost = fleets.write()
+    set_back(fleets, lost.task_id, timedelta(minutes=1), "created_at", "sent_at")
+    fleets.worker.signal(signal.SIGSTOP)
+    try:
+        waiting = [fleets.ingest() for _ in range(20)]
+        reaper._resume(fleets.ledger)
+    finally:
+        fleets.worker.signal(signal.SIGCONT)
+    for accepted in (lost, *waiting):
+        assert fleets.end(accepted.task_id).status is TaskStatus.COMPLETED
+
+    begun = [fleets.step(each.task_id, pipelines.CONVERT).started_at for each in waiting]
+    # A few are in the worker's hands already.
+    assert fleets.step(lost.task_id, pipelines.CONVERT).started_at < sorted(begun)[10]
+
+
 def test_a_deletion_that_was_never_sent_is_carried_out(fleets: Fleets) -> None:
     kept, gone = fleets.ingest(), fleets.ingest()
     for accepted in (kept, gone):

@@ -14,6 +14,7 @@ from flotilla.errors import DependencyUnavailable, TaskNotFound
 from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import PartDep, Services, ServicesDep, TenantDep
 from flotilla.ledger import endings, job_views, retries
+from flotilla.priorities import lanes
 from flotilla.schemas import (
     FleetsInfo,
     Listing,
@@ -51,7 +52,8 @@ async def read_fleets(services: Services) -> FleetsInfo:
     """The fleets as Redis shows them. Raises RedisError."""
     async with services.redis.pipeline(transaction=False) as pipe:
         for fleet in FLEETS:
-            pipe.llen(fleet)
+            for lane in lanes(fleet):
+                pipe.llen(lane)
             pipe.zcard(f"unacked_index:{fleet}")
         counts: list[int] = await pipe.execute()
     keys = [key async for key in services.redis.scan_iter(match=f"{WORKER_KEY}*", count=1000)]
@@ -63,8 +65,10 @@ async def read_fleets(services: Services) -> FleetsInfo:
         tasks[worker["fleet"]].update(worker["tasks"])
     return FleetsInfo(
         queues=[
-            Queue(name=fleet, depth=counts[2 * at], unacknowledged=counts[2 * at + 1])
-            for at, fleet in enumerate(FLEETS)
+            Queue(name=fleet, depth=again + new, unacknowledged=taken)
+            for fleet, again, new, taken in zip(
+                FLEETS, counts[::3], counts[1::3], counts[2::3], strict=True
+            )
         ],
         tasks={fleet: sorted(names) for fleet, names in tasks.items()},
         workers=[
