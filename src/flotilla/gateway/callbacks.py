@@ -31,6 +31,11 @@ class CallbackAddresses:
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    async def check_given(self, url: str | None) -> str | None:
+        """The address where a submission's end is to be told, if it names one. Raises as `check`
+        does."""
+        return None if url is None else await self.check(url)
+
     async def check(self, url: str, field: str = "callback_url") -> str:
         """The address as it is to be kept.
 

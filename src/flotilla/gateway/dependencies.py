@@ -193,7 +193,7 @@ async def callback_parameter(
     services: ServicesDep, callback_url: Annotated[CallbackURL, Query()] = None
 ) -> str | None:
     """For requests that have no body to put it in."""
-    return None if callback_url is None else await services.callbacks.check(callback_url)
+    return await services.callbacks.check_given(callback_url)
 
 
 CallbackDep = Annotated[str | None, Depends(callback_parameter)]

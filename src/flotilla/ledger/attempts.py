@@ -28,11 +28,12 @@ wants to be left alone for longer is asked again after that, and a job comes to 
 
 
 def backoff(settings: JobSettings, attempt: int, retry_after: float | None) -> float:
-    """Seconds until the next attempt: exponential with full jitter, never before Retry-After unless
-    that is longer than LONGEST_WAIT.
+    """Seconds until the next attempt: exponential with full jitter, counted from Retry-After (of
+    which at most LONGEST_WAIT is obeyed), so that a thousand that were told the same do not come
+    back at once.
 
     Full jitter as in Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015).
     """
     ceiling = min(settings.backoff_cap, settings.backoff_base * 2.0 ** min(attempt - 1, 60))
     asked = retry_after if retry_after is not None and retry_after > 0 else 0.0  # nan is neither
-    return max(min(asked, LONGEST_WAIT), random.uniform(0, ceiling))
+    return min(asked, LONGEST_WAIT) + random.uniform(0, ceiling)

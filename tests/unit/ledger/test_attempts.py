@@ -31,7 +31,13 @@ def test_no_delay_is_shorter_than_retry_after(retry_after: float, attempt: int) 
 
 @given(retry_after=st.floats(), attempt=st.integers(1, 10_000))
 def test_no_retry_after_keeps_a_job_from_its_end(retry_after: float, attempt: int) -> None:
-    assert 0 <= backoff(JobSettings(), attempt, retry_after) <= LONGEST_WAIT
+    settings = JobSettings()
+    longest = LONGEST_WAIT + settings.backoff_cap
+    assert 0 <= backoff(settings, attempt, retry_after) <= longest
+
+
+def test_those_who_were_told_the_same_do_not_come_back_at_once() -> None:
+    assert len({backoff(JobSettings(), 3, 30.0) for _ in range(300)}) > 250
 
 
 @pytest.mark.parametrize("error", [FileCorrupt("Damaged."), DependencyUnavailable("Away.")])

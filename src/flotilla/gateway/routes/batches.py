@@ -25,9 +25,7 @@ async def open_batch(body: BatchRequest, services: ServicesDep, tenant: TenantDe
 
     Close it after the last one. One that nobody adds to for ten minutes is closed by itself.
     """
-    callback_url = body.callback_url
-    if callback_url is not None:
-        callback_url = await services.callbacks.check(callback_url)
+    callback_url = await services.callbacks.check_given(body.callback_url)
 
     def write(connection: Connection) -> Task:
         batch_id = batches.open_batch(

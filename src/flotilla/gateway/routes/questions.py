@@ -107,9 +107,7 @@ async def _preparation(
             field="question",
         )
     parse_filter(body.filter)
-    callback_url = body.callback_url
-    if callback_url is not None:
-        callback_url = await services.callbacks.check(callback_url)
+    callback_url = await services.callbacks.check_given(body.callback_url)
     names = body.collections or [body.collection or DEFAULT_COLLECTION]
 
     def prepare(batch: Batch) -> NewJob:

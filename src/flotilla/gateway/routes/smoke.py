@@ -33,8 +33,7 @@ router = APIRouter(
 async def _start(
     services: Services, tenant: str, stage: str, body: SmokeRequest, send: Callable[[str], None]
 ) -> TaskAccepted:
-    if body.callback_url is not None:
-        body.callback_url = await services.callbacks.check(body.callback_url)
+    body.callback_url = await services.callbacks.check_given(body.callback_url)
     job = NewJob(
         tenant_id=tenant,
         kind="demo",

@@ -57,8 +57,7 @@ async def submit_source(
         raise InvalidRequest(
             "Send exactly one of url, text and path.", field=given[1] if given else "url"
         )
-    if body.callback_url is not None:
-        body.callback_url = await services.callbacks.check(body.callback_url)
+    body.callback_url = await services.callbacks.check_given(body.callback_url)
     if body.url is not None:
         source = _url_source(body)
     elif body.text is not None:

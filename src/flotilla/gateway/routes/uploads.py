@@ -91,9 +91,8 @@ async def upload_documents(
     password = upload.fields.get("password")
     try:
         metadata = upload.metadata()
-        callback_url = upload.fields.get("callback_url") or None
-        if callback_url is not None:
-            callback_url = await services.callbacks.check(callback_url)
+        given = upload.fields.get("callback_url") or None
+        callback_url = await services.callbacks.check_given(given)
         sources = [
             NewSource(
                 version_id=file.version_id,
