@@ -75,7 +75,7 @@ def complete(ledger: Database, job_id: str) -> None:
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The stages whose messages were sent."""
     sent: list[str] = []
-    monkeypatch.setattr(pipelines, "begin", lambda _kind, _job_id, stage: sent.append(stage))
+    monkeypatch.setattr(pipelines, "begin", lambda *what: sent.append(what[2]))
     return sent
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from qdrant_client import QdrantClient
@@ -65,8 +66,8 @@ def shown(ledger: Database, job_id: str) -> Task:
 def test_a_sweep_is_a_job_whose_result_is_its_report(
     ledger: Database, points: PointStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent: list[tuple[str, str, str]] = []
-    monkeypatch.setattr(pipelines, "begin", lambda *what: sent.append(what))
+    sent: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(pipelines, "begin", lambda *what: sent.append(what[:3]))
     document = add_document(ledger)
     version_id = add_version(ledger, document, "live")
     write(points, document, version_id, tenant=DEFAULT_TENANT, chunks=2, live=True)
