@@ -20,6 +20,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 # Addresses of IPv4 inside of IPv6 behind a translator (RFC 6052).
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
+LAST_PORT = 65_535
+
 
 class AddressRefused(Exception):
     """A name leads to no address that may be reached. The message says why."""
@@ -50,6 +52,20 @@ def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+def can_be_reached(address: httpx.URL) -> bool:
+    """Whether an address is one of http or https, with a host and a port that there can be."""
+    try:
+        host = address.host
+    except UnicodeError:  # Punycode that stands for no name
+        return False
+    port = address.port
+    return (
+        address.scheme in ("http", "https")
+        and bool(host)
+        and (port is None or 1 <= port <= LAST_PORT)
+    )
+
+
 def resolve(host: str, port: int, *, allow_private: bool) -> list[str]:
     """The addresses that a name leads to and that may be reached.
 
@@ -64,8 +80,8 @@ def resolve(host: str, port: int, *, allow_private: bool) -> list[str]:
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError as error:
-        raise OSError(f"{host} is no name") from error
+    except (UnicodeError, OverflowError) as error:  # no name, or no port
+        raise OSError(f"{host}:{port} is no address") from error
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     if allow_private:
         return addresses

@@ -23,6 +23,11 @@ def test_what_leads_inside_alone_is_refused(host: str) -> None:
         resolve(host, 80, allow_private=False)
 
 
+def test_a_port_that_there_cannot_be_is_an_os_error() -> None:
+    with pytest.raises(OSError):
+        resolve("127.0.0.1", 10**20, allow_private=True)
+
+
 @pytest.mark.parametrize("host", ["a" * 64 + ".example", "no-such-name.invalid", "a..b"])
 def test_what_cannot_be_resolved_is_an_os_error(host: str) -> None:
     with pytest.raises(OSError):

@@ -22,7 +22,7 @@ from flotilla.errors import (
     SourceUnavailable,
 )
 from flotilla.models import Value
-from flotilla.public_addresses import AddressRefused, CheckedTransport
+from flotilla.public_addresses import AddressRefused, CheckedTransport, can_be_reached
 from flotilla.retry_after import seconds_to_wait
 
 MAX_REDIRECTS = 5
@@ -88,9 +88,9 @@ def _web_address(url: str, base: httpx.URL | None = None) -> httpx.URL:
         address = base.join(url) if base else httpx.URL(url.strip())
     except (httpx.InvalidURL, ValueError):
         raise SourceRefused("The address is not a valid URL; check how it is written.") from None
-    if address.scheme not in ("http", "https") or not address.host:
+    if not can_be_reached(address):
         raise SourceRefused(
-            f"The address {_shown(address)} is not an http or https address; "
+            f"The address {_shown(address)} is not an http or https address that there can be; "
             "only these are fetched."
         )
     return address

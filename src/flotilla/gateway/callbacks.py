@@ -11,7 +11,8 @@ from functools import partial
 import httpx
 
 from flotilla.errors import CallbackRefused
-from flotilla.public_addresses import AddressRefused, resolve
+from flotilla.public_addresses import AddressRefused, can_be_reached, resolve
+from flotilla.schemas.webhooks import LONGEST_CALLBACK_URL
 
 RESOLVE_SECONDS = 2.0
 RESOLVERS = 4  # threads; a name server that hangs holds up nothing else
@@ -46,7 +47,8 @@ class CallbackAddresses:
             field: the request's field that it came in.
 
         Raises:
-            CallbackRefused: it is no web address, bears a password, or leads into the network.
+            CallbackRefused: it is no web address, too long, bears a password, or leads into the
+                network.
         """
         address = _parse(url, field)
         port = address.port or (443 if address.scheme == "https" else 80)
@@ -67,11 +69,12 @@ class CallbackAddresses:
 
 
 def _parse(url: str, field: str) -> httpx.URL:
+    _check_length(url, field)
     try:
         address = httpx.URL(url.strip())
     except (httpx.InvalidURL, ValueError):
         address = httpx.URL("")
-    if address.scheme not in ("http", "https") or not address.host:
+    if not can_be_reached(address):
         raise CallbackRefused(
             "Only http and https addresses can be called: send a whole one such as "
             "https://example.com/flotilla.",
@@ -83,4 +86,16 @@ def _parse(url: str, field: str) -> httpx.URL:
             "deliveries are signed, check their signature instead.",
             field=field,
         )
-    return address.copy_with(fragment=None)
+    kept = address.copy_with(fragment=None)
+    # What is kept is longer than what was sent where it has characters that are percent-encoded.
+    _check_length(str(kept), field)
+    return kept
+
+
+def _check_length(url: str, field: str) -> None:
+    if len(url) > LONGEST_CALLBACK_URL:
+        raise CallbackRefused(
+            f"An address may have {LONGEST_CALLBACK_URL:,} bytes, percent-encoded as it is called, "
+            "and this one is longer: give a shorter one.",
+            field=field,
+        )

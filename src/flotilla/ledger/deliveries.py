@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, 
 from flotilla.errors import Conflict, DeliveryNotFound
 from flotilla.ledger.database import now
 from flotilla.ledger.tables import WEBHOOK_DELIVERIES, WEBHOOKS
-from flotilla.ledger.webhooks import CLOCK_ERROR
+from flotilla.ledger.webhooks import CLOCK_ERROR, hash_of
 from flotilla.schemas import Delivery, DeliveryAttempt, DeliveryState
 
 rows = WEBHOOK_DELIVERIES.c
@@ -43,21 +43,15 @@ class Claimed:
 
 
 def _due(moment: datetime) -> ColumnElement[bool]:
-    return and_(
-        rows.finished_at.is_(None),
-        or_(
-            and_(rows.state == DeliveryState.PENDING.value, rows.due_at <= moment),
-            and_(rows.state == DeliveryState.SENDING.value, rows.lease_until <= moment),
-        ),
-    )
+    return and_(rows.finished_at.is_(None), rows.due_at <= moment)
 
 
 def due_addresses(connection: Connection, limit: int) -> dict[str, int]:
     """Addresses that something is due to, the longest waiting first, and how much."""
     found = connection.execute(
-        select(rows.url, func.count())
+        select(func.min(rows.url), func.count())
         .where(_due(now()))
-        .group_by(rows.url)
+        .group_by(rows.url_hash)
         .order_by(func.min(rows.due_at))
         .limit(limit)
     )
@@ -83,7 +77,7 @@ def claim(connection: Connection, url: str, sender: str, lease: timedelta) -> Cl
     while True:
         row = connection.execute(
             select(*WEBHOOK_DELIVERIES.c)
-            .where(rows.url == url, _due(moment))
+            .where(rows.url_hash == hash_of(url), _due(moment))
             .order_by(rows.due_at, rows.id)
             .limit(1)
             .with_for_update(skip_locked=True)
@@ -104,6 +98,7 @@ def claim(connection: Connection, url: str, sender: str, lease: timedelta) -> Cl
             "started_at": moment,
             "lease_owner": sender,
             "lease_until": moment + lease,
+            "due_at": moment + lease,
         }
         if _change(connection, row.id, row.fence, values):
             return _claimed(connection, row, values)

@@ -4,6 +4,7 @@ What is to be told is written with the job's end, in one transaction: neither is
 other, and no crash between the two loses or invents a call.
 """
 
+import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -199,6 +200,7 @@ def note(
             webhook_id=webhook_id,
             job_id=job_id,
             url=url,
+            url_hash=hash_of(url),
             event=event,
             task=task,
             state=DeliveryState.PENDING.value,
@@ -211,6 +213,11 @@ def note(
         )
     )
     return delivery_id
+
+
+def hash_of(url: str) -> str:
+    """What an address's deliveries are found by: SHA-256 in hexadecimal digits."""
+    return hashlib.sha256(url.encode()).hexdigest()
 
 
 def _webhook(row: Row[Any]) -> Webhook:

@@ -9,7 +9,7 @@ from pydantic import Field
 from flotilla.schemas.base import Request, Response
 from flotilla.schemas.tasks import Task
 
-LONGEST_CALLBACK_URL = 2048  # characters
+LONGEST_CALLBACK_URL = 2048  # characters as sent, and bytes as kept, percent-encoded
 
 CallbackURL = Annotated[
     str | None,

@@ -11,7 +11,7 @@ import httpcore
 import httpx
 
 from flotilla import __version__
-from flotilla.public_addresses import AddressRefused, CheckedTransport
+from flotilla.public_addresses import AddressRefused, CheckedTransport, can_be_reached
 from flotilla.retry_after import seconds_to_wait
 
 GONE = 410
@@ -66,6 +66,8 @@ def call(
         **headers,
     }
     try:
+        if not can_be_reached(httpx.URL(url)):
+            raise httpx.UnsupportedProtocol(url)
         with (
             httpx.Client(transport=transport, trust_env=False, follow_redirects=False) as client,
             client.stream("POST", url, content=body, headers=everything) as response,

@@ -32,8 +32,9 @@ logger = get_logger(__name__)
 
 # Deliveries at once to one address, by one worker: one that is slow leaves room for others.
 PER_ADDRESS = 4
-# Deliveries after which a thread looks whether another address has waited for longer.
+# Deliveries, and seconds, after which a thread looks whether another address has waited for longer.
 TURN = 20
+TURN_SECONDS = 1.0
 # Seconds beyond the receiver's own: for its name to be resolved, and for the ledger.
 LEASE_MARGIN = 30.0
 LONGEST_DELAY = 30 * 86_400.0  # seconds; longer than anything is tried for
@@ -54,6 +55,7 @@ class Senders:
         self._lease = timedelta(seconds=settings.timeout + LEASE_MARGIN)
         self._lock = threading.Lock()
         self._running: Counter[str] = Counter()
+        self._turns: dict[str, float] = {}  # when an address had its last one
         self._turned_away = False
         self._stopped = False
         self._threads = ThreadPoolExecutor(
@@ -70,6 +72,9 @@ class Senders:
             return self._start({address: 1})
         with self._database.reading() as connection:
             due = deliveries.due_addresses(connection, 4 * self._settings.concurrency)
+        with self._lock:
+            known = due.keys() | self._running.keys()
+            self._turns = {each: began for each, began in self._turns.items() if each in known}
         return self._start(due)
 
     def stop(self, wait: bool = False) -> None:
@@ -79,27 +84,34 @@ class Senders:
         self._threads.shutdown(wait=wait, cancel_futures=True)
 
     def _start(self, due: dict[str, int]) -> int:
-        started = 0
+        started: Counter[str] = Counter()
         with self._lock:
             self._turned_away = False
+            # Those that had no turn for longest come first: what is due to a receiver that hangs
+            # has waited for longer than what is due to any other, and does so again and again.
+            order = sorted(due, key=lambda address: self._turns.get(address, 0.0))
             # One thread for each address first, then second ones.
-            for nth in range(PER_ADDRESS):
-                for address, count in due.items():
-                    if count <= nth or self._running[address] >= PER_ADDRESS:
+            for running in range(PER_ADDRESS):
+                for address in order:
+                    if self._running[address] != running or started[address] >= due[address]:
                         continue
                     if self._stopped or self._running.total() >= self._settings.concurrency:
                         self._turned_away = not self._stopped
-                        return started
+                        return started.total()
                     self._running[address] += 1
+                    self._turns[address] = time.monotonic()
                     self._threads.submit(self._work, address)
-                    started += 1
-        return started
+                    started[address] += 1
+        return started.total()
 
     def _work(self, address: str) -> None:
         sent = 0
+        over = time.monotonic() + TURN_SECONDS
+        turn_over = False
         try:
-            while sent < TURN and not self._stopped and self._send_next(address):
+            while not (turn_over or self._stopped) and self._send_next(address):
                 sent += 1
+                turn_over = sent >= TURN or time.monotonic() >= over
         except FlotillaError as error:  # the ledger is out of reach, and knows what is left
             logger.warning("webhook.interrupted", error=error.message)
         except Exception as error:
@@ -109,7 +121,7 @@ class Senders:
                 self._running[address] -= 1
                 if not self._running[address]:
                     del self._running[address]
-                others = self._turned_away or sent == TURN
+                others = self._turned_away or turn_over
         if others and not self._stopped:
             try:
                 self.wake()

@@ -70,6 +70,10 @@ def refused(reply: httpx.Response, field: str) -> None:
         "example.com",
         "",
         "https://user:password@example.com/",
+        "http://xn--/",
+        "http://example.com:99999999999999999999/",
+        "http://example.com:0/",
+        "https://example.com/" + "漢" * 1000,
     ],
 )
 def test_an_address_that_may_not_be_called_is_refused(http: httpx.Client, url: str) -> None:
@@ -106,6 +110,23 @@ def test_each_submission_refuses_it_and_leaves_nothing(
     assert tasks() == before
     assert len(gateway.blobs()) == blobs
     assert http.get(f"/documents/{document['document_id']}").json()["status"] == "processing"
+
+
+def test_an_address_that_is_too_long_as_it_is_kept_is_refused_wherever_it_stands(
+    http: httpx.Client, gateway: Gateway, collection: str
+) -> None:
+    blobs = len(gateway.blobs())
+    for url in ("https://example.com/" + "漢" * 1000, "https://example.com/" + "x" * 30_000):
+        own = {"callback_url": url}
+        files = {"files": ("a.txt", b"Called back?")}
+        refused(http.post("/documents", files=files, data=own), "callback_url")
+        for reply in (
+            http.post("/rag/pipeline", json={"text": "Called back?", **own}),
+            http.post(f"/collections/{collection}/reindex", params=own),
+        ):
+            assert reply.status_code == 422, reply.text
+            assert reply.json()["errors"][0]["field"] == "callback_url"
+    assert len(gateway.blobs()) == blobs
 
 
 @pytest.mark.parametrize(
@@ -248,8 +269,9 @@ def test_what_a_killed_worker_had_is_sent_by_the_next(
         assert (again.status_code, again.json()["code"]) == (409, "conflict")
 
         with sqlite3.connect(data / "ledger.sqlite") as ledger:  # a minute and a half goes by
-            change = "UPDATE webhook_deliveries SET lease_until = ?, give_up_at = ?"
-            ledger.execute(change, ("2020-01-01 00:00:00.000000", "2999-01-01 00:00:00.000000"))
+            change = "UPDATE webhook_deliveries SET lease_until = ?, due_at = ?, give_up_at = ?"
+            past, future = "2020-01-01 00:00:00.000000", "2999-01-01 00:00:00.000000"
+            ledger.execute(change, (past, past, future))
         with running(worker, data / "second.log", environment):
             http.post(ping).raise_for_status()
             wait_until(lambda: http.get(address).json()["finished_at"], PATIENCE)

@@ -18,7 +18,7 @@ from flotilla.ledger.database import Database, now, upgrade
 from flotilla.ledger.tables import JOBS, WEBHOOK_DELIVERIES
 from flotilla.schemas import Delivery, DeliveryState, WebhookCreated
 from flotilla.settings import Settings, WebhookSettings
-from flotilla.upkeep.webhooks import PER_ADDRESS, Senders
+from flotilla.upkeep.webhooks import PER_ADDRESS, TURN, Senders
 from tests.conftest import wait_until
 from tests.doubles.receiver import Answer, Received, Receiver
 
@@ -278,6 +278,48 @@ def test_a_slow_receiver_holds_up_no_other(ledger: Database, receiver: Receiver)
         over(ledger, senders, job_id)
     senders.stop(wait=True)
     assert len(receiver.at("/slow")) == len(slow)
+
+
+@pytest.mark.parametrize(("concurrency", "hanging"), [(PER_ADDRESS, 1), (2, 3)])
+def test_receivers_that_hang_with_a_backlog_leave_their_threads_to_another(
+    ledger: Database, receiver: Receiver, concurrency: int, hanging: int
+) -> None:
+    senders = Senders(ledger, settings(concurrency=concurrency, timeout=1.0))
+    paths = [f"/slow/{number}" for number in range(hanging)]
+    for path in paths:
+        receiver.answers[path] = [Answer(pause=60)]
+        for _ in range(40):
+            submit(ledger, receiver.url + path)
+    senders.wake()
+    wait_until(lambda: len(receiver.received) == concurrency)
+    submit(ledger, receiver.url + "/quick")
+    wait_until(lambda: receiver.at("/quick"))
+    calls = [each.path for each in receiver.received]
+    # One round of those that had no turn yet, and whoever had a thread in the same moment.
+    assert calls.index("/quick") <= 2 * concurrency + hanging
+    senders.stop()
+    receiver.let_go.set()
+    senders.stop(wait=True)
+
+
+def test_who_has_fewer_threads_goes_before_who_has_more(
+    ledger: Database, receiver: Receiver
+) -> None:
+    receiver.answers["/slow"] = [Answer(pause=60)]
+    senders = Senders(ledger, settings(concurrency=PER_ADDRESS, timeout=60.0))
+    for _ in range(PER_ADDRESS - 1):
+        submit(ledger, receiver.url + "/slow")
+    senders.wake()
+    wait_until(lambda: len(receiver.received) == PER_ADDRESS - 1)
+    submit(ledger, receiver.url + "/slow")
+    several_turns = 3 * TURN
+    for _ in range(several_turns):
+        submit(ledger, receiver.url + "/quick")
+    senders.wake(receiver.url + "/quick")
+    wait_until(lambda: len(receiver.received) == several_turns + PER_ADDRESS)
+    assert receiver.received[-1].path == "/slow"
+    receiver.let_go.set()
+    senders.stop(wait=True)
 
 
 def test_many_deliveries_arrive_once_each_though_two_workers_send(

@@ -184,7 +184,17 @@ def test_a_connection_that_breaks_is_unavailable(server: Server, get) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://example.org/a", "file:///etc/passwd", "example.org", "", "http://"]
+    "url",
+    [
+        "ftp://example.org/a",
+        "file:///etc/passwd",
+        "example.org",
+        "",
+        "http://",
+        "http://xn--/",
+        "http://example.org:0/",
+        "http://example.org:99999999999999999999/",
+    ],
 )
 def test_only_web_addresses_are_fetched(get, url: str) -> None:
     with pytest.raises(SourceRefused):

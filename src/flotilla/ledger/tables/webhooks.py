@@ -41,7 +41,11 @@ class WebhookDeliveryRow(Table):
 
     `webhook_id` is null for a submission's own `callback_url`, and `job_id` for a ping. `task` is
     the job as it was then. `attempts` is what came of each attempt; the lease and the fence are
-    those of the present one, which began at `started_at`.
+    those of the present one, which began at `started_at`. `due_at` is when somebody may send it:
+    while it is being sent, when the lease runs out.
+
+    Indexed is a hash of the address, since PostgreSQL takes no more than 2,704 bytes into an index:
+    what does not fit would take the end of the job that it tells of back.
     """
 
     __tablename__ = "webhook_deliveries"
@@ -51,6 +55,7 @@ class WebhookDeliveryRow(Table):
     webhook_id: Mapped[str | None] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
     job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     url: Mapped[str] = mapped_column(Text)
+    url_hash: Mapped[str] = mapped_column(String(64))
     event: Mapped[str] = mapped_column(String(32))
     task: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
     state: Mapped[str] = mapped_column(String(16))
@@ -70,7 +75,7 @@ class WebhookDeliveryRow(Table):
         Index("ix_webhook_deliveries_job", "job_id", "id"),
         Index(
             "ix_webhook_deliveries_open",
-            "url",
+            "url_hash",
             "due_at",
             sqlite_where=text(UNDELIVERED),
             postgresql_where=text(UNDELIVERED),
