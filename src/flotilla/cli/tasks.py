@@ -168,7 +168,12 @@ def retry_tasks(
         list[str] | None, typer.Argument(metavar="ID…", help="Ids of failed tasks or batches.")
     ] = None,
     failed: Annotated[
-        bool, typer.Option("--failed", help="All failed tasks that the other options name.")
+        bool,
+        typer.Option(
+            "--failed",
+            help="All failed tasks that the other options name; without --kind, all "
+            "ingestions, re-indexings and deletions.",
+        ),
     ] = False,
     code: Annotated[
         str | None, typer.Option("--code", help="That failed with this code, such as time_limit.")
@@ -203,12 +208,12 @@ def retry_tasks(
     }
     if bool(task_ids) == failed or (task_ids and (any(wanted.values()) or since)):
         raise UsageMistake("Give either the ids of tasks, or --failed and what narrows it down.")
-    after = since.astimezone() if since is not None else None  # as this machine's clock has it
+    after = _aware(since) if since is not None else None
     with connect(url, data) as flotilla:
         outcome = (
             _retry_each(flotilla, task_ids)
             if task_ids
-            else flotilla.retry_failed(created_after=after, **wanted)
+            else _retry_all(flotilla, created_after=after, **wanted)
         )
     if as_json:
         print_json(outcome)
@@ -233,6 +238,23 @@ def _retry_each(flotilla: "Flotilla", task_ids: list[str]) -> "Retried":
         except FlotillaAPIError as error:
             refused[task_id] = error
     return Retried(task_ids=taken, refused=_refusals(refused))
+
+
+def _retry_all(flotilla: "Flotilla", **wanted: Any) -> "Retried":
+    outcome = flotilla.retry_failed(**wanted)
+    while outcome.next_cursor is not None:
+        more = flotilla.retry_failed(**wanted, cursor=outcome.next_cursor)
+        more.task_ids[:0] = outcome.task_ids
+        more.refused[:0] = outcome.refused
+        outcome = more
+    return outcome
+
+
+def _aware(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone()  # as this machine's clock has it
+    except (OverflowError, ValueError):
+        raise UsageMistake("--since: give a time between the years 2 and 9998.") from None
 
 
 def _refusals(refused: "dict[str, FlotillaAPIError]") -> "list[RetryRefused]":

@@ -27,10 +27,15 @@ def retry_failed(
     batch: str | None = None,
     created_after: datetime | None = None,
     limit: int | None = None,
+    cursor: str | None = None,
 ) -> Operation[Retried]:
-    """Send the failed tasks again that all of this holds of, the oldest first."""
+    """Send the failed tasks again that all of this holds of, the oldest first.
+
+    Without a `kind` these are ingestions, re-indexings and deletions. While the reply has a
+    `next_cursor`, more are left: call it again with that as `cursor`.
+    """
     given: dict[str, Any] = {"kind": kind, "stage": stage, "code": code, "collection": collection}
-    given |= {"batch": batch, "created_after": created_after, "limit": limit}
+    given |= {"batch": batch, "created_after": created_after, "limit": limit, "cursor": cursor}
     return post("/tasks/retry", RetryRequest.model_construct(**given), Retried)
 
 

@@ -4,70 +4,41 @@ An ingestion whose bytes have come into its collection by another way since is o
 duplicate: a second document of the same is never made.
 """
 
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from functools import partial
 
-from sqlalchemy import ColumnElement, Connection, case, select, update
+from sqlalchemy import Connection, case, select, update
 
 from flotilla.errors import Conflict, FlotillaError, TaskNotFound
-from flotilla.ledger import batches, job_ends, model_migrations, steps, submissions
+from flotilla.ledger import (
+    batch_retries,
+    batches,
+    ended_members,
+    job_ends,
+    model_migrations,
+    steps,
+    submissions,
+)
+from flotilla.ledger import jobs as ledger_jobs
 from flotilla.ledger import versions as ledger_versions
 from flotilla.ledger.database import Database, now
 from flotilla.ledger.endings import tell
-from flotilla.ledger.job_views import is_in
+from flotilla.ledger.failed_jobs import RETRIED_KINDS, Filter, failed, revivable
 from flotilla.ledger.jobs import JOB_COLUMNS, Job, job_of
 from flotilla.ledger.locks import lock_collections, lock_jobs
 from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
-from flotilla.ledger.versions import FAILED, LIVE, PENDING
+from flotilla.ledger.versions import LIVE, PENDING
 from flotilla.schemas import DocumentStatus, Task, TaskStatus
 
 jobs = JOBS.c
 documents = DOCUMENTS.c
 versions = VERSIONS.c
 
-# A smoke test shows what a failure looks like, and a batch has no work but its members'.
-RETRIED_KINDS = ("ingest", "reindex", "delete", "migration", "drop", "query", "search")
 AWAITING_ADMISSION = ("ingest", "reindex")
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which failed jobs; what is None does not matter."""
-
-    kind: str | None = None
-    stage: str | None = None
-    code: str | None = None
-    collection: str | None = None
-    parent_id: str | None = None
-    created_after: datetime | None = None
-
-
-def failed(connection: Connection, tenant_id: str, wanted: Filter, limit: int | None) -> list[str]:
-    """Ids of the tenant's failed jobs that the filter names and that can be retried, oldest
-    first."""
-    given = {
-        jobs.kind: wanted.kind,
-        jobs.error_stage: wanted.stage,
-        jobs.error_code: wanted.code,
-        jobs.collection: wanted.collection,
-        jobs.parent_id: wanted.parent_id,
-    }
-    conditions: list[ColumnElement[bool]] = [
-        column == value for column, value in given.items() if value is not None
-    ]
-    if wanted.created_after is not None:
-        conditions.append(jobs.created_at > wanted.created_after)
-    query = select(jobs.id).where(
-        jobs.tenant_id == tenant_id,
-        is_in(TaskStatus.FAILED),
-        jobs.kind.in_(RETRIED_KINDS),
-        # What was refused when it was submitted is not here to be tried again.
-        (jobs.kind != "ingest") | jobs.version_id.is_not(None),
-        *conditions,
-    )
-    return list(connection.scalars(query.order_by(jobs.id).limit(limit)))
 
 
 @dataclass(slots=True)
@@ -75,12 +46,14 @@ class Outcome:
     """What came of an order to retry.
 
     `to_send` are the jobs whose message has to be sent now; the others that were taken wait for
-    admission, or turned out to be duplicates and are over.
+    admission, or turned out to be duplicates and are over. `last` is the id up to which an order
+    was carried out that had to stop before its end.
     """
 
     taken: list[str] = field(default_factory=list)
     to_send: list[Job] = field(default_factory=list)
     refused: dict[str, FlotillaError] = field(default_factory=dict)
+    last: str | None = None
 
 
 PIECE = 100
@@ -91,17 +64,73 @@ def retry_many(database: Database, tenant_id: str, job_ids: Sequence[str]) -> Ou
     """Make failed jobs pending again, each for itself; one that is refused stops no other."""
     outcome = Outcome()
     for start in range(0, len(job_ids), PIECE):
-        with database.writing() as connection:
-            ended = _retry_piece(connection, tenant_id, job_ids[start : start + PIECE], outcome)
-        for task in ended:
-            tell(database, task)
+        _retry_piece(database, tenant_id, job_ids[start : start + PIECE], outcome)
     return outcome
 
 
+def retry_failed(
+    database: Database,
+    tenant_id: str,
+    wanted: Filter,
+    limit: int,
+    *,
+    after: str = "",
+    seconds: float | None = None,
+) -> Outcome:
+    """Make the failed jobs pending again that a filter names, the oldest first.
+
+    Args:
+        database: the ledger.
+        tenant_id: whose jobs.
+        wanted: the filter.
+        limit: how many at most.
+        after: an order's `last`, to go on with what it left.
+        seconds: for about how long; None for as long as it takes.
+    """
+    deadline = _deadline(seconds)
+    outcome = Outcome()
+    while True:
+        room = min(PIECE, limit - len(outcome.taken))
+        with database.reading() as connection:
+            found = failed(connection, tenant_id, wanted, room + 1, after)
+        _retry_piece(database, tenant_id, found[:room], outcome)
+        if len(found) <= room:
+            return outcome
+        after = found[room - 1]
+        if len(outcome.taken) >= limit or time.monotonic() >= deadline:
+            outcome.last = after
+            return outcome
+
+
+def _deadline(seconds: float | None) -> float:
+    return float("inf") if seconds is None else time.monotonic() + seconds
+
+
 def _retry_piece(
-    connection: Connection, tenant_id: str, job_ids: Sequence[str], outcome: Outcome
+    database: Database,
+    tenant_id: str,
+    job_ids: Sequence[str],
+    outcome: Outcome,
+    note: Callable[[Connection], Task | None] = lambda _connection: None,
+) -> None:
+    """Make some failed jobs pending again.
+
+    `note` is called once their batches are open again, and returns one that it has ended.
+    """
+    with database.writing() as connection:
+        ended = _retry_each(connection, tenant_id, job_ids, outcome, note)
+    for task in ended:
+        tell(database, task)
+
+
+def _retry_each(
+    connection: Connection,
+    tenant_id: str,
+    job_ids: Sequence[str],
+    outcome: Outcome,
+    note: Callable[[Connection], Task | None],
 ) -> list[Task]:
-    """Returns those of the jobs that were over at once."""
+    """Returns those of the jobs that were over at once, and what `note` has ended."""
     _lock(connection, tenant_id, job_ids)
     parents: Counter[str] = Counter()
     ended: list[Task] = []
@@ -120,10 +149,11 @@ def _retry_piece(
         if job.parent_id is not None:
             parents[job.parent_id] += 1
     batches.reopen(connection, parents)
+    noted = note(connection)
     over = Counter(task.parent_id for task in ended if task.parent_id is not None)
     for batch_id in sorted(over):
         job_ends.settle(connection, batch_id, over[batch_id])
-    return ended
+    return ended if noted is None else [*ended, noted]
 
 
 def _lock(connection: Connection, tenant_id: str, job_ids: Sequence[str]) -> None:
@@ -139,28 +169,58 @@ def _lock(connection: Connection, tenant_id: str, job_ids: Sequence[str]) -> Non
     lock_jobs(connection, [row.id for row in rows])
 
 
-def retry(database: Database, tenant_id: str, job_id: str) -> Outcome:
+def retry(database: Database, tenant_id: str, job_id: str, seconds: float | None = None) -> Outcome:
     """Make a failed job, or a batch's failed members, pending again.
+
+    Of a large batch, those for which there is no time are left to `retry_rest`. None for as long as
+    it takes.
 
     Raises:
         TaskNotFound: the tenant has no such job.
         Conflict: it did not fail, or its place has been taken meanwhile; of a batch, no member can
-            be retried.
+            be retried, or it is being cancelled.
     """
     with database.reading() as connection:
         job = _find(connection, tenant_id, job_id)
-        members = [job_id]
-        if job.kind == batches.KIND:
-            members = failed(connection, tenant_id, Filter(parent_id=job_id), limit=None)
-    if not members:
-        raise Conflict(
-            "No document of this batch failed in a way that a retry could mend: send files that "
-            "were refused again."
-        )
-    outcome = retry_many(database, tenant_id, members)
-    if not outcome.taken:
-        raise next(iter(outcome.refused.values()))
-    return outcome
+    if job.kind == batches.KIND:
+        outcome = _retry_members(database, job, "", seconds)
+    else:
+        outcome = retry_many(database, tenant_id, [job_id])
+    if outcome.taken:
+        return outcome
+    for error in outcome.refused.values():
+        raise error
+    with database.reading() as connection:
+        raise batch_retries.nothing_to_retry(connection, job_id)
+
+
+def retry_rest(database: Database, batch_id: str, seconds: float) -> None:
+    """Go on with the retry of a batch's failed members where it was left, for about so long."""
+    with database.reading() as connection:
+        batch = ledger_jobs.get(connection, batch_id)
+    if batch is None or "retry" not in batch.payload:
+        return
+    with suppress(Conflict):  # whoever cancels it sees to the rest
+        _retry_members(database, batch, batch.payload["retry"], seconds)
+
+
+def _retry_members(database: Database, batch: Job, after: str, seconds: float | None) -> Outcome:
+    deadline = _deadline(seconds)
+    outcome = Outcome()
+    while True:
+        with database.reading() as connection:
+            wanted = Filter(parent_id=batch.id)
+            found = failed(connection, batch.tenant_id, wanted, PIECE + 1, after)
+        piece, more = found[:PIECE], len(found) > PIECE
+        if more:
+            after = piece[-1]
+        note = partial(batch_retries.note, batch_id=batch.id, after=after if more else None)
+        _retry_piece(database, batch.tenant_id, piece, outcome, note)
+        if not more:
+            return outcome
+        if outcome.taken and time.monotonic() >= deadline:
+            outcome.last = after
+            return outcome
 
 
 def _find(connection: Connection, tenant_id: str, job_id: str) -> Job:
@@ -215,25 +275,13 @@ def _revive_version(connection: Connection, job: Job) -> str | None:
 
     A version that is live already, and whose job failed only at what comes after, stays so.
     """
+    if "original" in job.payload:
+        raise ended_members.failed_elsewhere(job.payload["original"])
     if job.version_id is None:
         raise Conflict("This file was refused when it was submitted: send it again.")
-    newer = VERSIONS.alias()
-    replaced = select(newer.c.id).where(
-        newer.c.document_id == versions.document_id,
-        newer.c.number > versions.number,
-        newer.c.state.in_((PENDING, LIVE)),
-    )
-    alive = select(documents.id).where(
-        documents.id == versions.document_id, documents.deleted_at.is_(None)
-    )
     revived = connection.execute(
         update(VERSIONS)
-        .where(
-            versions.id == job.version_id,
-            versions.state.in_((FAILED, LIVE)),
-            ~replaced.exists(),
-            alive.exists(),
-        )
+        .where(versions.id == job.version_id, revivable())
         .values(state=case((versions.state == LIVE, LIVE), else_=PENDING))
         .returning(versions.state)
     ).one_or_none()

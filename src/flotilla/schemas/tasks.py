@@ -1,10 +1,10 @@
 """Tasks: what was submitted, and how far it is."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from flotilla.schemas.base import COLLECTION_NAME, Request, Response
 
@@ -116,13 +116,30 @@ class TaskAccepted(Response):
 class RetryRequest(Request):
     """Which failed tasks to send again; what is not given does not matter."""
 
-    kind: TaskKind | None = None
+    kind: TaskKind | None = Field(
+        None, description="Ingestions, re-indexings and deletions when left out."
+    )
     stage: str | None = Field(None, max_length=64, examples=["vectorstore.index"])
     code: str | None = Field(None, max_length=64, examples=["dependency_unavailable"])
     collection: str | None = Field(None, pattern=COLLECTION_NAME)
     batch: str | None = Field(None, max_length=64, description="Members of this batch.")
-    created_after: datetime | None = None
+    created_after: datetime | None = Field(None, description="UTC where no zone is given.")
     limit: int = Field(1000, ge=1, le=10_000, description="Most tasks to send again.")
+    cursor: str | None = Field(
+        None,
+        max_length=1000,
+        description="`next_cursor` of the reply before, to go on with what that has left.",
+    )
+
+    @field_validator("created_after")
+    @classmethod
+    def _in_utc(cls, value: datetime | None) -> datetime | None:
+        if value is None or value.tzinfo is None:
+            return value and value.replace(tzinfo=UTC)
+        try:
+            return value.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("in UTC it is not between the years 1 and 9999") from None
 
 
 class RetryRefused(Response):
@@ -138,3 +155,6 @@ class Retried(Response):
 
     task_ids: list[str]
     refused: list[RetryRefused]
+    next_cursor: str | None = Field(
+        None, description="Send it with the same filter while more are left; null at the end."
+    )

@@ -1,11 +1,13 @@
 """`flotilla tasks cancel` and `retry`, re-indexing, and what is shown of failures."""
 
 import json
+import time
 from datetime import timedelta
 
 import pytest
+from starlette.responses import JSONResponse
 
-from flotilla.schemas import BatchResult, FailedMember, TaskFailure
+from flotilla.schemas import BatchResult, FailedMember, Retried, RetryRefused, TaskFailure
 from tests.doubles.gateway import STARTED, GatewayDouble, a_document, a_problem, a_task
 from tests.unit.cli.conftest import Run
 
@@ -61,6 +63,43 @@ def test_failed_tasks_are_retried_by_what_they_have_in_common(
         "collection": "papers",
         "kind": "ingest",
     }
+
+
+def test_all_that_failed_is_retried_in_as_many_requests_as_it_takes(
+    run: Run, gateway: GatewayDouble
+) -> None:
+    refused = RetryRefused(task_id="c", code="conflict", message="It is being retried.")
+    parts = [
+        Retried(task_ids=["a", "b"], refused=[refused], next_cursor="b"),
+        Retried(task_ids=["d"], refused=[], next_cursor="d"),
+        Retried(task_ids=["e"], refused=[]),
+    ]
+    replies = [JSONResponse(part.model_dump(mode="json"), 202) for part in parts]
+    gateway.scripted["POST", "/tasks/retry"] = list(replies)
+    result = run("tasks", "retry", "--failed", "--kind", "ingest", "--json")
+    assert result.exit_code == 1
+    reply = json.loads(result.stdout)
+    assert reply["task_ids"] == ["a", "b", "d", "e"]
+    assert [each["task_id"] for each in reply["refused"]] == ["c"]
+    assert [request.json for request in gateway.seen("POST", "/tasks/retry")] == [
+        {"kind": "ingest"},
+        {"kind": "ingest", "cursor": "b"},
+        {"kind": "ingest", "cursor": "d"},
+    ]
+
+
+def test_a_moment_before_all_clocks_is_a_mistake(
+    run: Run, gateway: GatewayDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        result = run("tasks", "retry", "--failed", "--since", "0001-01-01T00:00:00")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert result.exit_code == 2
+    assert "--since" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Tasks: poll, list, and the fleets that carry them out."""
 
+import asyncio
 import json
+import time
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any
@@ -12,8 +14,15 @@ from flotilla import dispatch
 from flotilla.broker import WORKER_KEY
 from flotilla.errors import DependencyUnavailable, TaskNotFound
 from flotilla.gateway import examples, problems
-from flotilla.gateway.dependencies import PartDep, Services, ServicesDep, TenantDep
-from flotilla.ledger import endings, job_views, retries
+from flotilla.gateway.dependencies import (
+    PartDep,
+    Services,
+    ServicesDep,
+    TenantDep,
+    cursor_after,
+    read_cursor,
+)
+from flotilla.ledger import endings, failed_jobs, job_views, retries
 from flotilla.priorities import lanes
 from flotilla.schemas import (
     FleetsInfo,
@@ -34,6 +43,13 @@ router = APIRouter(prefix="/tasks", tags=["tasks"])
 
 CANCEL_SECONDS = 3.0
 """For which a request cancels a batch's members; the reaper cancels the rest."""
+
+RETRY_SECONDS = 3.0
+"""For which a request makes failed tasks pending again. The rest of a batch's is the reaper's, and
+that of others the next request's."""
+
+SEND_SECONDS = 2.0
+"""For which it sends those that do not wait for admission; the reaper sends the rest."""
 
 
 @router.get(
@@ -131,10 +147,12 @@ async def get_task(
     if task is None:
         raise TaskNotFound(f"There is no task {task_id[:80]!r}: GET /tasks lists what there is.")
     if wait > 0 and not task.status.final:
+        clock = asyncio.get_running_loop().time
+        until = clock() + min(wait, services.settings.gateway.max_wait)
         async with services.replies.follow(task_id) as reply:
             task = await look()
             if task is not None and not task.status.final:
-                ended = await reply.wait(min(wait, services.settings.gateway.max_wait), look)
+                ended = await reply.wait(until - clock(), look)
                 task = ended.whole() if ended is not None else await look()
     assert task is not None  # noqa: S101 - a task that was there does not vanish within a request
     return task
@@ -171,8 +189,12 @@ async def cancel_task(task_id: str, services: ServicesDep, tenant: TenantDep) ->
     responses=problems.responses(examples.BODY_TOO_LARGE, examples.BAD_FIELD),
 )
 async def retry_tasks(body: RetryRequest, services: ServicesDep, tenant: TenantDep) -> Retried:
-    """The list of what can be sent again is `GET /tasks?status=failed`."""
-    wanted = retries.Filter(
+    """The oldest first, as many as `limit` says and as a few seconds allow: where `next_cursor` is
+    not null, more are left. `GET /tasks?status=failed` lists what failed. Failures that another try
+    cannot mend, such as files that were refused, are left out; changes of the embedding model and
+    questions are tried again only where `kind` names them."""
+    after = read_cursor(body.cursor)
+    wanted = failed_jobs.Filter(
         kind=body.kind.value if body.kind is not None else None,
         stage=body.stage,
         code=body.code,
@@ -180,9 +202,15 @@ async def retry_tasks(body: RetryRequest, services: ServicesDep, tenant: TenantD
         parent_id=body.batch,
         created_after=body.created_after,
     )
-
-    found = await services.read(retries.failed, tenant, wanted, body.limit)
-    outcome = await services.in_thread(retries.retry_many, services.database, tenant, found)
+    outcome = await services.in_thread(
+        retries.retry_failed,
+        services.database,
+        tenant,
+        wanted,
+        body.limit,
+        after=after or "",
+        seconds=RETRY_SECONDS,
+    )
     await services.in_thread(_send, services, outcome)
     return Retried(
         task_ids=outcome.taken,
@@ -190,6 +218,7 @@ async def retry_tasks(body: RetryRequest, services: ServicesDep, tenant: TenantD
             RetryRefused(task_id=task_id, code=error.code, message=error.message)
             for task_id, error in outcome.refused.items()
         ],
+        next_cursor=cursor_after(outcome.last) if outcome.last is not None else None,
     )
 
 
@@ -200,13 +229,19 @@ async def retry_tasks(body: RetryRequest, services: ServicesDep, tenant: TenantD
     responses=problems.responses(examples.NO_TASK, examples.TASK_OVER),
 )
 async def retry_task(task_id: str, services: ServicesDep, tenant: TenantDep) -> TaskAccepted:
-    """It goes on at the stage where it failed; of a batch, all members that failed."""
-    outcome = await services.in_thread(retries.retry, services.database, tenant, task_id)
+    """It goes on at the stage where it failed; of a batch, all members that failed, those of a
+    large one little by little."""
+    outcome = await services.in_thread(
+        retries.retry, services.database, tenant, task_id, RETRY_SECONDS
+    )
     await services.in_thread(_send, services, outcome)
     return TaskAccepted(task_id=task_id)
 
 
 def _send(services: Services, outcome: retries.Outcome) -> None:
+    deadline = time.monotonic() + SEND_SECONDS
     for job in outcome.to_send:
+        if time.monotonic() >= deadline:
+            break
         dispatch.send(services.database, job)
     dispatch.release(services.database)

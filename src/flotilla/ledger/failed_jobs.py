@@ -1,0 +1,91 @@
+"""The dead letters: which failed jobs can be tried again, found by what they have in common."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, select
+
+from flotilla.ledger.job_views import is_in
+from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
+from flotilla.ledger.versions import FAILED, LIVE, PENDING
+from flotilla.schemas import TaskStatus
+
+jobs = JOBS.c
+documents = DOCUMENTS.c
+versions = VERSIONS.c
+
+# A smoke test shows what a failure looks like, and a batch has no work but its members'.
+RETRIED_KINDS = ("ingest", "reindex", "delete", "migration", "drop", "query", "search")
+
+USUAL_KINDS = ("ingest", "reindex", "delete")
+"""Those of them that are meant where no kind is named: nobody waits for an old question any more,
+and the embedding model is not changed by whoever thinks of documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which failed jobs; what is None does not matter, but for the kind: see USUAL_KINDS."""
+
+    kind: str | None = None
+    stage: str | None = None
+    code: str | None = None
+    collection: str | None = None
+    parent_id: str | None = None
+    created_after: datetime | None = None
+
+
+def failed(
+    connection: Connection, tenant_id: str, wanted: Filter, limit: int | None, after: str = ""
+) -> list[str]:
+    """Ids of the tenant's failed jobs that the filter names and that can be retried, oldest first,
+    from behind `after` on."""
+    given = {
+        jobs.error_stage: wanted.stage,
+        jobs.error_code: wanted.code,
+        jobs.collection: wanted.collection,
+        jobs.parent_id: wanted.parent_id,
+    }
+    conditions: list[ColumnElement[bool]] = [
+        column == value for column, value in given.items() if value is not None
+    ]
+    if wanted.created_after is not None:
+        conditions.append(jobs.created_at > wanted.created_after)
+    query = select(jobs.id).where(
+        jobs.tenant_id == tenant_id,
+        is_in(TaskStatus.FAILED),
+        jobs.id > after,
+        jobs.kind.in_(_kinds(wanted)),
+        # What would be refused must not stand before what would not: it never goes away.
+        (jobs.kind != "ingest") | _has_its_place(),
+        *conditions,
+    )
+    return list(connection.scalars(query.order_by(jobs.id).limit(limit)))
+
+
+def _kinds(wanted: Filter) -> Sequence[str]:
+    if wanted.kind is None:
+        return USUAL_KINDS
+    return [wanted.kind] if wanted.kind in RETRIED_KINDS else []
+
+
+def _has_its_place() -> ColumnElement[bool]:
+    """Of an ingestion: it has a version, which what was refused at its submission has not, and that
+    one can be revived."""
+    version = select(versions.id).where(versions.id == jobs.version_id, revivable())
+    return version.exists()
+
+
+def revivable() -> ColumnElement[bool]:
+    """Of a version: work on it can go on, since its document is there and no newer version has
+    taken its place, or is about to."""
+    newer = VERSIONS.alias()
+    replaced = select(newer.c.id).where(
+        newer.c.document_id == versions.document_id,
+        newer.c.number > versions.number,
+        newer.c.state.in_((PENDING, LIVE)),
+    )
+    alive = select(documents.id).where(
+        documents.id == versions.document_id, documents.deleted_at.is_(None)
+    )
+    return versions.state.in_((FAILED, LIVE)) & ~replaced.exists() & alive.exists()
