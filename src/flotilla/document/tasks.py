@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -21,7 +22,15 @@ from flotilla.document.fetch import fetch as fetch_url
 from flotilla.document.memory import watch_memory
 from flotilla.document.reuse import KnownTexts
 from flotilla.document.splitter import SectionSplitter, Splitter
-from flotilla.errors import Cancelled, DocumentNotFound, LeaseLost, NoText, TooManyPages
+from flotilla.errors import (
+    Cancelled,
+    DependencyUnavailable,
+    DocumentNotFound,
+    LeaseLost,
+    NoText,
+    NotFound,
+    TooManyPages,
+)
 from flotilla.ledger import documents, job_ends, submissions, versions
 from flotilla.ledger.endings import tell
 from flotilla.ledger.runs import StageRun
@@ -91,8 +100,9 @@ def fetch(run: StageRun) -> None:
     _check_wanted(run, version)
     same = _take_bytes(run, version, ref, found)
     if same is not None:
-        _blobs().delete(version_prefix(version.tenant_id, version.id))
         tell(run.database, same)
+        with suppress(DependencyUnavailable):  # the sweep removes what is left
+            _blobs().delete(version_prefix(version.tenant_id, version.id))
         raise Ignore
 
 
@@ -225,7 +235,10 @@ def _live_chunks(run: StageRun, version: Version) -> Iterator[Chunk]:
     while live is not None and _blobs().exists(
         ref := chunks_ref(version.tenant_id, live.version_id, part)
     ):
-        yield from _blobs().values(ref, Chunk)
+        try:
+            yield from _blobs().values(ref, Chunk)
+        except NotFound:  # another version has taken its place in this moment
+            return
         part += 1
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from billiard.einfo import ExceptionWithTraceback  # type: ignore[attr-defined]
 from billiard.exceptions import WorkerLostError
 from celery.worker.request import Request
+from sqlalchemy import Connection
 
 from flotilla.errors import (
     Crashed,
@@ -25,8 +26,10 @@ from flotilla.errors import (
 from flotilla.ledger import lost_steps, steps
 from flotilla.ledger.attempts import as_task_error
 from flotilla.ledger.database import Database, get_database
-from flotilla.ledger.endings import fail
+from flotilla.ledger.endings import fail_in, tell
+from flotilla.ledger.locks import lock_jobs
 from flotilla.logging import get_logger
+from flotilla.schemas import Task
 from flotilla.settings import get_settings
 
 logger = get_logger(__name__)
@@ -126,31 +129,43 @@ def report_death(
     """
     own_doing = not isinstance(cause, WorkerLost)
     with database.writing() as connection:
+        lock_jobs(connection, [key.job_id])
         freed = lost_steps.free_of(connection, key, owner, own_doing=own_doing, sent=sent)
-        if freed is not None:
-            steps.record_failure(
-                connection, key, freed.attempts, owner, as_task_error(key.stage, cause)
-            )
+        ended = note_death(connection, freed, cause) if freed is not None else None
     if freed is not None:
         logger.warning("death.reported", task_id=key.job_id, stage=key.stage, cause=cause.code)
-        give_up_if_hopeless(database, freed, cause)
+    if ended is not None:
+        tell(database, ended)
 
 
-def give_up_if_hopeless(database: Database, freed: lost_steps.Freed, cause: FlotillaError) -> bool:
-    """End the job of a step that has cost too many workers; whether it did."""
+def note_death(
+    connection: Connection, freed: lost_steps.Freed, cause: FlotillaError
+) -> Task | None:
+    """Keep what has become of a step's holder, and end its job if it has cost too many workers.
+
+    In the transaction that has freed the step: from its end on another worker may have it, and
+    its job is not to fail under that one. Returns the job if this ended it, to be told of.
+    """
+    stage = freed.key.stage
+    steps.record_failure(
+        connection, freed.key, freed.attempts, freed.owner, as_task_error(stage, cause)
+    )
+    hopeless = _hopeless(freed, cause)
+    if hopeless is None:
+        return None
+    return fail_in(connection, freed.key.job_id, as_task_error(stage, hopeless))
+
+
+def _hopeless(freed: lost_steps.Freed, cause: FlotillaError) -> FlotillaError | None:
     settings = get_settings().job
-    error: FlotillaError
     if freed.kills >= settings.max_kills:
-        error = Quarantined(
+        return Quarantined(
             f"The document was set aside: {freed.kills} times its worker was lost over it. The "
             f"last time: {cause.message} Repair the file, or send the task again to try once more."
         )
-    elif freed.losses >= settings.max_losses:
-        error = WorkerLost(
+    if freed.losses >= settings.max_losses:
+        return WorkerLost(
             f"{freed.losses} workers vanished while they had this stage: check the fleet, then "
             "send the task again."
         )
-    else:
-        return False
-    fail(database, freed.key.job_id, as_task_error(freed.key.stage, error))
-    return True
+    return None

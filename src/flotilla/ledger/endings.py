@@ -31,6 +31,15 @@ def fail(
     )
 
 
+def fail_in(connection: Connection, job_id: str, error: TaskError) -> Task | None:
+    """The same in a transaction that holds the job (`lock_jobs`) and has seen that the error is
+    still its own: that nobody else has begun what it says has failed. The caller tells of it."""
+    ended = job_ends.fail(connection, job_id, error)
+    if ended is not None:
+        _give_version_up(connection, job_id)
+    return ended
+
+
 def cancel(database: Database, job_id: str) -> Task | None:
     """End a job that has turned out to be of no use as cancelled, and its version with it; None
     when it was over already."""

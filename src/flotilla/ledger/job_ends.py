@@ -11,6 +11,7 @@ from flotilla.ledger import batch_counts, documents, ended_members, versions, we
 from flotilla.ledger.database import RawJSON, now
 from flotilla.ledger.job_views import task_of
 from flotilla.ledger.jobs import OPEN, Job, lock
+from flotilla.ledger.steps import StepState
 from flotilla.ledger.tables import DOCUMENTS, JOBS, STEPS
 from flotilla.schemas import Task, TaskError, TaskStatus
 
@@ -114,12 +115,27 @@ PUBLISH = "vectorstore.publish"
 
 
 def publishing() -> ColumnElement[bool]:
-    """Of an ingestion: it has begun to publish its version, of a document that is not deleted."""
-    begun = select(STEPS.c.part).where(STEPS.c.job_id == jobs.id, STEPS.c.stage == PUBLISH)
-    there = select(DOCUMENTS.c.id).where(
-        DOCUMENTS.c.id == jobs.document_id, DOCUMENTS.c.deleted_at.is_(None)
+    """Of an ingestion: it publishes its version or has done so, and its document is not deleted.
+
+    One that waits for another attempt does not, as long as its version is not live: the one before
+    answers until it is.
+    """
+    begun = (
+        select(STEPS.c.part)
+        .where(
+            STEPS.c.job_id == jobs.id,
+            STEPS.c.stage == PUBLISH,
+            (STEPS.c.state != StepState.WAITING.value)
+            | (DOCUMENTS.c.live_version_id == jobs.version_id),
+        )
+        .correlate(JOBS, DOCUMENTS)
     )
-    return begun.exists() & there.exists()
+    there = (
+        select(DOCUMENTS.c.id)
+        .where(DOCUMENTS.c.id == jobs.document_id, DOCUMENTS.c.deleted_at.is_(None), begun.exists())
+        .correlate(JOBS)
+    )
+    return there.exists()
 
 
 def _is_publishing(connection: Connection, job_id: str) -> bool:
@@ -172,13 +188,14 @@ def _end(
 
 
 def settle(connection: Connection, batch_id: str, ended: int = 0) -> Task | None:
-    """Count so many more members of a batch as over; end it when it is closed and all of them are.
+    """Count so many more members of a batch as over; end it when it is closed, all of them are, and
+    none is about to be tried again.
 
     A transaction that ends several jobs does so first, and settles their batches after that, in
     the order of their ids: two of them could otherwise wait for one another.
     """
     batch = batch_counts.count(connection, batch_id, ended)
-    if batch is None or not batch.payload.get("closed"):
+    if batch is None or not batch.payload.get("closed") or "retry" in batch.payload:
         return None
     if batch_counts.any_open(connection, batch_id):
         return None

@@ -119,14 +119,6 @@ def get(connection: Connection, job_id: str) -> Job | None:
     return job_of(row) if row is not None else None
 
 
-def leaves_traces(job: Job) -> bool:
-    """Whether points and blobs of an ended job are to be removed.
-
-    What has failed may be retried, and what was completed is what answers.
-    """
-    return job.kind == "ingest" and job.status is TaskStatus.CANCELLED
-
-
 def lock(connection: Connection, job_id: str) -> None:
     """Make the job's other writers wait until this transaction is over.
 
@@ -187,13 +179,6 @@ def progress(connection: Connection, job_id: str, done: int, total: int | None, 
             progress_since=case((same_unit, jobs.progress_since), else_=now()),
         )
     )
-
-
-def open_in(connection: Connection, queues: Sequence[str]) -> int:
-    """How many jobs of these queues are not over; read from the index of open jobs alone."""
-    query = select(func.count()).select_from(JOBS)
-    found = query.where(jobs.finished_at.is_(None), jobs.status.in_(OPEN), jobs.queue.in_(queues))
-    return int(connection.scalar(found) or 0)
 
 
 def open_members(connection: Connection, batch_id: str, limit: int, after: str = "") -> list[str]:

@@ -1,8 +1,10 @@
 """Steps whose worker is gone: their leases are taken back and their fences raised."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, Select, select, update
 
 from flotilla.ledger.database import now
 from flotilla.ledger.steps import Key, StepState
@@ -22,19 +24,19 @@ class Freed:
     owner: str
 
 
-def free_expired(connection: Connection) -> list[Freed]:
-    """Take the leases that ran out from their holders, and raise the fences."""
+def jobs_of_expired(connection: Connection) -> list[str]:
+    """The jobs of which a worker is gone that had a step."""
+    return sorted({row.job_id for row in connection.execute(_expired(now()))})
+
+
+def free_expired(connection: Connection, job_id: str | None = None) -> list[Freed]:
+    """Take the leases that ran out, of one job or of all, from their holders, and raise the
+    fences."""
     moment = now()
-    dead = connection.execute(
-        select(steps.job_id, steps.stage, steps.part, steps.fence, steps.lease_owner)
-        .join(JOBS, JOBS.c.id == steps.job_id)
-        .where(
-            steps.state == StepState.RUNNING.value,
-            steps.state != StepState.DONE.value,  # as the index of open steps says it
-            steps.lease_until < moment,
-            JOBS.c.finished_at.is_(None),
-        )
-    ).all()
+    expired = _expired(moment)
+    if job_id is not None:
+        expired = expired.where(steps.job_id == job_id)
+    dead = connection.execute(expired).all()
     freed = []
     for row in sorted(dead):  # two that do this at once never wait in a ring
         key = Key(row.job_id, row.stage, row.part)
@@ -47,6 +49,19 @@ def free_expired(connection: Connection) -> list[Freed]:
         if found is not None:
             freed.append(Freed(key, *found, owner=str(row.lease_owner)))
     return freed
+
+
+def _expired(moment: datetime) -> Select[Any]:
+    return (
+        select(steps.job_id, steps.stage, steps.part, steps.fence, steps.lease_owner)
+        .join(JOBS, JOBS.c.id == steps.job_id)
+        .where(
+            steps.state == StepState.RUNNING.value,
+            steps.state != StepState.DONE.value,  # as the index of open steps says it
+            steps.lease_until < moment,
+            JOBS.c.finished_at.is_(None),
+        )
+    )
 
 
 def free_of(

@@ -6,7 +6,7 @@ of all tenants, and they count as sent, since they do not wait for admission.
 
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, select, update
 
 from flotilla.errors import Conflict, ModelNotFound
 from flotilla.ledger import spaces
@@ -121,8 +121,10 @@ def note(connection: Connection, job_id: str, **values: Any) -> None:
 
 def tasks_of(connection: Connection) -> dict[str, str]:
     """The newest migration's task of each space, by the space's id."""
+    # Written out, as the index of migrations says it.
+    migration: BindParameter[str] = bindparam("kind", MIGRATION, literal_execute=True)
     rows = connection.execute(
-        select(jobs.id, jobs.payload).where(jobs.kind == MIGRATION).order_by(jobs.id)
+        select(jobs.id, jobs.payload).where(jobs.kind == migration).order_by(jobs.id)
     )
     return {row.payload["space"]: row.id for row in rows}
 

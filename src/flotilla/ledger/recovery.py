@@ -5,6 +5,7 @@ has is for the reaper to find out. Here is only what has waited long enough to b
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, func, select, update
@@ -111,8 +112,17 @@ def unanswered(connection: Connection, limit: int = 500) -> list[Job]:
     )
 
 
-def free_replies(connection: Connection) -> list[tuple[Job, int]]:
-    """Take questions from workers whose lease ran out; each with how many it has lost so far."""
+@dataclass(frozen=True, slots=True)
+class FreedReply:
+    """A question whose worker is gone, how many it has lost so far, and its new fence."""
+
+    job: Job
+    losses: int
+    fence: int
+
+
+def free_replies(connection: Connection) -> list[FreedReply]:
+    """Take questions from workers whose lease ran out."""
     moment = now()
     rows = connection.execute(
         update(JOBS)
@@ -131,9 +141,9 @@ def free_replies(connection: Connection) -> list[tuple[Job, int]]:
             lease_until=None,
             sent_at=moment,
         )
-        .returning(*JOB_COLUMNS, jobs.losses)
+        .returning(*JOB_COLUMNS, jobs.losses, jobs.fence)
     )
-    return [(job_of(row), row.losses) for row in rows]
+    return [FreedReply(job_of(row), row.losses, row.fence) for row in rows]
 
 
 def mark_sent(connection: Connection, job_id: str) -> None:
@@ -185,6 +195,14 @@ def uncleaned(connection: Connection, pause: timedelta, limit: int = 500) -> lis
         .returning(jobs.id)
     )
     return list(rows.scalars())
+
+
+def is_uncleaned(connection: Connection, job_id: str) -> bool:
+    """Whether traces of an ended job are still to be removed."""
+    found = select(jobs.id).where(
+        jobs.id == job_id, jobs.finished_at.is_not(None), jobs.cleaned_at.is_(None)
+    )
+    return connection.scalar(found) is not None
 
 
 def mark_cleaned(connection: Connection, job_id: str) -> None:

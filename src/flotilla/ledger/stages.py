@@ -32,10 +32,11 @@ from flotilla.ledger.admission import wave_size
 from flotilla.ledger.announce import announce
 from flotilla.ledger.attempts import as_task_error, backoff
 from flotilla.ledger.database import Database, RawJSON, get_database
-from flotilla.ledger.endings import cancel, fail
+from flotilla.ledger.endings import cancel, fail, fail_in, tell
 from flotilla.ledger.fan_outs import Part
 from flotilla.ledger.fleet_sizes import get_fleet_sizes
 from flotilla.ledger.leases import Lease, get_keeper
+from flotilla.ledger.locks import lock_jobs
 from flotilla.ledger.reply_runs import ReplyRun
 from flotilla.ledger.runs import StageRun
 from flotilla.ledger.steps import Held, Key, Taken
@@ -276,14 +277,17 @@ def _failed(task: CeleryTask, run: StageRun, error: Exception) -> Exception:
     delay = backoff(settings, attempts, getattr(error, "retry_after", None))
     again = task_error.retryable and attempts < limit
     on_its_way = again and delay <= LONGEST_DELAY
+    ended = None
     with run.database.writing() as connection:
-        jobs.lock(connection, run.job.id)
+        lock_jobs(connection, [run.job.id])
         if not steps.still_held(connection, run.held):
             raise Ignore from error
         # An outage of hours is one story, and not a line for each attempt.
-        if attempts <= settings.max_attempts:
+        if attempts <= settings.max_attempts or not again:
             steps.record_failure(connection, run.held.key, run.attempt, _worker(task), task_error)
         steps.release(connection, run.held, delay, sent=on_its_way or not again, outage=outage)
+        if not again:  # from the end of this transaction on, another worker may have the step
+            ended = fail_in(connection, run.job.id, task_error)
     if again:
         logger.info("stage.retrying", code=task_error.code, attempt=run.attempt, delay=delay)
         if not on_its_way:
@@ -292,7 +296,8 @@ def _failed(task: CeleryTask, run: StageRun, error: Exception) -> Exception:
         # here, None would mean Celery's default of 3.
         raise task.retry(exc=error, countdown=delay)
     logger.info("stage.failed", code=task_error.code, attempt=run.attempt)
-    fail(run.database, run.job.id, task_error)
+    if ended is not None:
+        tell(run.database, ended)
     return error
 
 
@@ -320,7 +325,7 @@ def _not_answered(
         logger.info("stage.retrying", code=task_error.code, attempt=attempt, delay=delay)
         raise task.retry(exc=error, countdown=delay)
     logger.info("stage.failed", code=task_error.code, attempt=attempt)
-    fail(database, job.id, task_error)
+    fail(database, job.id, task_error, leased.fence)
     return error
 
 

@@ -6,7 +6,8 @@ for ever: no worker that is in the right writes to such a version again, so that
 what is left of it cannot be in the way of a running ingestion, whatever happens in between. A
 version that is on its way, that is live, or that failed and may be retried is never orphaned.
 
-What is younger than the grace is left alone all the same: an upload has no row until it is whole.
+What is younger than the grace is left alone all the same. Of an upload there is no row until the
+whole request has arrived, however slowly: what has none is left alone for longer.
 """
 
 from collections.abc import Collection, Mapping
@@ -31,6 +32,10 @@ POINTS_STAGE = "vectorstore.sweep"
 BLOBS_STAGE = "upkeep.sweep"
 
 GRACE = timedelta(hours=1)
+
+UPLOAD_GRACE = timedelta(days=1)
+"""For which the blobs of a version without a row may be those of a request that is still arriving.
+Nothing bounds how long that takes: a gateway looks whether all is there before it takes it."""
 
 MOST_UNKNOWN = 20
 """Versions without a row beyond which they must be fewer than those with one."""
@@ -99,11 +104,13 @@ def made_at(version_id: str) -> datetime | None:
 class Judgement:
     """What is to become of some versions' points or blobs.
 
-    `foreign` are versions that are older than this ledger, or have ids that it does not make.
+    `foreign` are versions that are older than this ledger, or have ids that it does not make;
+    `unknown` are those of the orphaned that have no row.
     """
 
     orphaned: frozenset[str]
     foreign: frozenset[str]
+    unknown: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -141,8 +148,9 @@ class Judge:
                 foreign.add(version_id)
             elif moment - made > self.grace:
                 orphaned.add(version_id)
-        self._weigh(len(known), len(orphaned - known.keys()))
-        return Judgement(frozenset(orphaned), frozenset(foreign))
+        unknown = orphaned - known.keys()
+        self._weigh(len(known), len(unknown))
+        return Judgement(frozenset(orphaned), frozenset(foreign), frozenset(unknown))
 
     def _weigh(self, known: int, unknown: int) -> None:
         self._known += known
@@ -161,7 +169,7 @@ def _known(connection: Connection, version_ids: Collection[str]) -> dict[str, bo
     if not version_ids:
         return {}
     # A failed ingestion may be retried as long as its job is there and nothing newer has come;
-    # a cancelled one may not.
+    # one that was cancelled, or ended as that of a duplicate, may not.
     newer = VERSIONS.alias()
     superseded = (
         select(newer.c.id)
@@ -177,7 +185,7 @@ def _known(connection: Connection, version_ids: Collection[str]) -> dict[str, bo
         .where(
             jobs.version_id == versions.id,
             jobs.kind == "ingest",
-            jobs.status != TaskStatus.CANCELLED.value,
+            jobs.status.not_in((TaskStatus.CANCELLED.value, TaskStatus.COMPLETED.value)),
         )
         .exists()
     )

@@ -7,6 +7,7 @@ and changed by guarded statements, so that a second reaper, or one that is kille
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import redis
 from kombu.exceptions import OperationalError
@@ -14,11 +15,11 @@ from kombu.exceptions import OperationalError
 from flotilla import dispatch, pipelines
 from flotilla.broker import app, get_redis, queue_of
 from flotilla.errors import DependencyUnavailable, WorkerLost
-from flotilla.ledger import clock, jobs, lost_steps, recovery, steps
+from flotilla.ledger import clock, deaths, jobs, lost_steps, recovery
 from flotilla.ledger.attempts import as_task_error
 from flotilla.ledger.database import Database, get_database
-from flotilla.ledger.deaths import give_up_if_hopeless
-from flotilla.ledger.endings import fail
+from flotilla.ledger.endings import fail, tell
+from flotilla.ledger.locks import lock_jobs
 from flotilla.ledger.steps import Key
 from flotilla.logging import get_logger
 from flotilla.priorities import FIRST
@@ -81,7 +82,7 @@ def _carry_out(part: Callable[[Database], object], database: Database) -> int:
     except (DependencyUnavailable, OperationalError, redis.RedisError):
         raise  # it would be the same for all others
     except Exception:
-        logger.exception("reap.part_failed", part=part.__name__)
+        logger.exception("reap.part_failed", part=getattr(part, "__name__", str(part)))
         return 0
     return found if isinstance(found, int) else 0
 
@@ -92,15 +93,22 @@ def _send_deliveries(_database: Database) -> None:
 
 def _free_steps(database: Database) -> None:
     """Take the steps of vanished workers back; they are due at once."""
+    with database.reading() as connection:
+        bereft = lost_steps.jobs_of_expired(connection)
+    for job_id in bereft:
+        _carry_out(partial(_free_steps_of, job_id), database)
+
+
+def _free_steps_of(job_id: str, database: Database) -> None:
     with database.writing() as connection:
-        freed = lost_steps.free_expired(connection)
-        for each in freed:
-            steps.record_failure(
-                connection, each.key, each.attempts, each.owner, as_task_error(each.key.stage, LOST)
-            )
+        lock_jobs(connection, [job_id])
+        freed = lost_steps.free_expired(connection, job_id)
+        ended = [deaths.note_death(connection, each, LOST) for each in freed]
     for each in freed:
-        logger.warning("reap.lease_expired", task_id=each.key.job_id, stage=each.key.stage)
-        give_up_if_hopeless(database, each, LOST)
+        logger.warning("reap.lease_expired", task_id=job_id, stage=each.key.stage)
+    for task in ended:
+        if task is not None:
+            tell(database, task)
 
 
 LOST = WorkerLost("The worker vanished while it had this; another one goes on with it.")
@@ -146,15 +154,15 @@ def _free_questions(database: Database) -> int:
     with database.writing() as connection:
         freed = recovery.free_replies(connection)
     hopeless = get_settings().job.max_losses
-    for job, losses in freed:
-        if losses >= hopeless:
+    for each in freed:
+        if each.losses >= hopeless:
             error = WorkerLost(
-                f"{losses} workers vanished while they had this question: check the fleet, then "
-                "ask again."
+                f"{each.losses} workers vanished while they had this question: check the fleet, "
+                "then ask again."
             )
-            fail(database, job.id, as_task_error(job.stage, error))
+            fail(database, each.job.id, as_task_error(each.job.stage, error), each.fence)
         else:
-            _ask_again(database, job)
+            _ask_again(database, each.job)
     return len(freed)
 
 
@@ -178,8 +186,11 @@ def _ask_again(database: Database, job: jobs.Job) -> None:
 def _clean(database: Database) -> None:
     with database.writing() as connection:
         left = recovery.uncleaned(connection, CLEANING_PAUSE)
-    for job_id in left:
-        pipelines.fail(job_id)
+    if left:  # a fleet that is away for a night finds one message of each
+        present = _present()
+        for job_id in left:
+            if job_id not in present.job_ids:
+                pipelines.fail(job_id)
 
 
 def _expire(database: Database) -> None:

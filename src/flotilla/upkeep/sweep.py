@@ -18,7 +18,7 @@ from flotilla.ledger.database import Database, get_database
 from flotilla.ledger.endings import tell
 from flotilla.ledger.runs import StageRun
 from flotilla.ledger.stages import stage
-from flotilla.ledger.sweep import GRACE, Judge
+from flotilla.ledger.sweep import GRACE, UPLOAD_GRACE, Judge
 from flotilla.logging import get_logger
 from flotilla.schemas.sweeps import BlobFindings, SweepReport
 from flotilla.settings import get_settings
@@ -44,6 +44,7 @@ class BlobSweep:
         checkpoint: called between batches; raises when the sweep is not wanted any more.
         dry_run: whether to report only.
         grace: how long nothing must have been written below a version.
+        upload_grace: the same of a version without a row.
     """
 
     def __init__(
@@ -54,18 +55,20 @@ class BlobSweep:
         *,
         dry_run: bool,
         grace: timedelta = GRACE,
+        upload_grace: timedelta = UPLOAD_GRACE,
     ) -> None:
         self._database = database
         self._blobs = blobs
         self._checkpoint = checkpoint
         self._dry_run = dry_run
         self._grace = grace
+        self._upload_grace = upload_grace
 
     def remove_orphans(self) -> BlobFindings:
         """Remove the blobs of versions that are orphaned, see `ledger.sweep`.
 
         An upload is written before the ledger knows of it, and it may take long. So blobs go
-        only when the newest of a version's is older than the grace by the store's own clock.
+        only when the newest of a version's is older than its grace by the store's own clock.
 
         Raises:
             SweepRefused: the blobs are another ledger's.
@@ -73,7 +76,7 @@ class BlobSweep:
         """
         judge = Judge(self._grace)
         found = BlobFindings()
-        before = self._blobs.clock() - self._grace.total_seconds()
+        moment = self._blobs.clock()
         for batch in _batches(self._blobs.versions()):
             self._checkpoint()
             with self._database.reading() as connection:
@@ -82,6 +85,10 @@ class BlobSweep:
             found.foreign_versions += len(judgement.foreign)
             for tenant_id, version_id in batch:
                 if version_id in judgement.orphaned:
+                    self._checkpoint()
+                    unknown = version_id in judgement.unknown
+                    grace = self._upload_grace if unknown else self._grace
+                    before = moment - grace.total_seconds()
                     self._remove(tenant_id, version_id, before, found)
         return found
 

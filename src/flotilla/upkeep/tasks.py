@@ -16,6 +16,7 @@ from flotilla.ledger import (
     fan_outs,
     job_ends,
     jobs,
+    recovery,
     removals,
     retention,
     spaces,
@@ -81,12 +82,13 @@ def fail_job(job_id: str) -> None:
     database = get_database()
     with database.reading() as connection:
         job = jobs.get(connection, job_id)
+        to_clean = recovery.is_uncleaned(connection, job_id)
     if job is None:
         return
     if not job.status.final:
         error = WorkerLost("The process that worked on this stage was ended from outside.")
         fail(database, job_id, as_task_error(job.stage, error))
-    elif jobs.leaves_traces(job) and job.version_id is not None:
+    elif to_clean and job.version_id is not None:
         # Its points are removed by their fleet, which then notes that nothing is left.
         _blobs().delete(version_prefix(job.tenant_id, job.version_id))
         pipelines.discard(job_id)
@@ -108,7 +110,10 @@ def purge(run: StageRun) -> None:
         return [version_prefix(run.job.tenant_id, version_id) for version_id in version_ids]
 
     def count(document_ids: list[str]) -> removals.Counts:
-        there = [_blobs().usage(prefix) for prefix in prefixes(document_ids)]
+        there = []
+        for prefix in prefixes(document_ids):
+            there.append(_blobs().usage(prefix))
+            run.lease.alive()
         return {
             "documents": len(document_ids),
             "versions": len(there),
@@ -119,6 +124,7 @@ def purge(run: StageRun) -> None:
     def remove(document_ids: list[str]) -> None:
         for prefix in prefixes(document_ids):
             _blobs().delete(prefix)
+            run.lease.alive()
 
     found = removals.carry_out(run, count, remove, documents.purge)
     with run.database.reading() as connection:

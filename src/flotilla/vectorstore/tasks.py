@@ -255,7 +255,8 @@ def discard(job_id: str) -> None:
     database = get_database()
     with database.reading() as connection:
         job = jobs.get(connection, job_id)
-    if job is None or not jobs.leaves_traces(job):
+        to_clean = recovery.is_uncleaned(connection, job_id)
+    if job is None or not to_clean:
         return
     assert job.document_id is not None  # noqa: S101 - ingestions have both
     assert job.version_id is not None  # noqa: S101

@@ -4,9 +4,11 @@ import itertools
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import event
 
 from flotilla.ledger import endings, removals
 from flotilla.ledger.collections import DEFAULT_TENANT
@@ -96,3 +98,29 @@ def source() -> Callable[..., NewSource]:
         return NewSource(**(given | values))  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def plans(ledger: Database) -> Iterator[list[str]]:
+    """How SQLite carries out each statement of this test that names jobs or steps."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, sql: str, given: Any, *_: Any) -> None:
+        if sql.startswith(("SELECT", "UPDATE")):
+            seen.append((sql, given))
+
+    told: list[str] = []
+    event.listen(ledger.engine, "before_cursor_execute", note)
+    yield told
+    event.remove(ledger.engine, "before_cursor_execute", note)
+    with ledger.reading() as connection:
+        for sql, given in seen:
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", given):
+                told.append(str(row[-1]))
+                # An index of few rows may be read from end to end, a table may not.
+                assert not str(row[-1]).startswith(("SCAN jobs", "SCAN steps")) or any(
+                    name in str(row[-1])
+                    for name in ("ix_jobs_uncleaned", "ix_jobs_sent", "ix_jobs_migrations")
+                ), f"{row[-1]}: {sql}"
+                assert "ix_jobs_open" not in str(row[-1]), f"reads all that waits: {sql}"
+    assert told

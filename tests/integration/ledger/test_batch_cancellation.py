@@ -87,6 +87,7 @@ def test_a_member_that_is_publishing_goes_on_to_its_end(
     held = begin(ledger, member.task_id)
     if publishing == "waits":  # for Qdrant, which was away
         with ledger.writing() as connection:
+            assert versions.publish(connection, member.document_id, new.version_id)
             assert steps.release(connection, held, 0.0, sent=False, outage=True)
     elif publishing == "is done":
         with ledger.writing() as connection:
@@ -120,6 +121,16 @@ def test_a_member_that_is_publishing_goes_on_to_its_end(
     batch = shown_task(ledger, batch_id)
     assert batch.status is TaskStatus.CANCELLED
     assert (batch.result["completed"], batch.result["cancelled"]) == (1, 1)
+
+
+def test_one_that_waits_to_publish_is_cancelled(ledger: Database, source: Source) -> None:
+    batch_id, [member], _ = a_batch(ledger, source)
+    held = begin(ledger, member.task_id)
+    with ledger.writing() as connection:
+        assert steps.release(connection, held, 3600.0, sent=False, outage=True)
+    assert cancel(ledger, batch_id)
+    assert shown_task(ledger, member.task_id).status is TaskStatus.CANCELLED
+    assert shown_task(ledger, batch_id).status is TaskStatus.CANCELLED
 
 
 def test_members_that_are_publishing_keep_no_others_from_being_cancelled(

@@ -1,11 +1,11 @@
 """What the reaper finds in the ledger, and that looking for it stays cheap."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
 from flotilla import pipelines
 from flotilla.ledger import (
@@ -200,7 +200,7 @@ def test_a_question_whose_worker_vanished_is_taken_from_it(
     assert late is not None
     assert write(ledger, recovery.free_replies) == []
     time.advance(LEASE + 1)
-    assert [(job.id, losses) for job, losses in write(ledger, recovery.free_replies)] == [
+    assert [(each.job.id, each.losses) for each in write(ledger, recovery.free_replies)] == [
         (job_id, 1)
     ]
 
@@ -231,31 +231,6 @@ def test_what_has_no_lease_expires_when_it_was_not_begun_or_not_ended(
 
 
 # --- what it costs -------------------------------------------------------------------------
-
-
-@pytest.fixture
-def plans(ledger: Database) -> Iterator[list[str]]:
-    """How SQLite carries out each statement of this test that names jobs or steps."""
-    seen: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, sql: str, given: Any, *_: Any) -> None:
-        if sql.startswith(("SELECT", "UPDATE")):
-            seen.append((sql, given))
-
-    told: list[str] = []
-    event.listen(ledger.engine, "before_cursor_execute", note)
-    yield told
-    event.remove(ledger.engine, "before_cursor_execute", note)
-    with ledger.reading() as connection:
-        for sql, given in seen:
-            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", given):
-                told.append(str(row[-1]))
-                # An index of few rows may be read from end to end, a table may not.
-                assert not str(row[-1]).startswith(("SCAN jobs", "SCAN steps")) or any(
-                    name in str(row[-1]) for name in ("ix_jobs_uncleaned", "ix_jobs_sent")
-                ), f"{row[-1]}: {sql}"
-                assert "ix_jobs_open" not in str(row[-1]), f"reads all that waits: {sql}"
-    assert told
 
 
 @pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)

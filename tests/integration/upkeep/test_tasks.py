@@ -121,7 +121,10 @@ def test_what_waits_behind_other_work_is_not_lost(
         assert fleets.calls(accepted.task_id).count("document.convert:0:1") == 1
 
 
-def test_what_was_lost_goes_ahead_of_what_waits(fleets: Fleets) -> None:
+def test_what_was_lost_goes_ahead_of_what_waits(
+    fleets: Fleets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queued, "get_redis", lambda: fleets.redis)
     fleets.idle()
     lost = fleets.write()
     set_back(fleets, lost.task_id, timedelta(minutes=1), "created_at", "sent_at")
@@ -137,6 +140,25 @@ def test_what_was_lost_goes_ahead_of_what_waits(fleets: Fleets) -> None:
     begun = [fleets.step(each.task_id, pipelines.CONVERT).started_at for each in waiting]
     # A few are in the worker's hands already.
     assert fleets.step(lost.task_id, pipelines.CONVERT).started_at < sorted(begun)[10]
+
+
+def test_what_is_to_be_cleaned_is_sent_once_however_long_its_fleet_is_away(
+    fleets: Fleets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    present = queued.Queued()
+    monkeypatch.setattr(pipelines, "fail", sent.append)
+    monkeypatch.setattr(reaper, "_present", lambda: present)
+    monkeypatch.setattr(reaper, "CLEANING_PAUSE", timedelta(0))
+    waiting, lost = fleets.write().task_id, fleets.write().task_id
+    for task_id in (waiting, lost):
+        endings.cancel(fleets.ledger, task_id)
+    present.job_ids.add(waiting)
+
+    reaper._clean(fleets.ledger)
+
+    assert lost in sent
+    assert waiting not in sent
 
 
 def test_a_deletion_that_was_never_sent_is_carried_out(fleets: Fleets) -> None:

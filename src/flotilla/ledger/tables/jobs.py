@@ -102,6 +102,19 @@ class JobRow(Table):
             sqlite_where=text("parent_id IS NOT NULL"),
             postgresql_where=text("parent_id IS NOT NULL"),
         ),
+        # Each stage asks for the job of its version.
+        Index(
+            "ix_jobs_version",
+            "version_id",
+            sqlite_where=text("version_id IS NOT NULL"),
+            postgresql_where=text("version_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_jobs_migrations",
+            "id",
+            sqlite_where=text("kind = 'migration'"),
+            postgresql_where=text("kind = 'migration'"),
+        ),
         # The dead letters.
         Index(
             "ix_jobs_failed",
