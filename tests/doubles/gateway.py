@@ -97,7 +97,7 @@ class GatewayDouble:
     all of them. A task in `held` is not answered before its event is set or the long poll's
     seconds are over, and after the first event its others wait for that as well. The connection
     of (task, number) in `broken` breaks off after that event. A batch in `closed`, with the state
-    that it is in, takes no files.
+    that it is in, takes no files, and says that it was idle if it is in `closed_as_idle`.
     """
 
     def __init__(self) -> None:
@@ -123,6 +123,7 @@ class GatewayDouble:
         self.collections: dict[str, Collection] = {}
         self.refused: dict[str, Response] = {}
         self.closed: dict[str, str] = {}
+        self.closed_as_idle: set[str] = set()
         self.add_collection("default")
 
     def __enter__(self) -> "GatewayDouble":
@@ -253,9 +254,15 @@ class GatewayDouble:
                 batch = a_task(batch_id, status, kind="batch", name=name)
                 self.add_task(batch_id, batch)
                 return _reply(batch, 201)
+            case ["POST", task_id, "refusals"] if task_id in self.closed:
+                return self._closed(task_id)
             case ["POST", task_id, "close" | "refusals"] if task_id in self.states:
                 return _reply(self.states[task_id][0])
         return None
+
+    def _closed(self, batch_id: str) -> Response:
+        idle = {"closed_as_idle": True} if batch_id in self.closed_as_idle else {}
+        return a_problem(409, "batch_closed", "This batch is closed.", **idle)
 
     def _others(self, request: Recorded, _words: list[str]) -> Response | None:
         if request.path == "/rag/pipeline":
@@ -272,7 +279,7 @@ class GatewayDouble:
                 return self.refused[name]
         batch_id = request.form.get("batch")
         if batch_id in self.closed:
-            return a_problem(409, "batch_closed", "This batch is closed.")
+            return self._closed(batch_id)
         accepted = [self._accept(name) for name, _ in request.files]
         return _reply(DocumentsAccepted(documents=accepted, batch_id=batch_id), 202)
 

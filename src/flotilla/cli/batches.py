@@ -2,7 +2,7 @@
 
 import threading
 
-from flotilla.client import Flotilla
+from flotilla.client import Flotilla, FlotillaAPIError
 from flotilla.schemas import TaskStatus
 
 ENDED_BY_ITSELF = (TaskStatus.COMPLETED, TaskStatus.PARTIAL, TaskStatus.FAILED)
@@ -28,16 +28,23 @@ class Batches:
     def current(self) -> str:
         return self.ids[-1]
 
-    def has_another(self, closed: str) -> bool:
+    def has_another(self, closed: str, error: FlotillaAPIError) -> bool:
         """Whether there is another batch in the place of one that takes no more; it is opened now
         unless it was before.
 
         There is none for one that was cancelled, or that somebody has closed while its documents
         are worked on. Raises ClientError.
+
+        Args:
+            closed: the batch that a document was sent into.
+            error: how the gateway has refused that.
         """
         with self._lock:
             if closed == self.current:
-                if self._flotilla.task(closed).status not in ENDED_BY_ITSELF:
+                # One that was closed since nothing came for it may still wait for documents that
+                # others ingest.
+                as_idle = error.problem.closed_as_idle
+                if not as_idle and self._flotilla.task(closed).status not in ENDED_BY_ITSELF:
                     return False
                 self.ids.append(self._flotilla.open_batch(name=self._name).task_id)
             return True

@@ -61,7 +61,8 @@ def ingest(
     attributes = json_object(metadata_json, "--metadata-json") | parse_pairs(metadata or [])
     submissions, skipped = collect(sources)
     for path in skipped[:SHOWN_SKIPPED]:
-        print_note(f"skipped {path}: not of a type that is read from folders")
+        reason = "not of a type that is read from folders" if _is_file(path) else "no file"
+        print_note(f"skipped {path}: {reason}")
     if len(skipped) > SHOWN_SKIPPED:
         print_note(f"skipped {len(skipped) - SHOWN_SKIPPED} more")
     try:
@@ -153,12 +154,12 @@ def collect(sources: Sequence[str]) -> "tuple[list[Submission], list[Path]]":
         path = Path(source).expanduser()
         if path.is_dir():
             for file in walk(path):
-                if file.suffix.lower() in SUFFIXES:
+                if file.suffix.lower() in SUFFIXES and _is_file(file):
                     name = file.relative_to(path).as_posix()
                     found.setdefault(str(file), Submission(name=name, path=file))
                 else:
                     skipped.append(file)
-        elif path.is_file():
+        elif _is_file(path):
             found.setdefault(str(path), Submission(name=path.name, path=path))
         else:
             raise typer.BadParameter(f"there is no file or folder {source!r}", param_hint="PATH")
@@ -168,6 +169,14 @@ def collect(sources: Sequence[str]) -> "tuple[list[Submission], list[Path]]":
             param_hint="PATH",
         )
     return list(found.values()), skipped
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there are bytes to send: not where a link leads nowhere, nor in a pipe."""
+    try:
+        return path.is_file()
+    except OSError:  # a link into a folder that may not be read
+        return False
 
 
 def walk(folder: Path) -> Iterator[Path]:

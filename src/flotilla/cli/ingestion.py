@@ -1,19 +1,19 @@
 """Sends many sources at once and follows each to its end."""
 
-import contextlib
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from pydantic import BaseModel
 
 from flotilla.cli.batches import Batches
 from flotilla.cli.problems import sentence
 from flotilla.cli.progress import Display, display
+from flotilla.cli.terminal import print_note
 from flotilla.client import ClientError, Flotilla, FlotillaAPIError
 from flotilla.client.errors import SourceChanged
 from flotilla.client.sources import UploadProgress
@@ -95,7 +95,7 @@ def run(
         Interrupted: by Ctrl-C; the gateway goes on unless it was told to cancel.
     """
     _check_collection(flotilla, collection)
-    size = sum(s.path.stat().st_size for s in submissions if s.path)
+    size = sum(_size(s.path) for s in submissions if s.path)
     batches: Batches | None = None
     if len(submissions) > 1:
         batches = Batches(flotilla, batch_name, total=len(submissions))
@@ -122,6 +122,13 @@ def run(
             watchers.shutdown(wait=False, cancel_futures=True)
 
 
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # told where it is sent
+        return 0
+
+
 def _check_collection(flotilla: Flotilla, name: str) -> None:
     if name == DEFAULT_COLLECTION:
         flotilla.health()
@@ -139,6 +146,10 @@ def _check_collection(flotilla: Flotilla, name: str) -> None:
 
 def _is_overloaded(error: Exception) -> bool:
     return isinstance(error, FlotillaAPIError) and error.code == Overloaded.code
+
+
+def _is_closed(error: Exception) -> TypeGuard[FlotillaAPIError]:
+    return isinstance(error, FlotillaAPIError) and error.code == BatchClosed.code
 
 
 class _Ingestion:
@@ -182,11 +193,11 @@ class _Ingestion:
                 return accepted
 
     def _has_another_batch(self, error: Exception, batch_id: str | None) -> bool:
-        if batch_id is None or getattr(error, "code", None) != BatchClosed.code:
+        if batch_id is None or not _is_closed(error):
             return False
         assert self._batches is not None  # noqa: S101 - it has given the id
         try:
-            return not self.stopped.is_set() and self._batches.has_another(batch_id)
+            return not self.stopped.is_set() and self._batches.has_another(batch_id, error)
         except ClientError:  # the source is told of with what was wrong in the first place
             return False
 
@@ -208,13 +219,21 @@ class _Ingestion:
         else:
             code, final = "unreadable_file", isinstance(error, (OSError, SourceChanged))
         # Of a request that got no reply nobody knows whether it was carried out.
-        if self._batches is None or not final:
+        if self._batches is None or not final or _is_closed(error):
             return
         refusal = Refusal.model_construct(
             name=submission.name[:1024], code=code, message=sentence(error)[:4000]
         )
-        with contextlib.suppress(ClientError):
-            self._flotilla.add_refusals(self._batches.current, [refusal])
+        while True:
+            batch_id = self._batches.current
+            try:
+                self._flotilla.add_refusals(batch_id, [refusal])
+            except ClientError as unrecorded:
+                if self._has_another_batch(unrecorded, batch_id):
+                    continue
+                reason = sentence(unrecorded)
+                print_note(f"{submission.name} is not among the batch's failed files: {reason}")
+            return
 
     def leave(self, *, cancel: bool) -> str:
         """Leave what was sent to itself, or cancel it; returns a sentence that says which."""

@@ -3,7 +3,6 @@
 import contextlib
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
@@ -11,6 +10,7 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 import httpx
 
 from flotilla.client import batches, callbacks, control, flows, maintenance, operations
+from flotilla.client.errors import GatewayUnreachable
 from flotilla.client.event_source import EventSource, closed
 from flotilla.client.exchange import Exchange, Outcome, Pause, Steps, client_options
 from flotilla.client.methods import named_after
@@ -116,7 +116,11 @@ class Flotilla:
                 value: T = end.value
                 return value
             if isinstance(step, Pause):
-                time.sleep(step.seconds)
+                # Who waits in another thread when the client is closed is not to wait on.
+                if self._closed.wait(step.seconds):
+                    raise GatewayUnreachable(
+                        f"The client was closed before {self.exchange.base_url} was asked again."
+                    )
                 outcome = None
                 continue
             try:

@@ -14,6 +14,7 @@ from flotilla.client.errors import GatewayUnreachable, UnexpectedReply
 from flotilla.client.exchange import (
     CONNECT_TIMEOUT,
     FIRST_BACKOFF,
+    PASSING,
     Exchange,
     read_response,
     transport_failure,
@@ -29,9 +30,6 @@ LONGEST_SILENCE = 45.0
 
 LONGEST_PAUSE = 2.0
 """Seconds between two connections, at most."""
-
-PASSING = frozenset({429, 502, 503, 504})
-"""Statuses of a gateway, or of a proxy before it, that may be others in a moment."""
 
 
 class EventSource:

@@ -22,8 +22,12 @@ CONNECT_TIMEOUT = 5.0
 FIRST_BACKOFF = 0.2
 """Seconds before the second try; doubled at each further one."""
 
-LONGEST_RETRY_AFTER = 30.0
-"""Seconds of Retry-After that are waited out; a longer one is the caller's to plan with."""
+LONGEST_RETRY_AFTER = 60.0
+"""Seconds of Retry-After that are waited out, as long as a gateway with too much to do asks for at
+most; a longer one is the caller's to plan with."""
+
+PASSING = frozenset({429, 502, 503, 504})
+"""Statuses of a gateway, or of a proxy before it, that may be others in a moment."""
 
 
 def client_options(base_url: str, api_key: str | None) -> dict[str, Any]:
@@ -94,7 +98,7 @@ def _problem(response: httpx.Response) -> Problem:
             "saying why: look into the log of the gateway or of the proxy before it.",
             code=f"http_{response.status_code}",
             request_id=response.headers.get("x-request-id"),
-            retryable=response.status_code in (429, 502, 503, 504),
+            retryable=response.status_code in PASSING,
         )
 
 

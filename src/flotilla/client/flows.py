@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from flotilla.client import operations
-from flotilla.client.errors import GatewayUnreachable, WaitTimeout
-from flotilla.client.exchange import Exchange, Pause, Steps
+from flotilla.client.errors import FlotillaAPIError, GatewayUnreachable, WaitTimeout
+from flotilla.client.exchange import PASSING, Exchange, Pause, Steps
 from flotilla.client.operation import Operation
 from flotilla.schemas import Listing, Task
 
@@ -20,7 +20,7 @@ UPDATE_POLL = 1.0
 """Seconds of one poll when each change is to be shown."""
 
 OUTAGE = 30.0
-"""Seconds for which a gateway that restarts is waited for."""
+"""Seconds for which a gateway that restarts, or cannot tell, is waited for."""
 
 
 def next_page(
@@ -42,11 +42,11 @@ def wait(
     """Wait until a task is final and return it, whatever its status.
 
     `on_update` is called with each state that differs from the one before. A gateway that is
-    away for up to half a minute is waited for.
+    away, or without its ledger, for up to half a minute is waited for.
 
     Raises:
         WaitTimeout: `timeout` seconds have passed; the task goes on.
-        FlotillaAPIError: there is no such task.
+        FlotillaAPIError: there is no such task, or the gateway cannot tell for too long.
         GatewayUnreachable: the gateway stays away.
     """
     started = time.monotonic()
@@ -60,6 +60,10 @@ def wait(
             task = yield from exchange.perform(operations.task(task_id, wait=held))
         except GatewayUnreachable:
             if last is None or time.monotonic() - heard > OUTAGE:
+                raise
+            yield Pause(UPDATE_POLL)
+        except FlotillaAPIError as error:
+            if error.status not in PASSING or time.monotonic() - heard > OUTAGE:
                 raise
             yield Pause(UPDATE_POLL)
         else:

@@ -8,7 +8,7 @@ import asyncio
 import math
 import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -18,19 +18,19 @@ from flotilla.errors import DependencyUnavailable, Overloaded
 from flotilla.gateway.problems import problem
 from flotilla.settings import GatewaySettings
 
-Count = Callable[[Sequence[str]], Awaitable[int]]
-"""How many jobs of these queues are not over."""
+Count = Callable[[], Awaitable[int]]
+"""How many jobs of a kind are not over."""
 
 COUNTED_SECONDS = 1.0  # for which a count is believed
 SHORTEST, LONGEST, UNKNOWN = 1, 60, 10  # seconds of Retry-After
 SMOOTHING = 0.3  # weight of the newest measurement of how fast the fleet works
 
-INGESTIONS, QUESTIONS = "ingestions", "questions"
+INGESTIONS, QUESTIONS, SMOKE_TESTS = "ingestions", "questions", "smoke tests"
 SUBMISSIONS = {
     INGESTIONS: re.compile(r"/documents|/rag/pipeline|/(documents|collections)/[^/]+/reindex"),
     QUESTIONS: re.compile(r"/rag/(query|query/sync|search)"),
+    SMOKE_TESTS: re.compile(r"/tasks/(process|calculate/(add|divide)|workflow/(chain|parallel))"),
 }
-QUEUES = {INGESTIONS: ("document", "vectorstore"), QUESTIONS: ("rag",)}
 
 SMALL_BODY = 64 * 1024  # bytes that are sooner read than a connection is made anew
 LINGER_SECONDS = 2.0
@@ -54,7 +54,7 @@ class Backlog:
         self,
         what: str,
         most: int,
-        count: Callable[[], Awaitable[int]],
+        count: Count,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._what = what
@@ -118,18 +118,20 @@ class Backlog:
 
 
 class Backlogs:
-    """The backlogs of one gateway."""
+    """The backlogs of one gateway.
 
-    def __init__(self, settings: GatewaySettings, count: Count) -> None:
+    Args:
+        settings: how much may wait of each kind.
+        counts: how much does, for each of SUBMISSIONS.
+    """
+
+    def __init__(self, settings: GatewaySettings, counts: Mapping[str, Count]) -> None:
         most = {
             INGESTIONS: settings.max_pending_jobs,
             QUESTIONS: settings.max_pending_queries,
+            SMOKE_TESTS: settings.max_pending_smoke_tests,
         }
-        self._backlogs = {kind: self._backlog(kind, most[kind], count) for kind in SUBMISSIONS}
-
-    @staticmethod
-    def _backlog(kind: str, most: int, count: Count) -> Backlog:
-        return Backlog(kind, most, lambda: count(QUEUES[kind]))
+        self._backlogs = {kind: Backlog(kind, most[kind], counts[kind]) for kind in SUBMISSIONS}
 
     async def let_in(self, method: str, path: str) -> None:
         """Let a request in, if there is room for what it submits; others always.

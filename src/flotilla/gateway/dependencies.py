@@ -16,18 +16,21 @@ from sqlalchemy import Connection
 
 from flotilla import dispatch
 from flotilla.blobs import BlobStore
-from flotilla.errors import InvalidRequest
-from flotilla.gateway.backpressure import Backlogs
+from flotilla.errors import DependencyUnavailable, InvalidRequest
+from flotilla.gateway.backpressure import INGESTIONS, QUESTIONS, SMOKE_TESTS, Backlogs
 from flotilla.gateway.callbacks import CallbackAddresses
 from flotilla.gateway.event_feeds import Feeds
 from flotilla.gateway.replies import Replies
 from flotilla.gateway.submissions import Submissions
-from flotilla.ledger import jobs, task_events
+from flotilla.ledger import backlogs, task_events
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database
+from flotilla.logging import get_logger
 from flotilla.schemas import Listing
 from flotilla.schemas.webhooks import CallbackURL
 from flotilla.settings import Settings
+
+logger = get_logger(__name__)
 
 Value = TypeVar("Value")
 Item = TypeVar("Item")
@@ -91,8 +94,12 @@ class Services:
 
     async def release(self) -> None:
         """Send the ingestions that have their turn. The rest waits in the ledger, and so does all
-        of it while the broker is out of reach."""
-        await self.in_thread(dispatch.release, self.database)
+        of it while the broker is out of reach. Whoever calls this has written what it was asked
+        for, and so no outage leaves it: the reaper sends what this could not."""
+        try:
+            await self.in_thread(dispatch.release, self.database)
+        except DependencyUnavailable as error:
+            logger.warning("release.postponed", error=error.message)
 
 
 @asynccontextmanager
@@ -112,7 +119,14 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             feeds=Feeds(settings.redis_url, lambda ids: services.read(task_events.states, ids)),
             submissions=Submissions(database),
             callbacks=CallbackAddresses(allow_private=settings.webhook.allow_private),
-            backlogs=Backlogs(settings.gateway, lambda queues: services.read(jobs.open_in, queues)),
+            backlogs=Backlogs(
+                settings.gateway,
+                {
+                    INGESTIONS: lambda: services.read(backlogs.ingestions),
+                    QUESTIONS: lambda: services.read(backlogs.questions),
+                    SMOKE_TESTS: lambda: services.read(backlogs.smoke_tests),
+                },
+            ),
             threads=anyio.CapacityLimiter(settings.gateway.threads),
         )
         await services.replies.start()
@@ -161,8 +175,30 @@ class Part:
         shown = items[: self.limit]
         if len(items) == len(shown):
             return Listing(items=shown)
-        cursor = base64.urlsafe_b64encode(key(shown[-1]).encode()).decode().rstrip("=")
-        return Listing(items=shown, next_cursor=cursor)
+        return Listing(items=shown, next_cursor=cursor_after(key(shown[-1])))
+
+
+def cursor_after(key: str) -> str:
+    """The cursor of what comes after the item with this key."""
+    return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str | None) -> str | None:
+    """The key that a cursor stands for; None where there is no cursor.
+
+    Raises:
+        InvalidRequest: it is not a cursor.
+    """
+    if not cursor:
+        return None
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        return base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise InvalidRequest(
+            "The cursor is not one that a list has given: leave it out to start at the beginning.",
+            field="cursor",
+        ) from None
 
 
 async def list_part(
@@ -172,17 +208,7 @@ async def list_part(
         Query(max_length=1000, description="`next_cursor` of the part before; none at first."),
     ] = None,
 ) -> Part:
-    if not cursor:
-        return Part(limit, None)
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        after = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError):
-        raise InvalidRequest(
-            "The cursor is not one that a list has given: leave it out to start at the beginning.",
-            field="cursor",
-        ) from None
-    return Part(limit, after)
+    return Part(limit, read_cursor(cursor))
 
 
 ServicesDep = Annotated[Services, Depends(get_services)]

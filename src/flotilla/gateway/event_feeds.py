@@ -201,6 +201,10 @@ class Feeds:
                 self._reachable = False
                 await asyncio.sleep(REDIS_PAUSE)
                 continue
+            except Exception:  # whatever it is: without this task nobody would be told any more
+                logger.exception("events.not_read")
+                await asyncio.sleep(REDIS_PAUSE)
+                continue
             # What comes meanwhile is read at once: under load a read then brings many entries.
             pause = min(LONGEST_PAUSE, PAUSE_PER_STREAM * len(self._feeds))
             await asyncio.sleep(pause if read else 0.01)
@@ -258,6 +262,9 @@ class Feeds:
                 states = await self._read_states(job_ids)
             except FlotillaError as error:
                 logger.warning("events.ledger_away", error=error.message)
+                continue
+            except Exception:  # as above
+                logger.exception("events.no_look")
                 continue
             for job_id in job_ids:
                 feed = self._feeds.get(job_id)

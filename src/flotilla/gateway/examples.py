@@ -263,7 +263,7 @@ SCHEMAS: dict[str, Any] = {
     "DocumentsAccepted": {"documents": [_accepted], "batch_id": BATCH},
     "RetryRequest": {"kind": "ingest", "code": "dependency_unavailable", "limit": 100},
     "RetryRefused": _retry_refused,
-    "Retried": {"task_ids": [TASK], "refused": [_retry_refused]},
+    "Retried": {"task_ids": [TASK], "refused": [_retry_refused], "next_cursor": None},
     "TaskFailure": {
         **_error,
         "part": 0,
@@ -380,6 +380,9 @@ FULL = Overloaded(
 )
 BUSY = Overloaded(
     "1,000 questions are waiting, which is the most: try again in 2 s.", retry_after=2
+)
+FULL_OF_TESTS = Overloaded(
+    "1,000 smoke tests are waiting, and 1,000 are the most: try again in 2 s.", retry_after=2
 )
 NO_TASK = TaskNotFound(f"There is no task {TASK!r}: GET /tasks lists what there is.")
 NO_WEBHOOK = WebhookNotFound(f"There is no webhook {WEBHOOK!r}: GET /webhooks lists what there is.")

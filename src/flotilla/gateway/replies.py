@@ -18,6 +18,8 @@ from dataclasses import dataclass
 
 import redis.asyncio as redis
 from pydantic import ValidationError
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from flotilla.errors import DependencyUnavailable
@@ -29,6 +31,7 @@ logger = get_logger(__name__)
 
 LOOK_AGAIN = 2.0  # seconds between two looks at the ledger while nothing is heard
 SUBSCRIBE_TIMEOUT = 5.0
+READER_PAUSE = 0.5  # seconds until a reader that has failed reads again
 
 
 async def end(task: "asyncio.Task[None]") -> None:
@@ -60,12 +63,20 @@ class Replies:
     def __init__(self, url: str) -> None:
         self.address = f"flotilla:gateway:{uuid.uuid4().hex}"
         self._redis = redis.Redis.from_url(
-            url, decode_responses=True, socket_connect_timeout=5, health_check_interval=15
+            url,
+            decode_responses=True,
+            socket_connect_timeout=5,
+            health_check_interval=15,
+            # The reader connects again by itself, and nobody is to wait for it.
+            retry=Retry(NoBackoff(), 0),
         )
         self._pubsub = self._redis.pubsub()
         self._waiting: dict[str, set[Reply]] = {}
         self._subscribed: dict[str, asyncio.Event] = {self.address: asyncio.Event()}
         self._reader: asyncio.Task[None] | None = None
+        # Two tasks must not connect at once. While there is no connection, the reader alone does,
+        # and then it subscribes to all that there is.
+        self._connected = False
 
     async def start(self) -> None:
         self._reader = asyncio.create_task(self._read(), name="replies")
@@ -91,30 +102,47 @@ class Replies:
     async def follow(self, job_id: str) -> "AsyncIterator[Reply]":
         """Listen for the end of a job that anybody has enqueued.
 
-        Raises:
-            DependencyUnavailable: Redis does not answer.
+        While Redis does not answer nothing is heard, and its waiter has the ledger to look at.
         """
         name = channel(job_id)
         with self._waiter(job_id) as reply:
             try:
-                if name not in self._subscribed:
-                    self._subscribed[name] = asyncio.Event()
-                    await self._pubsub.subscribe(name)
-                await self._listening(name)
+                await self._subscribe(name)
                 yield reply
-            except (RedisError, OSError) as error:
-                raise DependencyUnavailable("Redis does not answer: try again.") from error
             finally:
                 if self._waiting.get(job_id) == {reply}:
-                    self._subscribed.pop(name, None)
-                    with contextlib.suppress(RedisError, OSError):
-                        await self._pubsub.unsubscribe(name)
+                    await self._unsubscribe(name)
+
+    async def _subscribe(self, name: str) -> None:
+        """Listen to a channel, for as long as it is among the subscribed ones."""
+        subscribed = self._subscribed.setdefault(name, asyncio.Event())
+        if subscribed.is_set() or not self._connected:
+            return
+        try:
+            async with asyncio.timeout(LOOK_AGAIN):
+                await self._pubsub.subscribe(name)
+                await subscribed.wait()
+        except Exception as error:  # noqa: BLE001 - the connection may be lost in any state
+            logger.warning("replies.not_heard", channel=name, error=str(error))
+
+    async def _unsubscribe(self, name: str) -> None:
+        self._subscribed.pop(name, None)
+        if not self._connected:
+            self._pubsub.channels.pop(name, None)
+            return
+        try:
+            async with asyncio.timeout(LOOK_AGAIN):
+                await self._pubsub.unsubscribe(name)
+        except Exception as error:  # noqa: BLE001 - as above
+            logger.warning("replies.still_heard", channel=name, error=str(error))
 
     async def _listening(self, name: str) -> None:
         try:
             await asyncio.wait_for(self._subscribed[name].wait(), SUBSCRIBE_TIMEOUT)
         except TimeoutError:
-            raise DependencyUnavailable("Redis does not answer: try again.") from None
+            raise DependencyUnavailable(
+                "Redis does not answer: try again.", retry_after=1
+            ) from None
 
     @contextlib.contextmanager
     def _waiter(self, job_id: str) -> "Iterator[Reply]":
@@ -131,18 +159,27 @@ class Replies:
     async def _read(self) -> None:
         while True:
             try:
-                # Its own channel keeps the connection open while nobody waits.
-                await self._pubsub.subscribe(self.address)
+                # Its own channel keeps the connection open while nobody waits; the others are those
+                # of jobs that were followed while Redis was away.
+                await self._pubsub.subscribe(*self._subscribed)
                 async for message in self._pubsub.listen():
                     self._handle(message)
             except (RedisError, OSError) as error:
+                self._connected = False
                 logger.warning("replies.reconnecting", error=str(error))
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(READER_PAUSE)
             except ValidationError as error:  # of another release; its waiter looks at the ledger
                 logger.warning("replies.unreadable", error=str(error))
+            except Exception:  # whatever it is: without a reader nobody would hear anything again
+                self._connected = False
+                logger.exception("replies.failed")
+                with contextlib.suppress(RedisError, OSError):
+                    await self._pubsub.aclose()  # type: ignore[no-untyped-call]
+                await asyncio.sleep(READER_PAUSE)
 
     def _handle(self, message: dict[str, str]) -> None:
         if message["type"] == "subscribe":
+            self._connected = True
             if message["channel"] in self._subscribed:
                 self._subscribed[message["channel"]].set()
         elif message["type"] == "message":

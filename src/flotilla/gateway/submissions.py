@@ -127,8 +127,12 @@ class Submissions:
         return outcomes
 
     def _give_up(self, job: NewJob | FlotillaError, error: FlotillaError) -> None:
-        if isinstance(job, NewJob):
+        if not isinstance(job, NewJob):
+            return
+        try:
             fail(self._database, job.id, as_task_error(job.stage, error))
+        except Exception:  # the writer lives on, and the reaper finds the job
+            logger.exception("submissions.not_failed", task_id=job.id)
 
 
 def _prepare(submission: _Submission, batch: Batch) -> NewJob | FlotillaError:

@@ -27,8 +27,11 @@ from flotilla.errors import (
 )
 from flotilla.gateway.arrivals import Arriving, pieces
 from flotilla.ledger.database import new_id
+from flotilla.logging import get_logger
 from flotilla.schemas import check_metadata, check_text
 from flotilla.settings import GatewaySettings
+
+logger = get_logger(__name__)
 
 WRITE_SIZE = 256 * 1024  # bytes gathered before a thread is asked to write them
 LARGEST_FIELD = 256 * 1024  # bytes of a form field that is not a file
@@ -305,7 +308,33 @@ def is_refusal(error: FlotillaError) -> bool:
     return not isinstance(error, DependencyUnavailable)
 
 
+def check_whole(blobs: BlobStore, upload: Upload) -> None:
+    """Refuse an upload of which something is gone by now.
+
+    Nobody knows of its files before the request is whole, and the sweep removes what nobody has
+    known of for long.
+
+    Raises:
+        DependencyUnavailable: naming the first file that is gone.
+    """
+    for file in upload.files:
+        if not blobs.exists(file.ref):
+            raise DependencyUnavailable(
+                f"The request took so long that {file.name} was removed before it ended: send it "
+                "again, in smaller requests."
+            )
+
+
 def discard(blobs: BlobStore, upload: Upload) -> None:
     """Remove an upload's blobs again: its request was refused."""
     for file in upload.files:
-        blobs.delete(file.ref.rpartition("/")[0])
+        remove_source(blobs, file.ref)
+
+
+def remove_source(blobs: BlobStore, ref: str) -> None:
+    """Remove a source that was not taken. What cannot be removed now, the sweep does: how the
+    request has ended does not hang on it."""
+    try:
+        blobs.delete(ref.rpartition("/")[0])
+    except DependencyUnavailable as error:
+        logger.warning("upload.not_removed", ref=ref, error=error.message)

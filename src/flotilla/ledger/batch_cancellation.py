@@ -40,13 +40,14 @@ def request_cancel(connection: Connection, batch_id: str) -> None:
     batch = count(connection, batch_id, 0)
     if batch is None:
         raise Conflict("This batch has ended meanwhile: there is nothing to cancel.")
+    payload = {key: value for key, value in batch.payload.items() if key != "retry"}
     connection.execute(
         update(JOBS)
         .where(columns.id == batch_id)
         .values(
             cancel_requested_at=moment,
             lease_until=moment,
-            payload=dict(batch.payload) | {"closed": True},
+            payload=payload | {"closed": True},
         )
     )
 

@@ -2,7 +2,7 @@
 
 A batch is open while members may still come, and ends when it is closed and all of them are over.
 Of a batch's row, `lease_until` is when it needs to be looked at: an open one that nobody adds to is
-closed then, and one whose members are still being written or cancelled goes on.
+closed then, and one whose members are still being written, cancelled or tried again goes on.
 
 A file that was refused, or whose bytes were there already, is a member too: a job that is over as
 soon as it is written, so that everything in the batch is found by its name.
@@ -15,14 +15,17 @@ from typing import Any
 
 from sqlalchemy import Connection, case, func, null, select, update
 
-from flotilla.errors import BatchClosed, TaskNotFound
+from flotilla.errors import BatchClosed, DependencyUnavailable, TaskNotFound
 from flotilla.ledger import ended_members, job_ends, job_views, jobs
 from flotilla.ledger.batch_counts import UNIT, any_open, count
 from flotilla.ledger.database import Database, now
 from flotilla.ledger.ended_members import EndedMember
 from flotilla.ledger.jobs import Job, NewJob
 from flotilla.ledger.tables import JOBS
+from flotilla.logging import get_logger
 from flotilla.schemas import Refusal, Task, TaskStatus
+
+logger = get_logger(__name__)
 
 columns = JOBS.c
 
@@ -35,6 +38,9 @@ IDLE = timedelta(minutes=10)
 UNFILLED = timedelta(hours=1)
 """How long it waits for its first one. A file that is large, or a gateway that has too much to do,
 may take its time, and a batch that is closed as empty would leave all of its files without one."""
+
+IDLED = "closed_as_idle"
+"""Of a batch that was closed since nothing came for it; so a problem's member is called, too."""
 
 BUSY = timedelta(minutes=1)
 """After which one that is idle while its members are worked on is looked at again."""
@@ -114,7 +120,20 @@ def check_open(connection: Connection, tenant_id: str, batch_id: str, field: str
         raise BatchClosed(
             "This batch is closed and takes no more documents: open another with POST /batches.",
             field=field,
+            **({IDLED: True} if _is_idled(connection, job) else {}),
         )
+
+
+def _is_idled(connection: Connection, batch: Job) -> bool:
+    """Whether a batch takes no more members for no other reason than that none came."""
+    cancelled = select(columns.id).where(
+        columns.id == batch.id, columns.cancel_requested_at.is_not(None)
+    )
+    return (
+        bool(batch.payload.get(IDLED))
+        and batch.status is not TaskStatus.CANCELLED
+        and connection.scalar(cancelled) is None
+    )
 
 
 def admit(connection: Connection, tenant_id: str, batch_id: str, ended: int = 0) -> None:
@@ -127,8 +146,10 @@ def admit(connection: Connection, tenant_id: str, batch_id: str, ended: int = 0)
         BatchClosed: it takes no more members, and the transaction is to be rolled back.
     """
     # The count makes its other writers wait: what is read after it stays so until the end.
-    count(connection, batch_id, ended)
+    batch = count(connection, batch_id, ended)
     check_open(connection, tenant_id, batch_id)
+    if batch is not None and "retry" in batch.payload:
+        return  # it is looked at before that
     connection.execute(update(JOBS).where(columns.id == batch_id).values(lease_until=now() + IDLE))
 
 
@@ -140,8 +161,12 @@ def is_nearly_idle(connection: Connection, tenant_id: str, batch_id: str) -> boo
         BatchClosed: it takes no more members.
     """
     check_open(connection, tenant_id, batch_id)
-    until = connection.scalar(select(columns.lease_until).where(columns.id == batch_id))
-    return until is None or until < now() + IDLE - BUSY
+    row = connection.execute(
+        select(columns.lease_until, columns.payload).where(columns.id == batch_id)
+    ).one()
+    if "retry" in row.payload:
+        return False  # it is not closed before that is done
+    return row.lease_until is None or row.lease_until < now() + IDLE - BUSY
 
 
 def keep_open(connection: Connection, tenant_id: str, batch_id: str) -> None:
@@ -203,7 +228,7 @@ def shut(connection: Connection, batch: Job, **payload: Any) -> None:
         .values(
             payload=batch.payload | payload | {"closed": True},
             progress_total=connection.scalar(members),
-            lease_until=None,
+            lease_until=now() if "retry" in batch.payload else None,
         )
     )
     job_ends.settle(connection, batch.id)
@@ -219,23 +244,44 @@ def close_idle(database: Database) -> list[str]:
         waiting = [batch for batch in due(connection) if not batch.busy]
     closed: list[str] = []
     for each in waiting:
-        with database.writing() as connection:
-            count(connection, each.id, 0)
-            if not any(batch.id == each.id for batch in due(connection)):
-                continue  # somebody has added to it meanwhile
-            job = jobs.get(connection, each.id)
-            assert job is not None  # noqa: S101 - it is due
-            if any_open(connection, each.id):
-                # It could not end yet, and whoever fills it may be waiting for room.
-                later = update(JOBS).where(columns.id == each.id)
-                connection.execute(later.values(lease_until=now() + BUSY))
-                continue
-            if not job.payload.get("closed"):
-                shut(connection, job)
-            elif job_ends.settle(connection, each.id) is None:
-                continue  # what it waits for is not its own
-            closed.append(each.id)
+        try:
+            if _close_idle(database, each.id):
+                closed.append(each.id)
+        except DependencyUnavailable:
+            raise  # it would be the same for all others
+        except Exception:  # one that cannot be read does not keep the others waiting
+            logger.exception("batch.not_closed", task_id=each.id)
+            put_off(database, each.id)
     return closed
+
+
+def _close_idle(database: Database, batch_id: str) -> bool:
+    with database.writing() as connection:
+        count(connection, batch_id, 0)
+        if not any(batch.id == batch_id for batch in due(connection)):
+            return False  # somebody has added to it meanwhile
+        job = jobs.get(connection, batch_id)
+        assert job is not None  # noqa: S101 - it is due
+        if any_open(connection, batch_id):
+            # It could not end yet, and whoever fills it may be waiting for room.
+            _look_later(connection, batch_id)
+            return False
+        if job.payload.get("closed"):
+            # What it waits for may not be its own.
+            return job_ends.settle(connection, batch_id) is not None
+        shut(connection, job, **{IDLED: True})
+        return True
+
+
+def put_off(database: Database, batch_id: str) -> None:
+    """Leave a batch alone for a while that cannot be worked on as it is."""
+    with database.writing() as connection:
+        _look_later(connection, batch_id)
+
+
+def _look_later(connection: Connection, batch_id: str) -> None:
+    later = update(JOBS).where(columns.id == batch_id, columns.finished_at.is_(None))
+    connection.execute(later.values(lease_until=now() + BUSY))
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,12 +290,13 @@ class Due:
 
     id: str
     cancelled: bool
+    retry: bool
     reindex: bool
 
     @property
     def busy(self) -> bool:
-        """Whether its members are still being written or cancelled."""
-        return self.cancelled or self.reindex
+        """Whether its members are still being written, cancelled or tried again."""
+        return self.cancelled or self.retry or self.reindex
 
 
 def due(connection: Connection, limit: int = 100) -> list[Due]:
@@ -268,7 +315,13 @@ def due(connection: Connection, limit: int = 100) -> list[Due]:
         .limit(limit)
     )
     return [
-        Due(row.id, row.cancel_requested_at is not None, "reindex" in row.payload) for row in rows
+        Due(
+            row.id,
+            cancelled=row.cancel_requested_at is not None,
+            retry="retry" in row.payload,
+            reindex="reindex" in row.payload,
+        )
+        for row in rows
     ]
 
 

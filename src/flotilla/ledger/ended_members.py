@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, null, select, update
 
+from flotilla.errors import Conflict
 from flotilla.ledger.database import new_id, now
 from flotilla.ledger.tables import JOBS
 from flotilla.schemas import Refusal, TaskStatus
@@ -55,12 +56,12 @@ def follow(connection: Connection, batch_id: str) -> bool:
     again: one of the tasks is not over, or somebody else holds a duplicate.
     """
     original = JOBS.alias("original")
-    changed = connection.execute(
+    other_end = (
         select(
             jobs.id,
             jobs.document_id,
             original.c.id.label("original_task"),
-            *(original.c[name] for name in ("status", "finished_at", *ERROR)),
+            *(original.c[name] for name in ("status", *ERROR)),
         )
         .join_from(JOBS, original, original.c.id == jobs.payload["original"].as_string())
         .where(
@@ -69,9 +70,14 @@ def follow(connection: Connection, batch_id: str) -> bool:
             jobs.finished_at.is_not(None),
             jobs.status != original.c.status,
         )
-        .order_by(jobs.id)
-    ).all()
-    over = {row.id: row for row in changed if row.finished_at is not None}
+    )
+    # A folder that is sent twice waits for all of its originals, and is looked at every few
+    # seconds: the first that is not over is enough.
+    unfinished = other_end.where(original.c.finished_at.is_(None)).limit(1)
+    if connection.execute(unfinished).first() is not None:
+        return False
+    changed = connection.execute(other_end.order_by(jobs.id)).all()
+    over = {row.id: row for row in changed}
     # Whoever holds a batch waits for nobody.
     free = select(jobs.id).where(jobs.id.in_(list(over)[:PIECE]))
     held = list(connection.scalars(free.with_for_update(key_share=True, skip_locked=True)))
@@ -87,6 +93,14 @@ def follow(connection: Connection, batch_id: str) -> bool:
             )
         )
     return len(held) == len(changed)
+
+
+def failed_elsewhere(original_task: str) -> Conflict:
+    """Why a duplicate cannot be tried again when the task that was to ingest its bytes failed."""
+    return Conflict(
+        f"Another task, {original_task}, was to ingest these bytes and failed: retry that one, or "
+        "send the file again."
+    )
 
 
 def _result(document_id: str | None, original_task: str | None) -> dict[str, str | None]:

@@ -90,14 +90,21 @@ def read(fields: Mapping[str, str]) -> TaskState | None:
 
 
 def states(connection: Connection, job_ids: Sequence[str]) -> dict[str, TaskState]:
-    """The states of these jobs as the ledger has them; a job that is not there is left out."""
+    """The states of these jobs as the ledger has them.
+
+    A job that is not there is left out, and so is one that a newer release has written: whoever
+    follows others is not to miss theirs.
+    """
     jobs = JOBS.c
     columns = (jobs.id, jobs.status, jobs.stage, jobs.attempt, *PROGRESS_COLUMNS)
     found: dict[str, TaskState] = {}
     for start in range(0, len(job_ids), LARGEST_QUERY):
         part = job_ids[start : start + LARGEST_QUERY]
         for row in connection.execute(select(*columns).where(jobs.id.in_(part))):
-            status = TaskStatus(row.status)
+            try:
+                status = TaskStatus(row.status)
+            except ValueError:
+                continue
             found[row.id] = TaskState(status, row.stage, row.attempt, progress_of(row))
     return found
 

@@ -1,7 +1,7 @@
 """What all bodies share: how requests and responses treat fields, and what JSON may be stored."""
 
 import math
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -15,9 +15,14 @@ LONGEST_METADATA_KEY = 200  # characters
 Item = TypeVar("Item")
 
 
-def check_text(value: Any) -> Any:
+def check_text(value: Any, *, nul: bool = False) -> Any:
     """The JSON value, once all of it can be stored: JSON allows a half of a surrogate pair in a
-    string, which no encoding takes, and Python's reader allows NaN.
+    string, which no encoding takes, a NUL, which PostgreSQL does not, and Python's reader allows
+    NaN.
+
+    Args:
+        value: as it was read.
+        nul: whether NUL is allowed, since whoever reads it removes it.
 
     Raises:
         ValueError: saying which it is, or that it is nested too deeply.
@@ -32,6 +37,8 @@ def check_text(value: Any) -> Any:
                 each.encode()
             except UnicodeEncodeError:
                 raise ValueError("a text holds half a surrogate pair: send valid Unicode") from None
+            if "\0" in each and not nul:
+                raise ValueError("a text holds a NUL character: remove it")
         elif isinstance(each, float) and not math.isfinite(each):
             raise ValueError(f"{each} is not a number that JSON knows: send a finite one")
         elif isinstance(each, dict):
@@ -57,9 +64,17 @@ class Request(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    prose: ClassVar[frozenset[str]] = frozenset()
+    """Fields that people paste from anywhere, and that are cleaned before they are stored."""
+
     @model_validator(mode="before")
     @classmethod
     def _storable(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            for name, each in value.items():
+                check_text(name)
+                check_text(each, nul=name in cls.prose)
+            return value
         return check_text(value)
 
 

@@ -94,6 +94,8 @@ class DocumentChunk(Response):
 class PipelineRequest(Request):
     """A source that is not uploaded: exactly one of `url`, `text` and `path`."""
 
+    prose = frozenset({"text"})
+
     url: str | None = Field(None, max_length=2000, examples=["https://example.com/terms.html"])
     text: str | None = Field(None, examples=["Opening hours: Monday to Friday, 9 to 17."])
     path: str | None = Field(

@@ -27,3 +27,6 @@ class Problem(Response):
     retryable: bool = Field(description="Whether the same request may succeed later.")
     errors: list[FieldError] | None = Field(None, description="The fields at fault.")
     task_id: str | None = Field(None, description="The task that goes on, if there is one.")
+    closed_as_idle: bool | None = Field(
+        None, description="Whether the batch was closed since nothing came for it for too long."
+    )

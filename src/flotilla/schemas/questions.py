@@ -12,6 +12,8 @@ from flotilla.schemas.webhooks import CallbackURL
 class QuestionRequest(Request):
     """A question and where to look."""
 
+    prose = frozenset({"question"})
+
     question: str = Field(examples=["How long is the warranty on a used car?"])
     collection: str | None = Field(None, pattern=COLLECTION_NAME)
     collections: list[Annotated[str, Field(pattern=COLLECTION_NAME)]] | None = Field(

@@ -34,13 +34,20 @@ class GatewaySettings(BaseSettings):
     max_pending_jobs: int = Field(
         100_000,
         gt=0,
-        description="Ingestions, re-indexings and deletions that may be waiting or at work; past "
-        "that, submissions get 503 with Retry-After before their bodies are read.",
+        description="Ingestions, re-indexings and deletions that may be waiting or at work, the "
+        "documents of a collection's re-indexing not counted; past that, submissions get 503 with "
+        "Retry-After before their bodies are read.",
     )
     max_pending_queries: int = Field(
         1000,
         gt=0,
         description="Questions that may be waiting or at work; past that, further ones get 503 "
+        "with Retry-After.",
+    )
+    max_pending_smoke_tests: int = Field(
+        1000,
+        gt=0,
+        description="Smoke tests that may be waiting or at work; past that, further ones get 503 "
         "with Retry-After.",
     )
 

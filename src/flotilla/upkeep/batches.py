@@ -1,9 +1,13 @@
 """What batches need from outside: those that nobody adds to are closed, and those whose members are
-still being written or cancelled go on, whoever began it and died."""
+still being written, cancelled or tried again go on, whoever began it and died."""
 
 import time
 
-from flotilla.ledger import batches, reindexing
+import redis
+from kombu.exceptions import OperationalError
+
+from flotilla.errors import DependencyUnavailable
+from flotilla.ledger import batches, reindexing, retries
 from flotilla.ledger.database import Database
 from flotilla.ledger.endings import cancel_members, tell_batch
 from flotilla.logging import get_logger
@@ -26,7 +30,19 @@ def advance(database: Database, seconds: float = SECONDS) -> None:
         left = deadline - time.monotonic()
         if left <= 0:
             return
-        if batch.cancelled:
-            cancel_members(database, batch.id, left)
-        elif reindexing.write_members(database, batch.id, left):
-            tell_batch(database, batch.id)
+        try:
+            _go_on(database, batch, left)
+        except (DependencyUnavailable, OperationalError, redis.RedisError):
+            raise  # it would be the same for all others
+        except Exception:  # one that cannot go on does not keep the others waiting
+            logger.exception("batch.not_advanced", task_id=batch.id)
+            batches.put_off(database, batch.id)
+
+
+def _go_on(database: Database, batch: batches.Due, seconds: float) -> None:
+    if batch.cancelled:
+        cancel_members(database, batch.id, seconds)
+    elif batch.retry:
+        retries.retry_rest(database, batch.id, seconds)
+    elif reindexing.write_members(database, batch.id, seconds):
+        tell_batch(database, batch.id)

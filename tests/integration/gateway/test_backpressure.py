@@ -16,17 +16,19 @@ MOST = 2
 
 @pytest.fixture(scope="module")
 def full_gateway(tmp_path_factory: pytest.TempPathFactory, gateway_redis: str) -> Iterator[Gateway]:
-    """A gateway at which two ingestions and two questions wait, which is the most."""
+    """A gateway at which two ingestions, questions and smoke tests wait, which is the most."""
     data: Path = tmp_path_factory.mktemp("full")
     limits = {
         "FLOTILLA_GATEWAY_MAX_PENDING_JOBS": str(MOST),
         "FLOTILLA_GATEWAY_MAX_PENDING_QUERIES": str(MOST),
+        "FLOTILLA_GATEWAY_MAX_PENDING_SMOKE_TESTS": str(MOST),
     }
     with running_gateway(data, gateway_redis, **limits) as gateway:
         with httpx.Client(base_url=gateway.url, timeout=30) as http:
             for number in range(MOST):
                 http.post("/rag/pipeline", json={"text": f"{number}"}).raise_for_status()
                 http.post("/rag/query", json={"question": f"{number}?"}).raise_for_status()
+                http.post("/tasks/process", json={"data": number}).raise_for_status()
         yield gateway
 
 
@@ -52,6 +54,8 @@ def assert_overloaded(reply: httpx.Response) -> None:
         ("/rag/query/sync", {"question": "One more?"}),
         ("/rag/search", {"question": "One more?"}),
         ("/documents/x/reindex", None),
+        ("/tasks/process", {"data": "one more"}),
+        ("/tasks/workflow/parallel", {"x": 1, "y": 2, "z": 3}),
     ],
 )
 def test_one_more_is_refused(full: httpx.Client, address: str, body: object) -> None:

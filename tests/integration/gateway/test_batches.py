@@ -152,7 +152,21 @@ def test_a_batch_is_retried_with_what_failed(
     reply = http.post("/tasks/retry", json={"batch": accepted["batch_id"], "code": "file_corrupt"})
     assert sorted(reply.json()["task_ids"]) == sorted(rest)
     reply = http.post("/tasks/retry", json={"batch": accepted["batch_id"], "code": "no_text"})
-    assert reply.json() == {"task_ids": [], "refused": []}
+    assert reply.json() == {"task_ids": [], "refused": [], "next_cursor": None}
+
+
+def test_what_one_request_leaves_the_next_one_retries(
+    http: httpx.Client, collection: str, ledger: Database
+) -> None:
+    accepted = upload(http, collection, "a.txt", "b.txt", "c.txt")
+    ids = [each["task_id"] for each in accepted["documents"]]
+    for task_id in ids:
+        end(ledger, task_id, well=False)
+    wanted = {"collection": collection, "limit": 2}
+    reply = http.post("/tasks/retry", json=wanted).json()
+    assert (reply["task_ids"], reply["refused"]) == (ids[:2], [])
+    reply = http.post("/tasks/retry", json={**wanted, "cursor": reply["next_cursor"]}).json()
+    assert (reply["task_ids"], reply["next_cursor"]) == (ids[2:], None)
 
 
 def test_documents_and_collections_are_indexed_anew(

@@ -1,8 +1,11 @@
 """What the gateway says while a part that it stands on is gone."""
 
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.conftest import wait_until
 from tests.integration.gateway.processes import running_gateway, running_redis
@@ -48,3 +51,32 @@ def test_without_redis_nothing_is_lost_and_nothing_hangs(tmp_path: Path) -> None
             assert (problem["code"], problem["retryable"]) == ("dependency_unavailable", True)
             assert reply.elapsed.total_seconds() < 10, address
         assert http.get("/tasks/info").status_code == 503
+
+
+@pytest.mark.parametrize("how", [signal.SIGSTOP, signal.SIGKILL])
+def test_without_redis_a_long_poll_looks_at_the_ledger(tmp_path: Path, how: signal.Signals) -> None:
+    with (
+        running_redis(tmp_path / "redis") as (url, redis),
+        running_gateway(tmp_path / "data", url) as gateway,
+        httpx.Client(base_url=gateway.url, timeout=60) as http,
+        ThreadPoolExecutor() as threads,
+    ):
+        task_id = http.post("/rag/pipeline", json={"text": "fog"}).json()["task_id"]
+
+        def poll(seconds: float) -> httpx.Response:
+            return http.get(f"/tasks/{task_id}", params={"wait": seconds})
+
+        assert poll(0.1).json()["status"] == "pending"
+        redis.send_signal(how)
+        try:
+            for _ in range(3):
+                reply = poll(1)
+                assert (reply.status_code, reply.json()["status"]) == (200, "pending")
+                assert reply.elapsed.total_seconds() < 5
+            polling = [threads.submit(poll, 50) for _ in range(3)]
+            assert http.delete(f"/tasks/{task_id}").status_code == 200
+            for each in polling:
+                assert each.result().json()["status"] == "cancelled"
+                assert each.result().elapsed.total_seconds() < 20
+        finally:
+            redis.send_signal(signal.SIGCONT)

@@ -32,6 +32,27 @@ def test_a_waiting_task_knows_its_place_in_the_queue(http: httpx.Client) -> None
     assert {task["queue"] for task in tasks} == {"rag"}
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("created_after", "0001-01-01T00:00:00+14:00"),
+        ("created_after", "9999-12-31T23:59:59-14:00"),
+        ("cursor", "not a cursor"),
+    ],
+)
+def test_a_filter_of_retries_that_means_nothing_is_refused(
+    http: httpx.Client, field: str, value: str
+) -> None:
+    reply = http.post("/tasks/retry", json={field: value})
+    assert (reply.status_code, reply.json()["errors"][0]["field"]) == (422, field)
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00", "9999-12-31T23:59:59+14:00"])
+def test_any_moment_that_there_is_may_be_named(http: httpx.Client, moment: str) -> None:
+    reply = http.post("/tasks/retry", json={"created_after": moment, "code": "none"})
+    assert (reply.status_code, reply.json()["task_ids"]) == (202, [])
+
+
 def test_both_addresses_show_the_same_task(http: httpx.Client) -> None:
     task_id = http.post("/tasks/process", json={"data": "x"}).json()["task_id"]
     assert http.get(f"/tasks/{task_id}").json() == http.get(f"/tasks/status/{task_id}").json()

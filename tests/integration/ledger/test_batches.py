@@ -7,6 +7,7 @@ from flotilla.errors import Conflict
 from flotilla.ledger import (
     batches,
     endings,
+    failed_jobs,
     retries,
 )
 from flotilla.ledger.collections import DEFAULT_TENANT
@@ -120,8 +121,8 @@ def test_refused_files_are_failed_members(ledger: Database, source: Source) -> N
     assert member.error.message == "large.pdf is too large."
     # It is not here to be tried again, and says so.
     with ledger.reading() as connection:
-        wanted = retries.Filter(parent_id=batch_id)
-        assert retries.failed(connection, DEFAULT_TENANT, wanted, None) == []
+        wanted = failed_jobs.Filter(parent_id=batch_id)
+        assert failed_jobs.failed(connection, DEFAULT_TENANT, wanted, None) == []
     for job_id in (batch_id, member.task_id):
         with pytest.raises(Conflict, match="again"):
             retries.retry(ledger, DEFAULT_TENANT, job_id)

@@ -17,6 +17,7 @@ from tests.integration.ledger.webhook_operations import (
     claimed,
     end,
     fail,
+    let_lease_run_out,
     of_job,
     set_back,
     shown,
@@ -90,7 +91,7 @@ def test_a_lost_senders_delivery_is_taken_over_and_its_late_word_refused(ledger:
     end(ledger, payload={"callback_url": URL})
     lost = claimed(ledger)
     assert claim(ledger) is None
-    set_back(ledger, lost.id, lease_until=now() - timedelta(seconds=1))
+    let_lease_run_out(ledger, lost.id)
 
     taken = claimed(ledger)
     assert (taken.id, taken.attempt) == (lost.id, 2)
@@ -105,8 +106,8 @@ def test_a_lost_senders_delivery_is_taken_over_and_its_late_word_refused(ledger:
 def test_a_delivery_that_loses_its_senders_for_a_day_is_given_up(ledger: Database) -> None:
     end(ledger, payload={"callback_url": URL})
     lost = claimed(ledger)
-    past = now() - timedelta(seconds=1)
-    set_back(ledger, lost.id, lease_until=past, give_up_at=past)
+    let_lease_run_out(ledger, lost.id)
+    set_back(ledger, lost.id, give_up_at=now() - timedelta(seconds=1))
 
     assert claim(ledger) is None
     delivery = shown(ledger, lost.id)
@@ -125,7 +126,7 @@ def test_due_addresses_are_those_that_can_be_claimed(ledger: Database) -> None:
             return deliveries.due_addresses(connection, 9)
 
     assert due() == {URL: 2}
-    set_back(ledger, sending.id, lease_until=now())
+    let_lease_run_out(ledger, sending.id)
     assert due() == {URL: 2, "https://other.example/": 1}
     with ledger.reading() as connection:
         assert deliveries.address_of(connection, sending.id) == "https://other.example/"

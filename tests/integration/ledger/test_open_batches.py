@@ -3,17 +3,14 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from flotilla.errors import BatchClosed, TaskNotFound
-from flotilla.ledger import (
-    batch_cancellation,
-    batches,
-)
+from flotilla.ledger import batch_cancellation, batches, endings, job_ends
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database, new_id, now
 from flotilla.ledger.tables import JOBS, VERSIONS
-from flotilla.schemas import TaskStatus
+from flotilla.schemas import Task, TaskStatus
 from tests.integration.ledger.batch_operations import (
     REFUSAL,
     Source,
@@ -69,6 +66,52 @@ def test_one_that_nobody_adds_to_is_closed(ledger: Database, source: Source) -> 
     task = shown(ledger, idle)
     assert (task.status, progress(ledger, idle)) == (TaskStatus.COMPLETED, (1, 1))
     assert not shown(ledger, busy).status.final
+
+
+def refusal_of(ledger: Database, batch_id: str) -> BatchClosed:
+    with pytest.raises(BatchClosed) as caught, ledger.reading() as connection:
+        batches.check_open(connection, DEFAULT_TENANT, batch_id)
+    return caught.value
+
+
+def test_one_that_was_closed_as_idle_says_so_while_it_waits_for_others(
+    ledger: Database, source: Source
+) -> None:
+    original = source("original.txt", b"the same")
+    submit(ledger, None, original)  # somebody else's
+    idle, cancelled, closed = (open_batch(ledger) for _ in range(3))
+    for batch_id in (idle, cancelled, closed):
+        [same] = submit(ledger, batch_id, source("copy.txt", b"the same"))
+        assert same.duplicate_of is not None
+    set_due(ledger, idle, cancelled)
+    batches.close_idle(ledger)
+    close(ledger, closed)
+    assert {shown(ledger, each).status for each in (idle, cancelled, closed)} == {
+        TaskStatus.PROCESSING
+    }
+    with ledger.writing() as connection:
+        endings.cancel_by_user(connection, DEFAULT_TENANT, cancelled)
+    assert refusal_of(ledger, idle).details == {"closed_as_idle": True}
+    assert refusal_of(ledger, cancelled).details == {}
+    assert refusal_of(ledger, closed).details == {}
+
+
+def test_one_that_cannot_be_closed_keeps_no_other_open(
+    ledger: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, sound = open_batch(ledger), open_batch(ledger)
+    set_due(ledger, broken, sound)
+    settle = job_ends.settle
+
+    def fail_for_one(connection: Connection, batch_id: str, ended: int = 0) -> Task | None:
+        if batch_id == broken:
+            raise ValueError("a row that cannot be read")
+        return settle(connection, batch_id, ended)
+
+    monkeypatch.setattr(job_ends, "settle", fail_for_one)
+    assert batches.close_idle(ledger) == [sound]
+    with ledger.reading() as connection:
+        assert batches.due(connection) == []  # it is looked at again later
 
 
 def waits_until(ledger: Database, batch_id: str) -> timedelta | None:

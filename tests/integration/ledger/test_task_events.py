@@ -92,3 +92,12 @@ def test_many_tasks_are_looked_at_as_one_is_shown(
     for job_id in ids:
         assert found[job_id] == task_events.state_of(shown_task(ledger, job_id))
     assert found[ids[2]].status is TaskStatus.PROCESSING
+
+
+def test_a_job_that_a_newer_release_has_written_hides_no_other(ledger: Database) -> None:
+    newer, known = add(ledger, new_job(), new_job())
+    with ledger.writing() as connection:
+        connection.execute(update(JOBS).where(JOBS.c.id == newer).values(status="paused"))
+    with ledger.reading() as connection:
+        found = task_events.states(connection, [newer, known])
+    assert {job_id: state.status for job_id, state in found.items()} == {known: TaskStatus.PENDING}

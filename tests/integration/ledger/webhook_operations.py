@@ -82,3 +82,8 @@ def set_back(ledger: Database, delivery_id: str, **columns: datetime) -> None:
         connection.execute(
             update(WEBHOOK_DELIVERIES).where(WEBHOOK_DELIVERIES.c.id == delivery_id).values(columns)
         )
+
+
+def let_lease_run_out(ledger: Database, delivery_id: str) -> None:
+    past = now() - timedelta(seconds=1)
+    set_back(ledger, delivery_id, lease_until=past, due_at=past)

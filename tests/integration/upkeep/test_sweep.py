@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from flotilla.blobs import BlobStore, chunks_ref, source_ref, version_prefix
 from flotilla.errors import SweepRefused
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database, now
+from flotilla.ledger.sweep import UPLOAD_GRACE
 from flotilla.ledger.tables import DOCUMENTS, VERSIONS
 from flotilla.schemas.sweeps import BlobFindings
 from flotilla.upkeep.sweep import BlobSweep
@@ -26,6 +28,8 @@ from tests.doubles.ledger_rows import (
     aged_id,
     make_ledger,
 )
+
+LONG_AGO = 2 * UPLOAD_GRACE
 
 
 @pytest.fixture
@@ -53,8 +57,8 @@ def store(blobs: BlobStore, folder: Path, version_id: str, *, aged: bool = True)
         age(folder / version_prefix(DEFAULT_TENANT, version_id))
 
 
-def age(folder: Path) -> None:
-    moment = time.time() - OLD.total_seconds()
+def age(folder: Path, age: timedelta = LONG_AGO) -> None:
+    moment = time.time() - age.total_seconds()
     for path in folder.rglob("*"):
         os.utime(path, (moment, moment))
 
@@ -113,6 +117,22 @@ def test_an_upload_that_takes_hours_is_left_alone(
 
     age(folder)  # its gateway died before it wrote the row
     assert sweep(ledger, blobs).orphaned == 1
+
+
+def test_the_first_files_of_a_request_that_takes_hours_are_left_alone(
+    ledger: Database, blobs: BlobStore, folder: Path
+) -> None:
+    replaced = add_version(ledger, add_document(ledger), "retired")
+    arrived = aged_id()
+    for version_id in (replaced, arrived):
+        store(blobs, folder, version_id)
+        age(folder / version_prefix(DEFAULT_TENANT, version_id), OLD)
+    assert sweep(ledger, blobs).orphaned_versions == 1
+    assert not there(blobs, replaced)
+    assert there(blobs, arrived)
+
+    age(folder)  # its gateway died before it wrote the row
+    assert sweep(ledger, blobs).orphaned_versions == 1
 
 
 def test_an_upload_that_has_just_made_its_folder_is_left_alone(

@@ -13,12 +13,14 @@ import sys
 import termios
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import typer
 
 from flotilla.cli.ingest import collect, parse_pairs
+from flotilla.cli.ingestion import Submission
 from flotilla.schemas import Progress
 from tests.conftest import wait_until
 from tests.doubles.gateway import GatewayDouble, a_problem, a_task, failed
@@ -52,6 +54,17 @@ class TestCollect:
     def test_a_file_named_twice_is_sent_once(self, folder: Path) -> None:
         found, _ = collect([str(folder / "a.pdf"), str(folder)])
         assert [s.name for s in found].count("a.pdf") == 1
+
+    @pytest.mark.parametrize("odd", ["link", "pipe", "loop"])
+    def test_what_is_no_file_is_skipped(self, folder: Path, odd: str) -> None:
+        path = folder / "odd.txt"
+        if odd == "pipe":
+            os.mkfifo(path)
+        else:
+            path.symlink_to("odd.txt" if odd == "loop" else "nowhere.txt")
+        found, skipped = collect([str(folder)])
+        assert [s.name for s in found] == ["a.pdf", "b.md", "sub/c.md"]
+        assert skipped == [path, folder / "photo.png"]
 
     def test_an_empty_folder_is_a_mistake(self, tmp_path: Path) -> None:
         with pytest.raises(typer.BadParameter, match="nothing to ingest"):
@@ -90,6 +103,31 @@ def test_one_failure_does_not_stop_the_others(
     assert "error: a.pdf: a.pdf is damaged." in result.stderr
     assert "error: b.md: b.md is empty." in result.stderr
     assert "sub/c.md  completed" in result.stdout
+
+
+def test_a_link_that_leads_nowhere_is_told_and_does_not_stop_the_others(
+    run: Run, gateway: GatewayDouble, folder: Path
+) -> None:
+    (folder / "odd.txt").symlink_to("nowhere.txt")
+    result = run("ingest", folder)
+    assert result.exit_code == 0, result.stderr
+    assert f"skipped {folder / 'odd.txt'}: no file" in result.stderr
+    assert len(gateway.seen("POST", "/documents")) == 3
+
+
+def test_a_file_that_vanishes_does_not_stop_the_others(
+    run: Run, gateway: GatewayDouble, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def vanish(sources: Sequence[str]) -> tuple[list[Submission], list[Path]]:
+        found = collect(sources)
+        (folder / "b.md").unlink()
+        return found
+
+    monkeypatch.setattr("flotilla.cli.ingest.collect", vanish)
+    result = run("ingest", folder)
+    assert result.exit_code == 1
+    assert "error: b.md: " in result.stderr
+    assert len(gateway.seen("POST", "/documents")) == 2
 
 
 def test_json_is_alone_on_stdout(run: Run, gateway: GatewayDouble, folder: Path) -> None:
@@ -244,6 +282,36 @@ class TestBatch:
         assert len(gateway.seen("POST", "/batches")) == 2
         assert len(gateway.seen("POST", "/batches/batch-2/close")) == 1
         assert not gateway.seen("POST", "/batches/batch/refusals")
+
+    def test_where_it_was_closed_as_idle_and_waits_for_others_another_takes_the_rest(
+        self, run: Run, gateway: GatewayDouble, folder: Path
+    ) -> None:
+        gateway.closed["batch"] = "processing"  # it has a duplicate of what others ingest
+        gateway.closed_as_idle.add("batch")
+        result = run("ingest", folder, "--json")
+        assert result.exit_code == 0, result.stderr
+        assert json.loads(result.stdout)["batch_id"] == "batch-2"
+
+    def test_what_is_refused_is_a_member_of_the_batch_that_follows(
+        self, run: Run, gateway: GatewayDouble, folder: Path
+    ) -> None:
+        gateway.refused["b.md"] = a_problem(413, "file_too_large", "b.md is too large.")
+        gateway.closed["batch"] = "completed"
+        assert run("ingest", folder).exit_code == 1
+        [recorded] = gateway.seen("POST", "/batches/batch-2/refusals")
+        assert [each["name"] for each in recorded.json["refusals"]] == ["b.md"]
+
+    def test_a_refusal_that_cannot_be_recorded_is_told(
+        self, run: Run, gateway: GatewayDouble, folder: Path
+    ) -> None:
+        gateway.refused["b.md"] = a_problem(413, "file_too_large", "b.md is too large.")
+        gateway.scripted["POST", "/batches/batch/refusals"] = [
+            a_problem(409, "batch_closed", "This batch is closed.")
+        ]
+        result = run("ingest", folder)
+        assert result.exit_code == 1
+        told = "b.md is not among the batch's failed files: This batch is closed."
+        assert told in result.stderr
 
     @pytest.mark.parametrize("status", ["cancelled", "processing"])
     def test_where_somebody_cancelled_or_closed_it_the_rest_is_told_by_name(

@@ -19,6 +19,7 @@ from flotilla.client import (
     WaitTimeout,
 )
 from flotilla.schemas import Health, Readiness
+from tests.conftest import wait_until
 from tests.doubles.gateway import GatewayDouble, a_document, a_problem, a_task, failed
 
 
@@ -318,11 +319,32 @@ class TestTurnedAway:
     def test_a_longer_pause_is_the_callers_to_plan_with(
         self, flotilla: Flotilla, gateway: GatewayDouble
     ) -> None:
-        gateway.scripted["POST", "/rag/query"] = [self.full("60")]
+        gateway.scripted["POST", "/rag/query"] = [self.full("61")]
         with pytest.raises(FlotillaAPIError) as caught:
             flotilla.ask_async("Why?")
-        assert (caught.value.code, caught.value.retry_after) == ("overloaded", 60)
+        assert (caught.value.code, caught.value.retry_after) == ("overloaded", 61)
         assert len(gateway.seen("POST", "/rag/query")) == 1
+
+    def test_to_close_the_client_ends_the_pause(
+        self, flotilla: Flotilla, gateway: GatewayDouble
+    ) -> None:
+        gateway.scripted["POST", "/rag/query"] = [self.full("60")]
+        ended: list[Exception] = []
+
+        def ask() -> None:
+            try:
+                flotilla.ask_async("Why?")
+            except GatewayUnreachable as error:
+                ended.append(error)
+
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        wait_until(lambda: gateway.seen("POST", "/rag/query"))
+        flotilla.close()
+        asking.join(10)
+        assert [str(error) for error in ended] == [
+            f"The client was closed before {gateway.url} was asked again."
+        ]
 
     def test_a_stream_is_not_sent_twice(self, flotilla: Flotilla, gateway: GatewayDouble) -> None:
         class Stream(io.BytesIO):

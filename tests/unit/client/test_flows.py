@@ -5,9 +5,9 @@ from typing import Any
 import httpx
 import pytest
 
-from flotilla.client import GatewayUnreachable, flows
+from flotilla.client import FlotillaAPIError, GatewayUnreachable, flows, operations
 from flotilla.client.exchange import Exchange, Pause
-from tests.doubles.gateway import a_task
+from tests.doubles.gateway import a_problem, a_task
 
 EXCHANGE = Exchange("http://gateway", timeout=1, retries=0)
 AWAY = httpx.ConnectError("refused")
@@ -27,6 +27,52 @@ def test_a_gateway_that_restarts_during_the_wait_is_waited_for() -> None:
     with pytest.raises(StopIteration) as end:
         steps.send(reply("completed"))
     assert end.value.value.status == "completed"
+
+
+def problem(status: int, code: str, after: str | None = None) -> httpx.Response:
+    request = httpx.Request("GET", "http://gateway/tasks/t")
+    headers = {} if after is None else {"Retry-After": after}
+    body = bytes(a_problem(status, code, "It is out of reach.").body)
+    return httpx.Response(status, content=body, headers=headers, request=request)
+
+
+@pytest.mark.parametrize("before", [[], ["processing"]])
+def test_a_gateway_that_cannot_tell_for_a_while_is_waited_for(before: list[str]) -> None:
+    steps = flows.wait(EXCHANGE, "t")
+    next(steps)
+    for status in before:
+        steps.send(reply(status))
+    for _ in range(5):
+        assert isinstance(steps.send(problem(503, "dependency_unavailable")), Pause)
+        assert isinstance(steps.send(None), dict)
+    with pytest.raises(StopIteration) as end:
+        steps.send(reply("completed"))
+    assert end.value.value.status == "completed"
+
+
+def test_a_gateway_that_can_never_tell_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(flows.time, "monotonic", lambda: now)
+    steps = flows.wait(EXCHANGE, "t")
+    step: Any = next(steps)
+
+    def stay_dumb() -> None:
+        nonlocal now, step
+        while True:
+            now += 1
+            told = problem(503, "dependency_unavailable")
+            step = steps.send(None if isinstance(step, Pause) else told)
+
+    with pytest.raises(FlotillaAPIError):
+        stay_dumb()
+    assert flows.OUTAGE < now < 4 * flows.OUTAGE
+
+
+def test_the_longest_pause_that_a_gateway_asks_for_is_made() -> None:
+    steps = Exchange("http://gateway", timeout=1, retries=2).perform(operations.ask_async("Why?"))
+    next(steps)
+    assert steps.send(problem(503, "overloaded", "60")) == Pause(60.0)
+    assert isinstance(steps.send(None), dict)
 
 
 def test_a_gateway_that_was_never_there_is_told_at_once() -> None:

@@ -3,7 +3,14 @@
 import pytest
 
 from flotilla.errors import DependencyUnavailable, Overloaded
-from flotilla.gateway.backpressure import Backlog, Backlogs
+from flotilla.gateway.backpressure import (
+    INGESTIONS,
+    QUESTIONS,
+    SMOKE_TESTS,
+    Backlog,
+    Backlogs,
+    Count,
+)
 from flotilla.settings import GatewaySettings
 
 
@@ -74,42 +81,51 @@ async def test_many_who_are_turned_away_do_not_all_come_again_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "queues"),
+    ("method", "path", "kind"),
     [
-        ("POST", "/documents", ("document", "vectorstore")),
-        ("POST", "/rag/pipeline", ("document", "vectorstore")),
-        ("POST", "/documents/1/reindex", ("document", "vectorstore")),
-        ("POST", "/collections/a/reindex", ("document", "vectorstore")),
-        ("POST", "/rag/query", ("rag",)),
-        ("POST", "/rag/query/sync", ("rag",)),
-        ("POST", "/rag/search", ("rag",)),
+        ("POST", "/documents", INGESTIONS),
+        ("POST", "/rag/pipeline", INGESTIONS),
+        ("POST", "/documents/1/reindex", INGESTIONS),
+        ("POST", "/collections/a/reindex", INGESTIONS),
+        ("POST", "/rag/query", QUESTIONS),
+        ("POST", "/rag/query/sync", QUESTIONS),
+        ("POST", "/rag/search", QUESTIONS),
+        ("POST", "/tasks/process", SMOKE_TESTS),
+        ("POST", "/tasks/calculate/add", SMOKE_TESTS),
+        ("POST", "/tasks/calculate/divide", SMOKE_TESTS),
+        ("POST", "/tasks/workflow/chain", SMOKE_TESTS),
+        ("POST", "/tasks/workflow/parallel", SMOKE_TESTS),
+        ("POST", "/tasks/retry", None),
         ("GET", "/documents", None),
         ("DELETE", "/documents/1", None),
         ("POST", "/collections", None),
         ("POST", "/tasks/1/retry", None),
     ],
 )
-async def test_each_submission_has_its_own_limit(
-    method: str, path: str, queues: tuple[str, ...] | None
-) -> None:
-    asked = []
+async def test_each_submission_has_its_own_limit(method: str, path: str, kind: str | None) -> None:
+    asked: list[str] = []
 
-    async def count(names: object) -> int:
-        asked.append(names)
-        return 5
+    def count(of: str) -> Count:
+        async def counted() -> int:
+            asked.append(of)
+            return 5
 
-    limits = {"rag": 5, "document": 6} if queues == ("rag",) else {"rag": 6, "document": 5}
+        return counted
+
+    limits = {each: 5 if each == kind else 6 for each in (INGESTIONS, QUESTIONS, SMOKE_TESTS)}
     settings = GatewaySettings(
-        max_pending_jobs=limits["document"], max_pending_queries=limits["rag"]
+        max_pending_jobs=limits[INGESTIONS],
+        max_pending_queries=limits[QUESTIONS],
+        max_pending_smoke_tests=limits[SMOKE_TESTS],
     )
-    backlogs = Backlogs(settings, count)
-    if queues is None:
+    backlogs = Backlogs(settings, {each: count(each) for each in limits})
+    if kind is None:
         await backlogs.let_in(method, path)
         assert asked == []
     else:
         with pytest.raises(Overloaded):
             await backlogs.let_in(method, path)
-        assert asked == [queues]
+        assert asked == [kind]
 
 
 async def test_a_ledger_that_does_not_answer_is_told_and_asked_again() -> None:

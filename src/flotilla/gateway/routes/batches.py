@@ -23,7 +23,8 @@ router = APIRouter(prefix="/batches", tags=["batches"])
 async def open_batch(body: BatchRequest, services: ServicesDep, tenant: TenantDep) -> Task:
     """Documents are added with the field `batch` of `POST /documents` and `POST /rag/pipeline`.
 
-    Close it after the last one. One that nobody adds to for ten minutes is closed by itself.
+    Close it after the last one. One that nobody adds to for ten minutes, and before its first
+    document for an hour, is closed by itself.
     """
     callback_url = await services.callbacks.check_given(body.callback_url)
 

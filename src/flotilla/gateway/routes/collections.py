@@ -59,7 +59,7 @@ async def reindex_collection(
     """A batch of which each member indexes one document anew; all of them go on answering.
 
     The members of a large collection are written in the background. While a batch of this
-    collection is on its way, the reply names that one.
+    collection is on its way, the reply names that one, whose own `callback_url` is told alone.
     """
     batch_id = await services.write(reindexing.reindex_collection, tenant, name, callback_url)
 

@@ -138,7 +138,8 @@ async def reindex_document(
 ) -> TaskAccepted:
     """Embed its stored chunks again and write its points in their old place, without parsing.
 
-    It goes on answering meanwhile. While one is on its way, the reply names that one.
+    It goes on answering meanwhile. While one is on its way, the reply names that one, whose own
+    `callback_url` is told alone.
     """
     task_id = await services.write(reindexing.reindex, tenant, document_id, callback_url)
     await services.release()

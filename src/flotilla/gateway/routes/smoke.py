@@ -26,6 +26,7 @@ router = APIRouter(
         examples.BAD_FIELD,
         examples.PRIVATE_CALLBACK,
         examples.OUT_OF_REACH,
+        examples.FULL_OF_TESTS,
     ),
 )
 

@@ -21,7 +21,7 @@ from flotilla.errors import (
 )
 from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import Services, ServicesDep, TenantDep
-from flotilla.gateway.uploads import is_refusal, safe_name
+from flotilla.gateway.uploads import is_refusal, remove_source, safe_name
 from flotilla.ledger import submissions
 from flotilla.ledger.database import new_id
 from flotilla.ledger.submissions import NewSource
@@ -70,12 +70,12 @@ async def submit_source(
         )
     except FlotillaError as error:
         if source.blob is not None and is_refusal(error):
-            await services.in_thread(services.blobs.delete, source.blob.rpartition("/")[0])
+            await services.in_thread(remove_source, services.blobs, source.blob)
         raise
     if accepted.duplicate_of is None:
         await services.release()
     elif source.blob is not None:
-        await services.in_thread(services.blobs.delete, source.blob.rpartition("/")[0])
+        await services.in_thread(remove_source, services.blobs, source.blob)
     return accepted
 
 

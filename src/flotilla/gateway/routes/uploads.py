@@ -10,10 +10,17 @@ from flotilla.errors import FlotillaError
 from flotilla.gateway import examples, problems
 from flotilla.gateway.arrivals import keep_open
 from flotilla.gateway.dependencies import ServicesDep, TenantDep
-from flotilla.gateway.uploads import discard, is_refusal, receive_upload
+from flotilla.gateway.uploads import (
+    check_whole,
+    discard,
+    is_refusal,
+    receive_upload,
+    remove_source,
+)
 from flotilla.ledger import batches, submissions
 from flotilla.ledger.submissions import NewSource
 from flotilla.schemas import DEFAULT_COLLECTION, DocumentsAccepted
+from flotilla.schemas.webhooks import LONGEST_CALLBACK_URL
 
 router = APIRouter(tags=["documents"])
 
@@ -45,6 +52,7 @@ UPLOAD_BODY: dict[str, Any] = {
                         "password": {"type": "string", "description": "Opens encrypted PDFs."},
                         "callback_url": {
                             "type": "string",
+                            "maxLength": LONGEST_CALLBACK_URL,
                             "description": "Address that is told by POST when a file's task has "
                             "ended.",
                         },
@@ -109,6 +117,7 @@ async def upload_documents(
             )
             for file in upload.files
         ]
+        await services.in_thread(check_whole, services.blobs, upload)
     except BaseException:
         await services.in_thread(discard, services.blobs, upload)
         raise
@@ -122,7 +131,7 @@ async def upload_documents(
         raise
     for file, entry in zip(upload.files, reply.documents, strict=True):
         if entry.duplicate_of is not None:
-            await services.in_thread(services.blobs.delete, file.ref.rpartition("/")[0])
+            await services.in_thread(remove_source, services.blobs, file.ref)
     await services.release()
     return reply
 
