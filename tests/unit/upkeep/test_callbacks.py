@@ -139,7 +139,18 @@ def test_a_name_that_leads_inside_by_now_is_not_connected_to(
     assert receiver.received == []
 
 
-@pytest.mark.parametrize("url", ["ftp://example.org/", "nonsense", "http://", "http://[::1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://example.org/",
+        "nonsense",
+        "http://",
+        "http://[::1",
+        "http://xn--/",
+        "http://127.0.0.1:0/",
+        "http://127.0.0.1:99999999999999999999/",
+    ],
+)
 def test_what_is_no_web_address_is_final(url: str) -> None:
     outcome = call(url)
     assert (outcome.status, outcome.final) == (None, True)
