@@ -188,6 +188,8 @@ def answer(run: ReplyRun) -> str:
     act = acts[min(redis.rpush(f"calls:{job.id}", job.stage), len(acts)) - 1]
     if act == "retryable":
         raise ModelUnavailable("The model's provider did not answer: it will be tried again.")
+    if act == "outage":
+        raise DependencyUnavailable("Qdrant does not answer.")
     if act == "final":
         raise ModelRejected("The model's provider refused the request: check its key.")
     if act == "crash":

@@ -139,10 +139,15 @@ def reply(name: str, **options: Any) -> Callable[[Callable[[ReplyRun], str]], Ce
     def decorate(function: Callable[[ReplyRun], str]) -> CeleryTask:
         @app.task(name=name, bind=True, throws=(FlotillaError,), max_retries=None, **options)
         @functools.wraps(function)
-        def task(self: CeleryTask, job_id: str, reply_to: str | None = None) -> None:
+        def task(
+            self: CeleryTask, job_id: str, reply_to: str | None = None, outages: int = 0
+        ) -> None:
             with structlog.contextvars.bound_contextvars(task_id=job_id, stage=name):
                 attempt = self.request.retries + 1
-                with _waiting_for_ledger(self):
+                waiting_for_ledger = functools.partial(
+                    _waiting_for_ledger, self, outages=outages + 1
+                )
+                with waiting_for_ledger():
                     database = get_database()
                     with database.writing() as connection:
                         leased = job_leases.lease(
@@ -164,10 +169,10 @@ def reply(name: str, **options: Any) -> Callable[[Callable[[ReplyRun], str]], Ce
                     try:
                         result = RawJSON(function(ReplyRun(leased, database)))
                     except Exception as error:
-                        with _waiting_for_ledger(self):
-                            understood = _not_answered(self, leased, attempt, error)
+                        with waiting_for_ledger():
+                            understood = _not_answered(self, leased, outages, error)
                         raise understood from error
-                    with _waiting_for_ledger(self), database.writing() as connection:
+                    with waiting_for_ledger(), database.writing() as connection:
                         ended = job_ends.complete(connection, job_id, result, fence)
                 if ended is not None:
                     announce(ended, result, reply_to)
@@ -184,8 +189,9 @@ def _reply_patience() -> float:
 
 
 @contextmanager
-def _waiting_for_ledger(task: CeleryTask) -> Iterator[None]:
-    """Put the message back for a while when the ledger itself is out of reach.
+def _waiting_for_ledger(task: CeleryTask, **kwargs: int) -> Iterator[None]:
+    """Put the message back for a while, with these arguments, when the ledger itself is out of
+    reach.
 
     The job cannot be ended without it, and what it does not know of is not an attempt.
     """
@@ -194,7 +200,7 @@ def _waiting_for_ledger(task: CeleryTask) -> Iterator[None]:
     except DependencyUnavailable as error:
         delay = backoff(get_settings().job, task.request.retries + 1, LEDGER_PAUSE)
         logger.warning("stage.ledger_unavailable", delay=delay)
-        raise task.retry(exc=error, countdown=delay) from error
+        raise task.retry(kwargs=kwargs or None, exc=error, countdown=delay) from error
 
 
 def _worker(task: CeleryTask) -> str:
@@ -302,9 +308,9 @@ def _failed(task: CeleryTask, run: StageRun, error: Exception) -> Exception:
 
 
 def _not_answered(
-    task: CeleryTask, leased: job_leases.Leased, attempt: int, error: Exception
+    task: CeleryTask, leased: job_leases.Leased, outages: int, error: Exception
 ) -> Exception:
-    """The same for a job without steps."""
+    """The same for a job without steps, whose message counts the outages that it has met."""
     if isinstance(error, Ignore | Reject | Retry):
         raise error
     settings = get_settings().job
@@ -312,18 +318,25 @@ def _not_answered(
     database = get_database()
     _stop_if_unwanted(database, job.id, error)
     error, task_error = _understood(job.stage, error)
-    delay = backoff(settings, attempt, getattr(error, "retry_after", None))
+    attempt = task.request.retries + 1
+    if isinstance(error, DependencyUnavailable):
+        outages += 1
+        attempts, limit = outages, settings.max_outage_attempts
+    else:
+        attempts, limit = attempt - outages, settings.max_attempts
+    delay = backoff(settings, attempts, getattr(error, "retry_after", None))
     key = Key(job.id, job.stage)
-    again = task_error.retryable and attempt < settings.max_attempts and delay <= LONGEST_DELAY
+    again = task_error.retryable and attempts < limit and delay <= LONGEST_DELAY
     with database.writing() as connection:
         if not job_leases.renew(connection, job.id, leased.fence):
             raise Ignore from error
-        steps.record_failure(connection, key, attempt, _worker(task), task_error)
+        if attempts <= settings.max_attempts or not again:
+            steps.record_failure(connection, key, attempt, _worker(task), task_error)
         if again:
             job_leases.give_back(connection, job.id, leased.fence, delay)
     if again:
         logger.info("stage.retrying", code=task_error.code, attempt=attempt, delay=delay)
-        raise task.retry(exc=error, countdown=delay)
+        raise task.retry(kwargs={"outages": outages}, exc=error, countdown=delay)
     logger.info("stage.failed", code=task_error.code, attempt=attempt)
     fail(database, job.id, task_error, leased.fence)
     return error

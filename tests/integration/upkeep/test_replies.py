@@ -66,6 +66,17 @@ def test_a_final_error_is_not_tried_again(fleets: Fleets) -> None:
     )
 
 
+def test_a_question_outlasts_an_outage(fleets: Fleets) -> None:
+    outages = ["outage"] * (MAX_ATTEMPTS + 1)
+    task = ask(fleets, *outages, "retryable", "ok")
+
+    assert task.status is TaskStatus.COMPLETED, task
+    assert fleets.failures(task.task_id) == [
+        *((attempt, "dependency_unavailable") for attempt in range(1, MAX_ATTEMPTS + 1)),
+        (len(outages) + 1, "model_unavailable"),
+    ]
+
+
 def test_an_unexpected_error_does_not_tell_what_it_holds(fleets: Fleets) -> None:
     task = ask(fleets, "crash")
 
