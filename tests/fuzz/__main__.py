@@ -9,16 +9,17 @@ import random
 import signal
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 from types import FrameType
 
 from tests.benchmarks.stack import isolate_environment, progress, running_stack
-from tests.fuzz import api, inprocess, report, submission
+from tests.chaos.postgresql import PostgreSQL
+from tests.fuzz import api, inprocess, raw, report, submission, trial
+from tests.fuzz.endings import Endings
 from tests.fuzz.files import mutated_file
-from tests.fuzz.ledger import Ledger
 
 CASES, FILES = 10_000, 2_000
+CASES_ON_POSTGRESQL = 1_500
 SETTINGS = {
     # Waits that a case may ask for end soon.
     "FLOTILLA_GATEWAY_MAX_WAIT": "1",
@@ -30,6 +31,8 @@ SETTINGS = {
     # Seven pages are three ranges, and a page tree that claims a million pages is refused.
     "FLOTILLA_DOCUMENT_PAGES_PER_RANGE": "3",
     "FLOTILLA_DOCUMENT_MAX_PAGES": "500",
+    # A process that is replaced takes along what it has lost.
+    "FLOTILLA_DOCUMENT_MAX_TASKS_PER_CHILD": "1000000",
     # A file that hangs is a finding, and shall not take five minutes to be one.
     "FLOTILLA_DOCUMENT_SOFT_TIME_LIMIT": "45",
     "FLOTILLA_DOCUMENT_TIME_LIMIT": "60",
@@ -51,7 +54,9 @@ def main() -> int:
     found: list[str] = []
     parts: dict[str, str] = {}
     if options.only in (None, "api"):
-        parts["Requests"] = _api(options, found)
+        parts |= _api(options, found)
+    if options.only in (None, "postgresql"):
+        parts |= _postgresql(options, found)
     if options.only in (None, "files"):
         parts["Files through the stack"] = _files(options, found)
     if options.only in (None, "in-process"):
@@ -66,14 +71,20 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--cases", type=int, default=CASES, help="HTTP requests, at least")
+    parser.add_argument(
+        "--cases",
+        type=int,
+        default=CASES,
+        help="HTTP requests, at least; on PostgreSQL never more than 1,500",
+    )
     parser.add_argument("--files", type=int, default=FILES, help="mutated files")
     parser.add_argument("--first", type=int, default=0, help="number of the first file")
     parser.add_argument("--seed", type=int, help="of both; a new one by default")
     parser.add_argument(
         "--only",
-        choices=("api", "files", "in-process"),
-        help="one part alone; `in-process` is the files without a stack, which is fast",
+        choices=("api", "postgresql", "files", "in-process"),
+        help="one part alone: the requests, fewer of them with the ledger on PostgreSQL, the files "
+        "through a stack, or the files without one, which is fast",
     )
     parser.add_argument("--write-docs", action="store_true", help="put it into docs/reliability.md")
     parser.add_argument(
@@ -92,33 +103,28 @@ def _head(options: argparse.Namespace, part: str, count: int, what: str) -> str:
     return f"{time.strftime('%d %B %Y')}, `make fuzz FUZZ='{arguments}'`."
 
 
-def _api(options: argparse.Namespace, found: list[str]) -> str:
-    with running_stack() as stack:
-        began = time.monotonic()
-        tallies = api.run(stack.gateway, options.cases, options.seed, progress)
-        seconds = time.monotonic() - began
-        progress("api: waiting for the tasks that were begun")
-        ledger = Ledger(stack.data)
-        ends = api.ends_of_tasks(stack.gateway, ledger)
-        lost = ledger.lost_processes()
-    for label, tally in tallies.items():
-        found += [f"{label}: {name}\n{text}" for name, text in tally.samples.items()]
-    found += [
-        f"{count} tasks that the cases began ended as {code}"
-        for code, count in ends.items()
-        if code in submission.DEATHS
-    ]
-    found += [f"process lost: {each}" for each in lost.beyond]
-    shown = ", ".join(f"`{code}` {count:,}" for code, count in ends.most_common())
-    sent = sum(tally.cases for tally in tallies.values())
-    return "\n\n".join(
-        (
-            _head(options, "api", options.cases, "cases"),
-            f"{sent:,} requests in {seconds:.0f} s. The {ends.total():,} tasks that they began "
-            f"ended as: {shown}. Processes lost over them: {lost}.",
-            api.table(tallies).markdown(),
-        )
-    )
+def _api(options: argparse.Namespace, found: list[str]) -> dict[str, str]:
+    result = trial.run(options.cases, options.seed, progress)
+    found += result.faults()
+    head = _head(options, "api", options.cases, "cases")
+    made = (head, result.sentence(), api.table(result.made).markdown())
+    return {
+        "Requests": "\n\n".join(made),
+        "Broken requests": f"{head}\n\n{raw.table(result.broken).markdown()}",
+    }
+
+
+def _postgresql(options: argparse.Namespace, found: list[str]) -> dict[str, str]:
+    """Nothing where there is no PostgreSQL."""
+    if obstacle := PostgreSQL.obstacle():
+        progress(f"skipped, the requests with the ledger on PostgreSQL: {obstacle}")
+        return {}
+    cases = min(options.cases, CASES_ON_POSTGRESQL)
+    result = trial.run_on_postgresql(cases, options.seed, progress)
+    found += [f"on PostgreSQL: {line}" for line in result.faults()]
+    head = _head(options, "postgresql", cases, "cases")
+    text = (head, result.sentence(), result.table().markdown())
+    return {"Requests, with the ledger on PostgreSQL": "\n\n".join(text)}
 
 
 def _files(options: argparse.Namespace, found: list[str]) -> str:
@@ -141,25 +147,23 @@ def _files(options: argparse.Namespace, found: list[str]) -> str:
 
 
 def _in_process(options: argparse.Namespace, found: list[str]) -> str:
-    began, codes, longest = time.monotonic(), Counter[str](), 0.0
+    began, ended, longest = time.monotonic(), Endings(), 0.0
     numbers = range(options.first, options.first + options.files)
     for ending in inprocess.endings(options.seed, numbers):
-        codes[ending.code] += 1
+        file = mutated_file(options.seed, ending.number)
+        ended.add(ending.code, file.format)
         longest = max(longest, ending.seconds)
         if ending.is_fault:
-            file = mutated_file(options.seed, ending.number)
             found.append(f"{file}: {ending.code} after {ending.seconds:.1f} s\n{ending.detail}")
-        if codes.total() % 500 == 0:
-            progress(f"in-process: {codes.total():,} of {options.files:,} files")
-    table = report.Table(
-        ("ended as", "files"), [(f"`{code}`", f"{count:,}") for code, count in codes.most_common()]
-    )
+        if (done := ended.total().total()) % 500 == 0:
+            progress(f"in-process: {done:,} of {options.files:,} files")
+    found += ended.unread()
     seconds = time.monotonic() - began
     return "\n\n".join(
         (
             _head(options, "in-process", options.files, "files"),
             f"{options.files:,} files in {seconds:.0f} s, the longest of them {longest:.1f} s.",
-            table.markdown(),
+            ended.table().markdown(),
         )
     )
 

@@ -1,59 +1,22 @@
-"""Schemathesis over the OpenAPI document against the running gateway.
-
-Beside its own checks of an answer (documented status, content type, body and headers as the
-schema says) two of ours: a 5xx is right only where the operation documents that very status, as it
-does 504 for an answer that is late, and only where the case itself has brought it about. No case
-can: but by asking for an answer within less time than one takes.
-"""
+"""Schemathesis over the OpenAPI document against the running gateway."""
 
 import logging
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import schemathesis
 from schemathesis.engine import events, from_schema
 
+from tests.fuzz import judgement
+from tests.fuzz.judgement import LONGEST_SAMPLE, SLOWEST, Tally, tally_table
 from tests.fuzz.ledger import Ledger, Standstill
 from tests.fuzz.report import Table
 
 ROUNDS = 12  # at most: operations without parameters have few cases, so the others fill up
-SLOWEST = 25.0  # seconds, above every wait of this stack's settings
-SHORT_TIMEOUT = 5.0  # seconds: who gives an answer no longer may get a 504, even of an idle stack
-LONGEST_SAMPLE = 1500  # characters of what is printed of a failure
-
-
-@dataclass
-class Tally:
-    """What one operation was asked and what it answered."""
-
-    cases: int = 0
-    statuses: Counter[int] = field(default_factory=Counter)
-    failures: Counter[str] = field(default_factory=Counter)
-    samples: dict[str, str] = field(default_factory=dict)
-
-
-@schemathesis.check
-def only_documented_server_errors(ctx: Any, response: Any, case: Any) -> None:
-    """A 5xx that the operation does not name is a crash."""
-    if response.status_code >= 500:
-        documented = case.operation.definition.raw.get("responses", {})
-        assert response.status_code != 500, "500, which no operation may answer"
-        assert str(response.status_code) in documented, f"{response.status_code} is not documented"
-
-
-def is_provoked(status: int, query: Mapping[str, Any] | None) -> bool:
-    """Whether an answer of 5xx is what the case itself has asked for, by its query."""
-    if status != 504:
-        return False
-    try:
-        return float((query or {})["timeout"]) < SHORT_TIMEOUT
-    except (KeyError, TypeError, ValueError):
-        return False
 
 
 def run(
@@ -114,17 +77,7 @@ def _round(
             "generation": {"max-examples": share, "no-shrink": True, "database": "none"},
             "checks": {
                 "enabled": False,
-                **{
-                    name: {"enabled": True}
-                    for name in (
-                        "status_code_conformance",
-                        "content_type_conformance",
-                        "response_schema_conformance",
-                        "response_headers_conformance",
-                        "unsupported_method",
-                        "only_documented_server_errors",
-                    )
-                },
+                **{name: {"enabled": True} for name in (*judgement.CHECKS, "unsupported_method")},
             },
             "phases": {
                 "examples": {"enabled": bounds},
@@ -134,9 +87,8 @@ def _round(
         }
     )
     schema = schemathesis.openapi.from_url(f"{url}/openapi.json", config=config)
-    if only is not None:
-        schema = schema.include(path_regex=only)
-    for event in from_schema(schema).execute():
+    chosen = schema if only is None else schema.include(path_regex=only)
+    for event in from_schema(chosen).execute():
         if isinstance(event, events.ScenarioFinished):
             _count(event.recorder, tallies.setdefault(event.recorder.label, Tally()), answering)
         elif isinstance(event, events.NonFatalError | events.FatalError):
@@ -155,10 +107,7 @@ def _count(recorder: Any, tally: Tally, answering: bool) -> None:
         else:
             status = interaction.response.status_code
             tally.statuses[status] += 1
-            alone = not answering and (status == 504 or case.operation.path == "/health/ready")
-            fault = ""
-            if status >= 500 and not alone and not is_provoked(status, case.query):
-                fault = f"unprovoked {status}"
+            fault = judgement.unprovoked(status, case.operation.path, case.query, answering)
         if fault:
             tally.failures[fault] += 1
             tally.samples.setdefault(fault, case.as_curl_command()[:LONGEST_SAMPLE])
@@ -180,21 +129,7 @@ def _count(recorder: Any, tally: Tally, answering: bool) -> None:
 
 def table(tallies: dict[str, Tally]) -> Table:
     """By operation: cases, answers by status, failures."""
-    lines = [
-        (
-            f"`{label}`",
-            f"{tally.cases:,}",
-            ", ".join(f"{status}: {count:,}" for status, count in sorted(tally.statuses.items())),
-            ", ".join(f"{name}: {count:,}" for name, count in tally.failures.items()) or "0",
-        )
-        for label, tally in sorted(tallies.items())
-    ]
-    cases = sum(tally.cases for tally in tallies.values())
-    statuses = sum((tally.statuses for tally in tallies.values()), Counter[int]())
-    failures = sum(tally.failures.total() for tally in tallies.values())
-    everything = ", ".join(f"{status}: {count:,}" for status, count in sorted(statuses.items()))
-    lines.append(("**all**", f"**{cases:,}**", everything, f"**{failures:,}**"))
-    return Table(("operation", "cases", "answers by status", "failures"), lines)
+    return tally_table("operation", {f"`{label}`": tallies[label] for label in sorted(tallies)})
 
 
 def ends_of_tasks(url: str, ledger: Ledger, patience: float = 180.0) -> Counter[str]:

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from tests.fuzz.endings import COMPLETED
 from tests.fuzz.files import MutatedFile, mutated_file
 
-COMPLETED = "completed"
 CRASHED, HUNG = "worker_lost", "time_limit"
 PAGES_PER_RANGE = 3  # small, so that seven pages are ranges
 MOST_RANGES = 50  # a page tree that claims a million pages is not walked to its end here
@@ -74,7 +74,7 @@ class Reader:
         media_type = detect(path, file.name, None)
         converter = converter_for(media_type, max_unpacked_bytes=self._unpacked)
         info = converter.inspect(path, password=file.password)
-        refs = []
+        refs: list[str] = []
         for first, last in _ranges(info.pages):
             refs.append(pages_ref("tenant", "version", len(refs)))
             pages = converter.pages(path, first=first, last=last, password=file.password)

@@ -12,14 +12,15 @@ LOST = ("crashed", "worker_lost", "out_of_memory", "time_limit")
 
 
 class Ledger:
-    """The ledger in a stack's data folder, read from outside.
+    """A stack's ledger, read from outside.
 
     Args:
         data: the folder.
+        database: its address, where the ledger is not in the folder.
     """
 
-    def __init__(self, data: Path) -> None:
-        self._view = LedgerView(f"sqlite:///{data / 'ledger.sqlite'}")
+    def __init__(self, data: Path, database: str | None = None) -> None:
+        self._view = LedgerView(database or f"sqlite:///{data / 'ledger.sqlite'}")
 
     def fingerprint(self) -> tuple[object, ...]:
         """Differs from the last as soon as any job or any step of one has changed."""

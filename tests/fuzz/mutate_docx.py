@@ -10,6 +10,7 @@ from contextlib import suppress
 from tests.fuzz import mutate_bytes
 from tests.fuzz.dice import length, number, place
 from tests.fuzz.mutate_bytes import Mutation
+from tests.fuzz.mutate_word import change_tree
 
 ELEMENT = re.compile(rb"<([A-Za-z][\w.:-]*)[^<>]*>")
 VALUE = re.compile(rb'="([^"<>]*)"')
@@ -49,10 +50,15 @@ DOCTYPES = (
     b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>',
     b"<!DOCTYPE x [<!ENTITY a '&a;'>]>",
 )
+# Bytes. Unpacked, the styles alone are several times what a text may have; they are not embedded.
+LARGEST = 1_500_000
+# Word's own is the likeliest; the last takes long.
+METHODS = (*(zipfile.ZIP_DEFLATED,) * 5, *(zipfile.ZIP_STORED,) * 2, zipfile.ZIP_LZMA)
 ENCODINGS = (b"utf-16", b"utf-7", b"latin-1", b"nosuch", b"UTF-32", b"idna", b"")
 # The parts that a reader of Word documents follows from one to the next.
+TEXT = "word/document.xml"
 MAIN = (
-    "word/document.xml",
+    TEXT,
     "word/styles.xml",
     "word/numbering.xml",
     "word/_rels/document.xml.rels",
@@ -62,18 +68,35 @@ MAIN = (
 )
 
 
-def mutate_parts(data: bytes, other: bytes, dice: random.Random) -> bytes:
-    """Change the XML of one to three parts and pack them again, sound on the outside."""
+def change_parts(data: bytes, other: bytes, dice: random.Random) -> bytes:
+    """Change the tree of one to three parts, which stay well-formed, and pack them again."""
     members = _members(data)
     if not members:
         return mutate_bytes.flip_bits(data, other, dice)
-    main = [name for name in MAIN if name in members]
     for _ in range(dice.choice((1, 1, 2, 3))):
-        name = dice.choice(main) if main and dice.random() < 0.9 else dice.choice(list(members))
-        for _ in range(dice.choice((1, 1, 2, 4))):
-            change = dice.choice(XML)
-            members[name] = change(members[name], dice)[: mutate_bytes.LARGEST]
+        name = _drawn_part(members, dice)
+        members[name] = change_tree(members[name], dice)
     return _packed(list(members.items()), dice)
+
+
+def damage_parts(data: bytes, other: bytes, dice: random.Random) -> bytes:
+    """Change the XML of a part as text, seldom well-formed afterwards, and pack it again."""
+    members = _members(data)
+    if not members:
+        return mutate_bytes.flip_bits(data, other, dice)
+    name = _drawn_part(members, dice)
+    for _ in range(dice.choice((1, 1, 2, 4))):
+        before = members[name]
+        members[name] = dice.choice(XML)(before, dice)[: max(mutate_bytes.LARGEST, len(before))]
+    return _packed(list(members.items()), dice)
+
+
+def _drawn_part(members: dict[str, bytes], dice: random.Random) -> str:
+    """The text's own part as often as not, else one that it needs, seldom any."""
+    main = [name for name in MAIN if name in members]
+    if not main or dice.random() < 0.1:
+        return dice.choice(list(members))
+    return TEXT if TEXT in members and dice.random() < 0.5 else dice.choice(main)
 
 
 def rearrange_parts(data: bytes, other: bytes, dice: random.Random) -> bytes:
@@ -126,16 +149,14 @@ def _members(data: bytes) -> dict[str, bytes]:
 
 def _packed(members: list[tuple[str, bytes]], dice: random.Random) -> bytes:
     out = io.BytesIO()
-    method = dice.choice(
-        (zipfile.ZIP_DEFLATED, zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED, zipfile.ZIP_LZMA)
-    )
+    method = dice.choice(METHODS)
     with zipfile.ZipFile(out, "w") as archive:
         for name, content in members:
             entry = zipfile.ZipInfo(name)
             entry.compress_type = method
             # A name twice is what is wanted at times; one that cannot be written is left out.
             with warnings.catch_warnings(action="ignore"), suppress(ValueError):
-                archive.writestr(entry, content)
+                archive.writestr(entry, content, compresslevel=1)
     return out.getvalue()
 
 
@@ -247,7 +268,8 @@ XML = (
     *(_values, _values, _values, _names, _scraps, _scraps, _scraps, _prologue, _noise),
 )
 DOCX: tuple[Mutation, ...] = (
-    *(mutate_parts,) * 6,
+    *(change_parts,) * 9,
     *(rearrange_parts,) * 2,
+    damage_parts,
     damage_archive,
 )

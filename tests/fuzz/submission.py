@@ -11,9 +11,10 @@ from typing import Any
 import httpx
 
 from tests.benchmarks.stack import Stack
+from tests.fuzz.endings import FAULTS, Endings
 from tests.fuzz.files import MutatedFile, mutated_file
 from tests.fuzz.ledger import Ledger, LostProcesses, Standstill
-from tests.fuzz.originals import FORMATS, PASSAGE, Original, originals
+from tests.fuzz.originals import PASSAGE, Original, originals
 from tests.fuzz.report import Table
 from tests.fuzz.resident import ResidentMemory
 
@@ -24,10 +25,6 @@ LONG_FILES = 2
 # Nothing in the ledger having moved for so long, what is left never ends.
 STALLED_SECONDS = 180.0
 FINAL = ("completed", "failed", "cancelled", "partial")
-# Ends of which Flotilla, and not the file, is to blame; a quarantine is the file's, and stands
-# in the table of its own.
-FAULTS = ("internal_error", "time_limit", "worker_lost", "crashed", "out_of_memory", "no state")
-DEATHS = ("quarantined", *FAULTS)
 QUESTIONS = (
     "When does the ferry leave?",
     "How long is the warranty on a used car?",
@@ -60,8 +57,10 @@ class Findings:
         lines = [
             f"{each.file}: {each.code} {each.detail}"
             for each in self.ended
-            if each.code in FAULTS or each.code.startswith("refused 5")
+            # A file is judged when it is read: no upload of one is at fault.
+            if each.code in FAULTS or each.code.startswith("refused")
         ]
+        lines += self._endings().unread()
         lines += [f"worker lost: {name} was started anew" for name in self.memory.replaced]
         lines += [f"process lost: {each}" for each in self.lost.beyond]
         lines += [f"memory not flat: {name}" for name in self.memory.growing()]
@@ -74,21 +73,10 @@ class Findings:
 
     def table(self) -> Table:
         """Files by how they ended and by format."""
-        counts: dict[str, Counter[str]] = {}
-        for each in self.ended:
-            counts.setdefault(each.code, Counter())[each.file.format] += 1
-        for code in ("quarantined", "internal_error", "no state"):
-            counts.setdefault(code, Counter())
-        ordered = sorted(counts.items(), key=lambda entry: -entry[1].total())
-        lines = [
-            (f"`{code}`", *(f"{by[kind]:,}" for kind in FORMATS), f"{by.total():,}")
-            for code, by in ordered
-        ]
-        totals = Counter(each.file.format for each in self.ended)
-        lines.append(
-            ("**all**", *(f"{totals[kind]:,}" for kind in FORMATS), f"**{totals.total():,}**")
-        )
-        return Table(("ended as", *(kind.upper() for kind in FORMATS), "all"), lines)
+        return self._endings().table(("quarantined", "internal_error", "no state"))
+
+    def _endings(self) -> Endings:
+        return Endings((each.code, each.file.format) for each in self.ended)
 
 
 def run(stack: Stack, seed: int, numbers: Sequence[int], say: Callable[[str], None]) -> Findings:

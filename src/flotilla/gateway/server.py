@@ -33,6 +33,10 @@ def run(app: FastAPI, host: str, port: int) -> None:
         log_config=None,
         timeout_graceful_shutdown=GRACE_SECONDS,
         server_header=False,
+        # The quicker parser loses the body of a request that offers an upgrade, as Java's client
+        # offers HTTP/2 with each; and no WebSocket is spoken here, so none is waited for.
+        http="h11",
+        ws="none",
     )
     server = Server(config, app)
     with contextlib.suppress(KeyboardInterrupt):

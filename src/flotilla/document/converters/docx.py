@@ -177,7 +177,9 @@ def _linear(element: "_Element") -> str:
     kind = _local_name(element)
     if kind == "t":
         return element.text or ""
-    parts = {_local_name(child): _linear(child) for child in element}
+    # Each is made once: of formulas within formulas there may be hundreds of levels.
+    children = [(_local_name(child), _linear(child)) for child in element]
+    parts = dict(children)
     match kind:
         case "f":
             return f"{_grouped(parts.get('num', ''))}/{_grouped(parts.get('den', ''))}"
@@ -189,7 +191,7 @@ def _linear(element: "_Element") -> str:
             return f"√{_grouped(parts.get('e', ''))}"
         case "d":
             return f"({parts.get('e', '')})"
-    return "".join(_linear(child) for child in element)
+    return "".join(text for _, text in children)
 
 
 def _local_name(element: "_Element") -> str:

@@ -74,6 +74,21 @@ def test_formulas_are_read(document: Path, tmp_path: Path) -> None:
     assert page.text.startswith("x=(a+b)/2\n\nHarbour")
 
 
+def test_formulas_within_formulas_are_read_once_each(document: Path) -> None:
+    math = "http://schemas.openxmlformats.org/officeDocument/2006/math"
+    levels = 60  # to read each twice would take longer than the test has
+    formula = (
+        f'<w:p><m:oMath xmlns:m="{math}">{"<m:d><m:e>" * levels}<m:r><m:t>x</m:t></m:r>'
+        f"{'</m:e></m:d>' * levels}</m:oMath></w:p>"
+    ).encode()
+    xml = zipfile.ZipFile(document).read("word/document.xml")
+    changed = rewrite(
+        document, {"word/document.xml": xml.replace(b"<w:body>", b"<w:body>" + formula)}
+    )
+    (page,) = CONVERTER.pages(changed)
+    assert f"{'(' * levels}x{')' * levels}" in page.text
+
+
 def test_a_declared_bomb_is_refused_before_it_unpacks(document: Path) -> None:
     bomb = rewrite(document, {"word/media/image.png": b"\0" * (17 * MEBIBYTE)})
     with pytest.raises(ArchiveTooLarge):
