@@ -1,6 +1,7 @@
 """The ledger's tables as they are, read with plain SQL: the harness believes nobody."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import create_engine, text
@@ -10,7 +11,7 @@ FINAL = frozenset({"completed", "failed", "cancelled", "partial"})
 
 
 class JobState(NamedTuple):
-    """What can be seen of a job's way."""
+    """What can be seen of a job's way; times are seconds since 1970."""
 
     id: str
     kind: str
@@ -22,6 +23,7 @@ class JobState(NamedTuple):
     error_code: str | None
     error_message: str | None
     document_id: str | None
+    sent_at: float | None = None
 
     @property
     def final(self) -> bool:
@@ -30,7 +32,7 @@ class JobState(NamedTuple):
 
 
 class StepState(NamedTuple):
-    """One step of a job and who has claimed it."""
+    """One step of a job and who has claimed it; times are seconds since 1970."""
 
     job_id: str
     stage: str
@@ -39,6 +41,9 @@ class StepState(NamedTuple):
     attempts: int
     fence: int
     owner: str | None
+    sent_at: float | None = None
+    due_at: float | None = None
+    lease_until: float | None = None
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -72,10 +77,10 @@ class LedgerView:
         """Every job of a collection, questions included."""
         found = self.rows(
             "SELECT id, kind, status, stage, attempt, progress_done, lease_owner, error_code, "
-            "error_message, document_id FROM jobs WHERE collection = :collection",
+            "error_message, document_id, sent_at FROM jobs WHERE collection = :collection",
             collection=collection,
         )
-        return [JobState(*row) for row in found]
+        return [JobState(*[*row[:-1], _seconds(row[-1])]) for row in found]
 
     def job(self, job_id: str) -> JobState | None:
         """One job, whatever its collection."""
@@ -94,11 +99,12 @@ class LedgerView:
     def steps(self, collection: str) -> list[StepState]:
         """Every step of a collection's jobs."""
         found = self.rows(
-            "SELECT s.job_id, s.stage, s.part, s.state, s.attempts, s.fence, s.lease_owner "
+            "SELECT s.job_id, s.stage, s.part, s.state, s.attempts, s.fence, s.lease_owner, "
+            "s.sent_at, s.due_at, s.lease_until "
             "FROM steps s JOIN jobs j ON j.id = s.job_id WHERE j.collection = :collection",
             collection=collection,
         )
-        return [StepState(*row) for row in found]
+        return [StepState(*[*row[:7], *map(_seconds, row[7:])]) for row in found]
 
     def running(self, collection: str, stages: Sequence[str]) -> list[StepState]:
         """The steps that somebody works on now, of stages that begin with one of these."""
@@ -110,6 +116,15 @@ class LedgerView:
             collection=collection,
         )
         return [step for row in found if (step := StepState(*row)).stage.startswith(tuple(stages))]
+
+    def answering(self, collection: str) -> list[str]:
+        """Who works on questions to a collection now."""
+        found = self.rows(
+            "SELECT lease_owner FROM jobs WHERE collection = :collection AND kind = 'query' "
+            "AND finished_at IS NULL AND lease_owner IS NOT NULL",
+            collection=collection,
+        )
+        return [row[0] for row in found]
 
     def failures(self, job_id: str) -> list[str]:
         """A job's failed attempts, oldest first, a line each."""
@@ -128,3 +143,11 @@ class LedgerView:
             collection=collection,
         )
         return {f"{stage} {code}": int(times) for stage, code, times in found}
+
+
+def _seconds(moment: datetime | str | None) -> float | None:
+    """A column's UTC time; SQLite has it as text."""
+    if moment is None:
+        return None
+    read = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return read.replace(tzinfo=UTC).timestamp()

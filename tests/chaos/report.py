@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from tests.benchmarks.report import markdown
-from tests.chaos.verdict import Verdict
+from tests.chaos.verdict import AT_WORK, Verdict
 
 NONE = "–"
 BEGIN, END = "<!-- kill matrix: begin -->", "<!-- kill matrix: end -->"
@@ -22,7 +22,7 @@ COLUMNS = (
     ("lost", 5),
     ("duplicated", 10),
     ("broken", 6),
-    ("questions", 9),
+    ("questions", 17),
     ("freed", 7),
     ("recovery", 9),
     ("seconds", 7),
@@ -36,12 +36,7 @@ def cells(verdict: Verdict) -> tuple[str, ...]:
     failed = str(verdict.failed)
     if verdict.unexpected:
         failed += f" ({len(verdict.unexpected)}!)"
-    questions = NONE
-    if verdict.questions:
-        questions = str(verdict.questions)
-        if verdict.unanswered:
-            questions += f" ({len(verdict.unanswered)}!)"
-    recovery = f"{verdict.recovery:.1f} s" if verdict.recovery else NONE
+    recovery = f"{verdict.recovery:.1f} s" if verdict.disturbed else NONE
     freed = f"{verdict.lease:.1f} s" if verdict.victims else NONE
     return (
         verdict.row,
@@ -51,11 +46,19 @@ def cells(verdict: Verdict) -> tuple[str, ...]:
         str(len(verdict.lost)),
         str(verdict.duplicated),
         str(len(verdict.broken)),
-        questions,
+        asked(verdict),
         freed,
         recovery,
         f"{verdict.seconds:.0f}",
     )
+
+
+def asked(verdict: Verdict) -> str:
+    """What became of the questions: asked, answered, refused, judged, wrong."""
+    if not verdict.questions:
+        return NONE
+    counts = verdict.questions, verdict.answered, verdict.refused, verdict.judged
+    return "/".join(map(str, (*counts, len(verdict.unanswered))))
 
 
 def print_head(console: Console) -> None:
@@ -79,9 +82,13 @@ def print_line(console: Console, verdict: Verdict) -> None:
         felt = ", ".join(f"{what} ×{times}" for what, times in sorted(verdict.attempts.items()))
         console.print(f"    failed attempts: {felt}", style="dim", highlight=False)
     if verdict.questions:
-        console.print(f"    questions judged by content: {verdict.judged}", style="dim")
+        console.print("    questions: asked/answered/refused/judged/wrong", style="dim")
     if verdict.slowest:
-        console.print(f"    slowest recovery: {verdict.slowest}", style="dim", highlight=False)
+        slowest = f"{verdict.disturbed} disturbed; slowest recovery: {verdict.slowest}"
+        console.print(f"    {slowest}", style="dim", highlight=False)
+    if verdict.stalled_at:
+        still = f"longest standstill: {verdict.stalled:.1f} s, {verdict.stalled_at}"
+        console.print(f"    {still}", style="dim", highlight=False)
     for title, lines in (
         ("lost", verdict.lost),
         ("twice", verdict.duplicates),
@@ -98,7 +105,7 @@ def print_line(console: Console, verdict: Verdict) -> None:
 def _table(header: bool) -> Table:
     table = Table(box=None, show_header=header, padding=(0, 1))
     for title, width in COLUMNS:
-        justify = "left" if title == "row" else "right"
+        justify: JustifyMethod = "left" if title == "row" else "right"
         table.add_column(title, min_width=width, max_width=width, justify=justify, no_wrap=True)
     return table
 
@@ -135,7 +142,7 @@ def _block(
         "lost",
         "duplicated chunks",
         "other promises broken",
-        "questions: asked, judged by content, wrong",
+        "questions: asked/answered/refused/judged/wrong",
         "longest until freed",
         "longest until taken up again",
         "disturbances",
@@ -148,9 +155,6 @@ def _block(
             lines.append((title, f"skipped: {verdict.skipped}", *[NONE] * (len(head) - 2)))
             continue
         wrong = len(verdict.unexpected)
-        asked = NONE
-        if verdict.questions:
-            asked = f"{verdict.questions}, {verdict.judged}, {len(verdict.unanswered)}"
         lines.append(
             (
                 title,
@@ -161,9 +165,9 @@ def _block(
                 str(len(verdict.lost)),
                 str(verdict.duplicated),
                 str(len(verdict.broken)),
-                asked,
+                asked(verdict),
                 f"{verdict.lease:.1f} s" if verdict.victims else NONE,
-                f"{verdict.recovery:.1f} s" if verdict.recovery else NONE,
+                f"{verdict.recovery:.1f} s" if verdict.disturbed else NONE,
                 _summed(verdict.disturbances),
                 str(verdict.seed),
             )
@@ -173,8 +177,16 @@ def _block(
 
 
 def _summed(disturbances: Counter[str]) -> str:
-    """How many there were: which of two workers was hit says nothing to a reader."""
+    """How many there were, and how many of them hit work: which of two workers it was says nothing
+    to a reader."""
     summed: Counter[str] = Counter()
+    at_work: Counter[str] = Counter()
     for what, times in disturbances.items():
-        summed[re.sub(r"-\d+\b| at work\b", "", what)] += times
-    return "; ".join(f"{times} × {what}" for what, times in sorted(summed.items()))
+        name = re.sub(r"-\d+\b", "", what.removesuffix(AT_WORK).replace(f"{AT_WORK},", ","))
+        summed[name] += times
+        if AT_WORK in what:
+            at_work[name] += times
+    return "; ".join(
+        f"{times} × {name}" + (f" ({at_work[name]} at work)" if at_work[name] else "")
+        for name, times in sorted(summed.items())
+    )

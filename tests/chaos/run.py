@@ -14,7 +14,7 @@ from tests.chaos.postgresql import PostgreSQL
 from tests.chaos.questions import Questioner
 from tests.chaos.served import served
 from tests.chaos.stack import Stack, running_stack
-from tests.chaos.submission import Submission, persevere
+from tests.chaos.submission import Submission, Submitted, persevere
 from tests.chaos.trial import Row, Trial
 from tests.chaos.verdict import Verdict
 from tests.chaos.verifier import Verifier
@@ -120,7 +120,7 @@ def disturb(
         questioner = None
         if row.questions:
             good = [planned for planned in plan if planned.markers]
-            known = _completed(submission, watch)
+            known = _newest_completed(submission, watch)
             questioner = Questioner(stack.url, collection, good, known, seed)
             held.callback(questioner.finish)
             questioner.start()
@@ -145,24 +145,28 @@ def disturb(
         others.finish(patience, LONGEST_WAIT)
         verdict.seconds = time.monotonic() - began
         verifier = Verifier(stack, collection)
-        verifier.judge(verdict, submission, questioner, watch)
+        verifier.judge(verdict, submission, questioner, watch, others.expected())
         others.judge(verdict, verifier)
         verdict.disturbances, verdict.idle = trial.done, trial.idle
-        verdict.weigh(allowance)
+        verdict.weigh(row.felt, allowance)
     return verdict
 
 
-def _completed(submission: Submission, watch: Watch) -> Callable[[Planned], bool]:
-    """What tells whether a version of a document is known to be completed."""
+def _newest_completed(submission: Submission, watch: Watch) -> Callable[[Planned], Planned | None]:
+    """What tells the newest version of a document that is known to be completed."""
     entries = {entry.planned.number: entry for entry in submission.submitted}
 
-    def completed(planned: Planned) -> bool:
-        entry = entries[planned.number]
-        accepted = [*entry.accepted, *(entry.later.accepted if entry.later else ())]
+    def completed(entry: Submitted | None) -> bool:
         jobs = watch.look.jobs
-        return any(
+        return entry is not None and any(
             (job := jobs.get(one.task_id)) is not None and job.status == "completed"
-            for one in accepted
+            for one in list(entry.accepted)
         )
 
-    return completed
+    def newest(planned: Planned) -> Planned | None:
+        entry = entries[planned.number]
+        if completed(entry.later):
+            return planned.successor
+        return planned if completed(entry) else None
+
+    return newest

@@ -1,5 +1,6 @@
 """The stack under attack: in a folder of its own, with a hand on each of its processes."""
 
+import json
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ import psutil
 import redis
 from qdrant_client import QdrantClient
 
+from flotilla.broker import WORKER_KEY
 from flotilla.client import Flotilla
 from flotilla.local.stack.control import Supervisord
 from flotilla.local.stack.orphans import stack_processes
@@ -101,6 +103,15 @@ class Stack:
             if pid is not None:
                 return psutil.Process(pid).children()
         return []
+
+    def takes_work(self, fleet: str, program: str) -> bool:
+        """Whether a worker's process has loaded what it needs; until then it takes no message."""
+        try:
+            keys = list(self.redis.scan_iter(f"{WORKER_KEY}{fleet}:{program}@*"))
+            shown = [json.loads(text) for text in (self.redis.mget(keys) if keys else []) if text]
+        except redis.RedisError:
+            return False
+        return self.pid(program) in [worker["pid"] for worker in shown]
 
     def ledger_is_locked(self, seconds: float = 3.0) -> bool:
         """Whether nobody can write to the ledger for so long: SQLite has one writer at a time."""

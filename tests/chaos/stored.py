@@ -2,21 +2,23 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from qdrant_client import models
 
-from flotilla.client.errors import ClientError
+from tests.chaos.contents import Contents
+from tests.chaos.expected import Expected
+from tests.chaos.leftovers import leftovers
 from tests.chaos.stack import Stack
-from tests.chaos.submission import Refused, persevere
 from tests.chaos.verdict import Verdict
 
 TIDY_SECONDS = 45.0
 """For what is cleaned up after the jobs' ends: superseded versions, failed and cancelled ones."""
 
-PAGE_OF_CHUNKS = 100
+PLACE = ["document_id", "version_id", "position", "live"]
+"""Of a point's payload what tells where it belongs."""
 
 
 @dataclass
@@ -45,16 +47,29 @@ class Stored:
         self._stack = stack
         self._collection = collection
 
-    def judge(self, verdict: Verdict) -> None:
-        """Add to a verdict what is lost or there twice, once it has had the time to be tidied."""
-        found = self._compare_points()
+    def judge(self, verdict: Verdict, expected: Mapping[str, Expected], cut: int) -> None:
+        """Add to a verdict what is lost, false, there twice or left over, once it has had the time
+        to be tidied.
+
+        Args:
+            verdict: that is added to.
+            expected: what has to become of each source, by its name.
+            cut: uploads that were sent once more, of each of which a file may be left.
+        """
         deadline = time.monotonic() + TIDY_SECONDS
-        while (found.lost or found.duplicates) and time.monotonic() < deadline:
-            time.sleep(1.0)
+        while True:
             found = self._compare_points()
-        verdict.lost += found.lost + self._missing_blobs()
+            left = leftovers(self._stack, self._collection, cut)
+            tidy = not (found.lost or found.duplicates or left)
+            if tidy or time.monotonic() > deadline:
+                break
+            time.sleep(1.0)
+        verdict.lost += found.lost
         verdict.duplicated += found.duplicated
         verdict.duplicates += found.duplicates
+        verdict.broken += left
+        points = self.points(payload=True)
+        Contents(self._stack, self._collection, points).judge(verdict, expected)
 
     def remains(self, document_id: str, version_ids: Sequence[str]) -> list[str]:
         """What is still there of a document of which nothing may be: points and blobs."""
@@ -104,8 +119,9 @@ class Stored:
             found.twice(len(orphans), f"{len(orphans)} points of documents that are not there")
         return found
 
-    def points(self) -> list[dict[str, Any]]:
-        """The payloads of the collection's points, hidden ones and all spaces' included."""
+    def points(self, payload: bool | list[str] = PLACE) -> list[dict[str, Any]]:
+        """The payloads of the collection's points, hidden ones and all spaces' included; by default
+        only what tells where they belong."""
         ids = self._stack.ledger.rows(
             "SELECT id FROM collections WHERE name = :name AND deleted_at IS NULL",
             name=self._collection,
@@ -121,45 +137,12 @@ class Stored:
                     scroll_filter=chosen,
                     limit=1000,
                     offset=following,
-                    with_payload=["document_id", "version_id", "position", "live"],
+                    with_payload=payload,
                 )
                 found += [point.payload or {} for point in page]
                 if following is None:
                     break
         return found
-
-    def _missing_blobs(self) -> list[str]:
-        """Of each document that answers: its source as it was sent, and all of its chunks."""
-        rows = self._stack.ledger.rows(
-            "SELECT d.id, d.source, v.blob, v.size, v.chunks FROM documents d "
-            "JOIN collections c ON c.id = d.collection_id "
-            "JOIN versions v ON v.id = d.live_version_id "
-            "WHERE c.name = :name AND d.deleted_at IS NULL",
-            name=self._collection,
-        )
-        missing = []
-        for document_id, source, blob, size, chunks in rows:
-            path = self._stack.blobs / str(blob)
-            if blob is None or not path.is_file():
-                missing.append(f"{source} ({document_id}): its source is not in the blobs")
-            elif path.stat().st_size != size:
-                missing.append(f"{source} ({document_id}): {path.stat().st_size} of {size} bytes")
-            read = self._read_chunks(document_id)
-            if read != list(range(chunks)):
-                missing.append(
-                    f"{source} ({document_id}): {len(read)} stored chunks of {chunks} are read"
-                )
-        return missing
-
-    def _read_chunks(self, document_id: str) -> list[int]:
-        def read() -> list[int]:
-            listed = self._stack.client.chunks(document_id, limit=PAGE_OF_CHUNKS)
-            return [chunk.position for chunk in listed]
-
-        try:
-            return persevere(read, patience=60)
-        except (Refused, ClientError):
-            return []
 
 
 def _compare_document(

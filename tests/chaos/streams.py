@@ -33,6 +33,8 @@ class Followers:
         self._stop = threading.Event()
         self._ended: set[str] = set()
         self.wrong: list[str] = []
+        self.cut = 0
+        """Streams that broke off."""
 
     def __enter__(self) -> Self:
         return self
@@ -81,7 +83,9 @@ class Followers:
             while not self._stop.is_set():
                 try:
                     last_id, ended = self._listen(client, task_id, last_id, furthest)
-                except httpx.HTTPError:
+                except httpx.HTTPError as error:
+                    # One that could not be had was not cut off.
+                    self.cut += not isinstance(error, httpx.ConnectError | httpx.HTTPStatusError)
                     self._stop.wait(0.5)
                     continue
                 if ended:

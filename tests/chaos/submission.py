@@ -27,8 +27,15 @@ class Refused(Exception):
         self.code = code
 
 
-def persevere(call: Callable[[], Value], patience: float = PATIENCE) -> Value:
+def persevere(
+    call: Callable[[], Value], patience: float = PATIENCE, cut: list[str] | None = None
+) -> Value:
     """The call's value, tried again while the gateway is away or out of order.
+
+    Args:
+        call: one request.
+        patience: seconds for which it is tried.
+        cut: takes a line for each request of which nobody knows what came of it.
 
     Raises:
         Refused: the request itself is at fault.
@@ -42,14 +49,21 @@ def persevere(call: Callable[[], Value], patience: float = PATIENCE) -> Value:
         except FlotillaAPIError as error:
             if error.status < 500 and error.status != 429:
                 raise Refused(error.code, error.message) from error
+            _note(cut, error)
             if time.monotonic() > deadline:
                 raise
             time.sleep(min(error.retry_after or pause, 5.0))
-        except ClientError:
+        except ClientError as error:
+            _note(cut, error)
             if time.monotonic() > deadline:
                 raise
             time.sleep(pause)
         pause = min(pause * 1.5, 2.0)
+
+
+def _note(cut: list[str] | None, error: ClientError) -> None:
+    if cut is not None:
+        cut.append(str(error))
 
 
 @dataclass
@@ -60,6 +74,8 @@ class Submitted:
     accepted: list[DocumentAccepted] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
+    cut: list[str] = field(default_factory=list)
+    """Requests that were sent once more, though they may have been carried out."""
     later: "Submitted | None" = None
 
 
@@ -100,6 +116,12 @@ class Submission:
         """Begin."""
         for thread in self._threads:
             thread.start()
+
+    @property
+    def handed_in(self) -> list[Submitted]:
+        """Every state of every document."""
+        later = [entry.later for entry in self.submitted if entry.later is not None]
+        return [*self.submitted, *later]
 
     @property
     def over(self) -> bool:
@@ -161,11 +183,11 @@ class Submission:
             )
 
         try:
-            entry.accepted += persevere(upload)
+            entry.accepted += persevere(upload, cut=entry.cut)
         except Refused as refusal:
             entry.refused.append(refusal.code)
-        except (ClientError, OSError) as error:
-            entry.trouble.append(str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, this was not handed in
+            entry.trouble.append(repr(error))
 
     def _amid(self, _name: str, _sent: int, _size: int | None) -> None:
         with self._lock:

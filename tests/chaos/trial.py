@@ -1,11 +1,12 @@
 """One row under way: what a row may do to the stack, and when."""
 
+import os
 import random
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tests.chaos.postgresql import PostgreSQL
 from tests.chaos.stack import Stack, wait_for
 from tests.chaos.submission import Submission
+from tests.chaos.verdict import AT_WORK, Felt, anything
 from tests.chaos.watch import Watch
 
 LONGEST_DISTURBANCE = 60.0
@@ -62,7 +64,7 @@ class Trial:
     def note(self, what: str, times: int = 1, *, aloud: bool = True) -> None:
         """Count a disturbance, when it happens."""
         self.done[what] += times
-        if self.submission.over and not self.watch.look.open:
+        if self.submission.over and not self.watch.look.work:
             self.idle[what] += times
         if aloud:
             self._say(what)
@@ -96,20 +98,41 @@ class Trial:
         """The worker that just now works on such a stage; None when there is none for a while."""
         deadline = time.monotonic() + patience
         while self.goes_on() and time.monotonic() < deadline:
-            try:
-                running = self.stack.ledger.running(self.collection, stages)
-            except SQLAlchemyError:
-                running = []
-            owners = sorted({step.owner for step in running if step.owner})
-            if owners:
-                owner: str = self.dice.choice(owners)
-                return next((name for name in self.names() if f"{name}@" in owner), None)
+            found = {owner.partition("@")[0] for owner in self.owners(stages)}
+            if names := sorted(found & set(self.names())):
+                return self.dice.choice(names)
             time.sleep(0.01)
         return None
+
+    def owners(self, stages: tuple[str, ...]) -> set[str]:
+        """The processes that work on such stages now, as they name themselves in the ledger."""
+        ledger = self.stack.ledger
+        try:
+            steps = ledger.running(self.collection, stages)
+            replies = ledger.answering(self.collection) if "rag." in stages else []
+        except SQLAlchemyError:
+            return set()
+        return {step.owner for step in steps if step.owner} | set(replies)
 
     def names(self) -> list[str]:
         """All workers of the supervisor."""
         return self.stack.workers()
+
+    def any_up(self, fleet: str) -> str | None:
+        """One of a fleet's workers that take work, as soon as it is not the only one."""
+        while self.goes_on():
+            up = [name for name in self.stack.workers(fleet) if self.stack.takes_work(fleet, name)]
+            if len(up) > 1:
+                return self.dice.choice(up)
+            time.sleep(0.1)
+        return None
+
+    def has_other(self, program: str) -> bool:
+        """Whether another worker of its fleet takes work: nobody can take up what was lost while
+        the trial itself keeps a whole fleet down."""
+        fleet = program.partition("-")[0]
+        others = [name for name in self.stack.workers(fleet) if name != program]
+        return any(self.stack.takes_work(fleet, name) for name in others)
 
     # --- what ------------------------------------------------------------------------------
 
@@ -120,22 +143,53 @@ class Trial:
             return
         if number == signal.SIGKILL:
             claimed = self.watch.killed(program)
-            self.note(f"{number.name} {program}" + (" at work" if claimed else ""))
+            self.note(f"{number.name} {program}" + (AT_WORK if claimed else ""))
         else:
-            self.watch.begin()
+            self.watch.begin(program)
             self.note(f"{number.name} {program}")
 
-    def kill_child(self, program: str) -> None:
-        """Kill one process of a worker's pool, preferably one that works."""
-        children = self.stack.children(program)
-        if not children:
-            return
-        # Of the pool's processes, the one that works is not sleeping.
-        busy = [child for child in children if _status(child) != "sleeping"]
-        victim = self.dice.choice(busy or children)
-        victim.kill()
-        self.watch.killed(program)
-        self.note(f"SIGKILL of a child of {program}")
+    def kill_at_work(self, stages: tuple[str, ...], patience: float = 4.0) -> bool:
+        """Kill a worker in the middle of such a stage; False when none is found for a while.
+
+        It is stopped first, so that its work is still under way when it is killed, and never
+        while it is the only one of its fleet.
+        """
+        deadline = time.monotonic() + patience
+        while (left := deadline - time.monotonic()) > 0 and self.goes_on():
+            program = self.await_claim(stages, left)
+            if program is None:
+                return False
+            if not self.has_other(program):
+                time.sleep(0.1)
+                continue
+            with self.stack.halted(program):
+                claimed = any(f"{program}@" in owner for owner in self.owners(stages))
+                if claimed:
+                    self.stack.signal(program)
+            if claimed:
+                hit = self.watch.killed(program) > 0
+                self.note(f"SIGKILL {program}" + hit * AT_WORK)
+                return True
+        return False
+
+    def kill_child(self, stages: tuple[str, ...], patience: float = 4.0) -> bool:
+        """Kill one process of a worker's pool in the middle of such a stage."""
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline and self.goes_on():
+            owner = self.dice.choice(sorted(self.owners(stages)) or [""])
+            program, pid = owner.partition("@")[0], int(owner.rpartition(":")[2] or 0)
+            if pid not in [child.pid for child in self.stack.children(program)]:
+                time.sleep(0.01)
+                continue
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+                if owner in self.owners(stages):
+                    os.kill(pid, signal.SIGKILL)
+                    self.watch.killed_process(program, pid)
+                    self.note(f"SIGKILL of a child of {program}{AT_WORK}")
+                    return True
+                os.kill(pid, signal.SIGCONT)
+        return False
 
     def halt(self, program: str, seconds: float) -> None:
         """Have a program hang for so long."""
@@ -154,7 +208,7 @@ class Trial:
             held.enter_context(self.stack.halted(program))
             what = f"SIGSTOP {program} for {seconds:g} s"
             if self.watch.killed(program):
-                what += " at work"
+                what += AT_WORK
             if self.stack.ledger_is_locked():
                 held.enter_context(self.watch.outage())
                 what += ", with SQLite's write lock"
@@ -170,13 +224,6 @@ class Trial:
             RESTART_SECONDS,
             f"{program} is started again",
         )
-
-
-def _status(process: object) -> str:
-    try:
-        return str(process.status())  # type: ignore[attr-defined]
-    except Exception:  # noqa: BLE001 - gone already
-        return "gone"
 
 
 @dataclass(frozen=True)
@@ -215,6 +262,7 @@ class Row:
         obstacle: why the row cannot be run here and what to do about it, or None.
         around: what is there before the stack is started, by its data folder.
         company: processes that run beside the stack, from before the first document on.
+        felt: whether the stack felt it: says by the verdict why not, or None.
     """
 
     name: str
@@ -225,3 +273,4 @@ class Row:
     obstacle: Callable[[], str | None] = field(default=lambda: None)
     around: Callable[[Path], AbstractContextManager[Around]] = nothing_around
     company: Callable[[Stack], AbstractContextManager[None]] = no_company
+    felt: Felt = anything

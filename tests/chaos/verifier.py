@@ -1,6 +1,7 @@
 """What became of every document of a row, by the API, by the ledger and by what is stored."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import redis
@@ -11,11 +12,14 @@ from flotilla.priorities import lanes
 from flotilla.schemas import Task, TaskStatus
 from flotilla.settings import FLEETS
 from tests.chaos.documents import Planned
+from tests.chaos.expected import Expected, expected, uploads_cut
+from tests.chaos.ingestions import judge_jobs, judge_replies, read_jobs
 from tests.chaos.ledger import JobState
 from tests.chaos.questions import Questioner
+from tests.chaos.replies import judge_questions
 from tests.chaos.stack import Stack
 from tests.chaos.stored import Stored
-from tests.chaos.submission import Refused, Submission, Submitted, persevere
+from tests.chaos.submission import PATIENCE, Refused, Submission, Submitted, persevere
 from tests.chaos.verdict import Verdict
 from tests.chaos.watch import Watch
 
@@ -41,8 +45,17 @@ class Verifier:
         submission: Submission,
         questioner: Questioner | None,
         watch: Watch,
+        others: Mapping[str, Expected],
     ) -> None:
-        """Fill in the verdict."""
+        """Fill in the verdict.
+
+        Args:
+            verdict: that is filled in.
+            submission: of the documents that were handed in one by one.
+            questioner: who has asked about them, if anybody has.
+            watch: what has timed the recoveries.
+            others: what has to become of the collection's further sources, by their names.
+        """
         jobs = {job.id: job for job in self._stack.ledger.jobs(self._collection)}
         for job in jobs.values():
             if not job.final:
@@ -50,15 +63,14 @@ class Verifier:
         self._await_quiet()
         for entry in submission.submitted:
             self._judge_source(verdict, entry, jobs)
-        self.stored.judge(verdict)
+        sources = {**expected(submission), **others}
+        told = frozenset(e.accepted[-1].task_id for e in submission.handed_in if e.accepted)
+        judge_jobs(verdict, read_jobs(self._stack.ledger, self._collection), sources, told)
+        self.stored.judge(verdict, sources, uploads_cut(submission, others))
         if questioner is not None:
-            self._judge_questions(verdict, questioner, jobs)
-        verdict.lost += [f"never taken up again: {what}" for what in watch.unrecovered()]
-        verdict.recovery, verdict.slowest = watch.longest, watch.slowest
-        verdict.stalled, verdict.stalled_at = watch.stalled, watch.stalled_at
-        verdict.latest = watch.latest
+            judge_questions(verdict, questioner, jobs, watch.troubles, self._task)
+        watch.judge(verdict)
         verdict.attempts = self._stack.ledger.failed_attempts(self._collection)
-        verdict.victims, verdict.lease = watch.victims, watch.longest_lease
 
     def _stuck(self, job: JobState) -> str:
         steps = [
@@ -100,9 +112,14 @@ class Verifier:
         self, verdict: Verdict, entry: Submitted, jobs: dict[str, JobState], superseded: bool
     ) -> None:
         planned, verdict.submitted = entry.planned, verdict.submitted + 1
+        judge_replies(verdict, entry)
         if not entry.accepted:
             self._judge_refusal(verdict, entry)
             return
+        unknown = {reply.task_id for reply in entry.accepted[:-1]} - jobs.keys()
+        verdict.lost += [
+            f"{planned.name}: task {each} was accepted and is unknown" for each in unknown
+        ]
         task_id = entry.accepted[-1].task_id
         job = jobs.get(task_id)
         task = self._task(task_id)
@@ -148,7 +165,11 @@ class Verifier:
         """Its own sentences have to be found, and those of the version before have not."""
         missing = []
         for marker, word in zip(planned.markers, planned.words, strict=True):
-            found = self.search(marker, planned.number)
+            try:
+                found = self.search(marker, planned.number)
+            except (Refused, ClientError) as error:
+                verdict.lost.append(f"{planned.name} ({task_id}) cannot be searched: {error}")
+                return
             if not any(
                 word in passage["text"] and passage["document_id"] == document_id
                 for passage in found
@@ -167,11 +188,15 @@ class Verifier:
     def _task(self, task_id: str) -> Task | None:
         try:
             return persevere(lambda: self._stack.client.task(task_id), patience=60)
-        except Refused:
+        except (Refused, ClientError):
             return None
 
-    def search(self, marker: str, number: int) -> list[dict[str, Any]]:
-        """The passages that are found for a sentence among the documents of a number."""
+    def search(self, marker: str, number: int, patience: float = PATIENCE) -> list[dict[str, Any]]:
+        """The passages that are found for a sentence among the documents of a number.
+
+        Raises:
+            Refused, ClientError: no search was answered, for as long as a client tries.
+        """
 
         def search() -> list[dict[str, Any]]:
             found = self._stack.client.search(
@@ -182,32 +207,4 @@ class Verifier:
             )
             return [passage.model_dump() for passage in found.passages]
 
-        try:
-            return persevere(search, patience=60)
-        except (Refused, ClientError):
-            return []
-
-    # --- questions -------------------------------------------------------------------------
-
-    def _judge_questions(
-        self, verdict: Verdict, questioner: Questioner, jobs: dict[str, JobState]
-    ) -> None:
-        asked = [job for job in jobs.values() if job.kind == "query"]
-        verdict.questions = len(asked)
-        verdict.unanswered += [
-            f"question {job.id} {job.status}: {job.error_code} {job.error_message}"
-            for job in asked
-            if job.final and job.status != "completed"
-        ]
-        for question in questioner.posed:
-            if question.task_id is not None and question.task_id not in jobs:
-                verdict.lost.append(f"question {question.task_id} was accepted and is unknown")
-            elif question.answer is None and question.task_id is not None:
-                task = self._task(question.task_id)
-                if task is not None and task.status is TaskStatus.COMPLETED:
-                    question.answer = task.result
-        answered = [question for question in questioner.posed if question.answer is not None]
-        verdict.judged = sum(question.known for question in answered)
-        if not verdict.judged:
-            verdict.broken.append("no question was answered of which the answer was known")
-        verdict.unanswered += [fault for each in answered if (fault := each.fault()) is not None]
+        return persevere(search, patience)

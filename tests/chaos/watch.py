@@ -1,76 +1,32 @@
 """Watches the ledger while things are killed, and measures how long each recovery took.
 
-Two clocks, of which the longer one counts:
+Three clocks, of which the longest one counts:
 
-- from a kill until each step that the victim had claimed is claimed anew or over (the same for a
-  question, which holds its lease on its job);
+- from a disturbance until each piece of work that it hit is with somebody again or over: what a
+  killed worker had claimed, what lost its claim, and what had to be sent again;
+- the longest time for which any open work lay idle, though nothing was before it in its queue;
 - the longest time in which nothing at all changed in the ledger though there was open work.
+  Questions are left out of it: they come and go however the rest fares.
 
-What is halted on purpose is not charged: within an outage neither clock runs. `longest` has what
-is left, and `stalled` what is left of that without the time in which work that was free again
-waited in a queue behind other work that its fleet began meanwhile: waiting is no recovery.
+What is halted on purpose is not charged: within an outage no clock runs. Neither is the rest until
+the next attempt, nor (in `stalled`; `longest` has it) the time behind other work in a queue.
 """
 
 import threading
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from tests.chaos.ledger import JobState, LedgerView, StepState
+from tests.chaos.ledger import LedgerView
+from tests.chaos.looks import Look
+from tests.chaos.recoveries import Courses
+from tests.chaos.troubles import HALTED, Troubles
+from tests.chaos.verdict import Verdict
 
 LOOK = 0.2  # seconds between two looks
-
-
-@dataclass
-class Victim:
-    """Claimed work whose worker was killed."""
-
-    what: str
-    fleet: str
-    before: tuple[object, ...]
-    since: float
-    freed: float | None = None
-    """When its lease was found to have run out; from then on it waits in a queue like others."""
-    passed: float = 0.0
-    """When its fleet was last seen to do something else since then."""
-
-    def stalled(self, moment: float) -> float:
-        """Seconds until now in which nothing was done that it would have to wait for."""
-        if self.freed is None:
-            return moment - self.since
-        return self.freed - self.since + moment - max(self.freed, self.passed)
-
-
-@dataclass(frozen=True)
-class Look:
-    """The ledger at one moment."""
-
-    jobs: dict[str, JobState]
-    steps: dict[tuple[str, str, int], StepState]
-
-    @property
-    def open(self) -> int:
-        """Jobs that are not over."""
-        return sum(not job.final for job in self.jobs.values())
-
-    def fleets(self) -> dict[str, tuple[object, ...]]:
-        """What differs as soon as a fleet has begun or ended anything."""
-        found: dict[str, list[object]] = {}
-        for step in self.steps.values():
-            fleet = step.stage.partition(".")[0]
-            found.setdefault(fleet, []).append((step.key, step.state, step.attempts))
-        for job in self.jobs.values():
-            fleet = job.stage.partition(".")[0]
-            found.setdefault(fleet, []).append((job.id, job.status, job.owner, job.attempt))
-        return {fleet: tuple(states) for fleet, states in found.items()}
-
-    @property
-    def open_ingestions(self) -> int:
-        """Documents that are not over."""
-        return sum(not job.final for job in self.jobs.values() if job.kind == "ingest")
 
 
 class Watch:
@@ -87,20 +43,16 @@ class Watch:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, daemon=True)
-        self._victims: dict[tuple[object, ...], Victim] = {}
-        self._began: float | None = None
+        self._courses = Courses()
+        self._began = False
         self._changed = time.monotonic()
         self._last: object = None
-        self._outage = False
-        self.look = Look({}, {})
-        self._fleets: dict[str, tuple[object, ...]] = {}
-        self.longest = 0.0
-        self.slowest = ""
-        self.stalled = 0.0
-        self.stalled_at = ""
-        self.longest_lease = 0.0
-        self.latest = ""
-        self.victims = 0
+        self._outages = 0
+        self._still = 0.0
+        self.look = Look({}, {}, 0.0)
+        self.troubles = Troubles()
+        self.broken: list[str] = []
+        """What went wrong with the watch itself."""
 
     @contextmanager
     def watching(self) -> Iterator["Watch"]:
@@ -114,52 +66,57 @@ class Watch:
 
     # --- what the rows tell ----------------------------------------------------------------
 
-    def begin(self) -> None:
-        """The first disturbance: from now on a standstill counts."""
+    def begin(self, *names: str) -> None:
+        """Something is done to the stack, or to programs of these names; from the first time on
+        a standstill counts."""
         with self._lock:
-            if self._began is None:
-                self._began = self._changed = time.monotonic()
+            moment = time.monotonic()
+            if not self._began:
+                self._began, self._changed = True, moment
+            self._courses.strike(moment, names)
+            self.troubles.note(*names)
+
+    def begin_anew(self) -> None:
+        """Every worker is hit at once: until now nothing could be taken up, and no clock runs."""
+        self.begin()
+        with self._lock:
+            self._changed = time.monotonic()
+            self._courses.excuse(self._changed)
 
     def killed(self, *names: str) -> int:
         """Note the work that workers of these names have claimed; returns how much it is.
 
         To be called when they are dead: what they finished before is not theirs any more.
         """
-        self.begin()
-        try:
-            look = self._read()
-        except SQLAlchemyError:
-            look = self.look
-        found: dict[tuple[object, ...], tuple[str, str]] = {}
-        for step in look.steps.values():
-            if step.state == "running" and _belongs(step.owner, names):
-                what = f"{step.stage} part {step.part} of {step.job_id}"
-                found["step", *step.key] = what, step.stage
-        for job in look.jobs.values():
-            if not job.final and _belongs(job.owner, names):
-                found["job", job.id] = f"{job.stage} of {job.id}", job.stage
+        return self._killed(names, lambda owner: owner.startswith(tuple(f"{n}@" for n in names)))
+
+    def killed_process(self, name: str, pid: int) -> int:
+        """The same of one process of a worker's pool."""
+        return self._killed(
+            [name], lambda owner: owner.startswith(f"{name}@") and owner.endswith(f":{pid}")
+        )
+
+    def _killed(self, names: Sequence[str], is_dead: Callable[[str], bool]) -> int:
+        self.begin(*names)
+        self.refresh()
         with self._lock:
-            for key, (what, stage) in found.items():
-                if key not in self._victims:
-                    fleet, before = stage.partition(".")[0], _claim(look, key)
-                    self._victims[key] = Victim(what, fleet, before, time.monotonic())
-            self.victims += len(found)
-        return len(found)
+            return self._courses.kill(time.monotonic(), is_dead)
 
     @contextmanager
     def outage(self) -> Iterator[None]:
         """A time in which nothing can go on; the clocks start at its end."""
         self.begin()
         with self._lock:
-            self._outage = True
+            self._outages += 1
         try:
-            yield
+            with self.troubles.lasting(HALTED):
+                yield
         finally:
             with self._lock:
-                self._outage = False
+                self._outages -= 1
                 self._changed = time.monotonic()
-                for victim in self._victims.values():
-                    victim.since = max(victim.since, self._changed)
+                self._courses.strike(self._changed)
+                self._courses.excuse(self._changed)
 
     # --- what it sees ----------------------------------------------------------------------
 
@@ -167,62 +124,36 @@ class Watch:
         while not self._stop.wait(LOOK):
             try:
                 look = self._read()
+                with self._lock:
+                    self._compare(look)
             except SQLAlchemyError:
                 continue
-            self.look = look
-            with self._lock:
-                self._compare(look)
+            except Exception as error:  # noqa: BLE001 - a blind watch would find nothing wrong
+                self.broken.append(f"the watch: {error!r}: {traceback.format_exc(limit=-2)}")
+                return
 
     def _read(self) -> Look:
+        moment = time.time()
         jobs = {job.id: job for job in self._ledger.jobs(self._collection)}
         steps = {step.key: step for step in self._ledger.steps(self._collection)}
-        return Look(jobs, steps)
+        return Look(jobs, steps, moment)
 
     def _compare(self, look: Look) -> None:
-        moment = time.monotonic()
-        before, self._fleets = self._fleets, look.fleets()
-        for key, victim in list(self._victims.items()):
-            if _goes_on(look, key, victim.before):
-                del self._victims[key]
-                freed = victim.freed or moment
-                self._note(
-                    moment - victim.since,
-                    victim.stalled(moment),
-                    f"{victim.what}, freed after {max(0.0, freed - victim.since):.1f} s",
-                )
-                if freed - victim.since > self.longest_lease:
-                    self.longest_lease, self.latest = freed - victim.since, victim.what
-            elif victim.freed is None and _is_free(look, key, victim.before):
-                victim.freed = moment
-            elif self._fleets.get(victim.fleet) != before.get(victim.fleet):
-                victim.passed = moment
-        signature = (
-            tuple((j.id, j.status, j.stage, j.attempt, j.progress) for j in look.jobs.values()),
-            tuple((s.key, s.state, s.attempts) for s in look.steps.values()),
-        )
-        if signature != self._last or not look.open:
-            if self._began is not None and not self._outage:
-                still = moment - self._changed
-                self._note(still, still, "a standstill of everything")
-            self._last, self._changed = signature, moment
-
-    def _note(self, seconds: float, stalled: float, what: str) -> None:
-        if self._began is None or self._outage:
-            return
-        if stalled > self.stalled:
-            self.stalled, self.stalled_at = stalled, what
-        if seconds > self.longest:
-            self.longest, self.slowest = seconds, what
+        if look.moment < self.look.moment:
+            return  # another thread has looked meanwhile
+        self.look, moment = look, time.monotonic()
+        self._courses.follow(look, moment, halted=self._outages > 0)
+        if look.signature != self._last or not look.stands or self._outages:
+            if self._began and not self._outages:
+                self._still = max(self._still, moment - self._changed)
+            self._last, self._changed = look.signature, moment
 
     def refresh(self) -> None:
         """Look at once, so that what was just submitted is seen."""
         with suppress(SQLAlchemyError):
-            self.look = self._read()
-
-    def unrecovered(self) -> list[str]:
-        """What was never taken up again."""
-        with self._lock:
-            return [victim.what for victim in self._victims.values()]
+            look = self._read()
+            with self._lock:
+                self._compare(look)
 
     def settled(self, patience: float, longest: float) -> bool:
         """Wait until every job is over; False when nothing has changed for `patience` seconds.
@@ -231,48 +162,35 @@ class Watch:
         are the end in any case.
         """
         deadline = time.monotonic() + longest
-        seen, since = self._last, time.monotonic()
+        seen, since = self._state(), time.monotonic()
         while self.look.open:
-            if self._last != seen:
-                seen, since = self._last, time.monotonic()
+            if (now := self._state()) != seen:
+                seen, since = now, time.monotonic()
             if time.monotonic() > min(deadline, since + patience):
                 return False
             time.sleep(LOOK)
         return True
 
+    def _state(self) -> object:
+        return self._last, self.look.open
 
-def _belongs(owner: str | None, names: tuple[str, ...]) -> bool:
-    return owner is not None and any(f"{name}@" in owner for name in names)
+    # --- what it has measured --------------------------------------------------------------
 
-
-def _claim(look: Look, key: tuple[object, ...]) -> tuple[object, ...]:
-    kind, *rest = key
-    if kind == "job":
-        job = look.jobs[str(rest[0])]
-        return job.owner, job.attempt, job.stage
-    step = look.steps[tuple(rest)]  # type: ignore[index]
-    return step.attempts, step.owner
-
-
-def _is_free(look: Look, key: tuple[object, ...], before: tuple[object, ...]) -> bool:
-    """Whether nobody holds it any more, though nobody has taken it up yet either."""
-    kind, *rest = key
-    if kind == "job":
-        return look.jobs[str(rest[0])].owner is None
-    step = look.steps.get(tuple(rest))  # type: ignore[arg-type]
-    return step is not None and (step.state != "running" or _claim(look, key) != before)
-
-
-def _goes_on(look: Look, key: tuple[object, ...], before: tuple[object, ...]) -> bool:
-    kind, *rest = key
-    job = look.jobs.get(str(rest[0]))
-    if job is None or job.final:
-        return True
-    if kind == "job":
-        return job.owner is not None and _claim(look, key) != before
-    step = look.steps.get(tuple(rest))  # type: ignore[arg-type]
-    return (
-        step is None
-        or step.state == "done"
-        or (step.state == "running" and _claim(look, key) != before)
-    )
+    def judge(self, verdict: Verdict) -> None:
+        """Fill in what was disturbed, how long it took, and what nobody has taken up again."""
+        with self._lock:
+            recovered, unrecovered = list(self._courses.recovered), self._courses.unrecovered
+        verdict.broken += self.broken
+        verdict.lost += [f"never taken up again: {what}" for what in unrecovered]
+        verdict.disturbed = len(recovered) + len(unrecovered)
+        killed = [(each.freed, each.what) for each in recovered if each.freed is not None]
+        verdict.victims = len(killed)
+        verdict.lease, verdict.latest = max(killed, default=(0.0, ""))
+        verdict.recovery, verdict.slowest = max(
+            ((each.seconds, each.what) for each in recovered), default=(0.0, "")
+        )
+        verdict.stalled, verdict.stalled_at = max(
+            *((each.stalled, f"the recovery of {each.what}") for each in recovered),
+            (self._courses.idle, f"{self._courses.idle_at}, which lay idle"),
+            (self._still, "a standstill of everything"),
+        )

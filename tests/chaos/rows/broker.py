@@ -16,9 +16,12 @@ from typing import Any, Self
 import redis
 
 from flotilla.pipelines import ORDER
+from flotilla.priorities import lanes
 from flotilla.settings import FLEETS
-from tests.chaos.stack import Stack
-from tests.chaos.trial import Row, Trial
+from tests.chaos.rows.workers import WORK
+from tests.chaos.stack import Stack, wait_for
+from tests.chaos.trial import RESTART_SECONDS, Row, Trial
+from tests.chaos.verdict import AT_WORK, hit_work, lost_work
 
 HALT_SECONDS = 20.0
 LATEST_COPY = 1.0  # seconds behind the message: while it waits, is worked on, or is done
@@ -28,7 +31,16 @@ def _restart(trial: Trial) -> None:
     """In order and by SIGKILL: the append-only file is what is left."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         trial.until_share(0.05, 0.3)
-        trial.restart("redis", number)
+        at_work = trial.await_claim(WORK) is not None
+        before = wait_for(lambda: trial.stack.pid("redis"), RESTART_SECONDS, "redis runs")
+        trial.stack.signal("redis", number)
+        trial.watch.begin("redis")
+        trial.note(f"{number.name} redis" + at_work * AT_WORK)
+        wait_for(
+            lambda old=before: trial.stack.pid("redis") not in (None, old),  # type: ignore[misc]
+            RESTART_SECONDS,
+            "redis is started again",
+        )
         trial.rest(5.0, 9.0)
 
 
@@ -36,16 +48,36 @@ def _wipe(trial: Trial) -> None:
     """Queues, unacknowledged messages, chords and caches are gone at once."""
     for _ in range(3):
         trial.until_share(0.05, 0.4)
-        trial.await_claim(("vectorstore.", "document."))
-        trial.watch.begin()
+        _await_queue(trial)
+        trial.watch.begin("redis")
         trial.stack.redis.flushall()
         trial.note("FLUSHALL")
         trial.rest(6.0, 10.0)
 
 
+def _await_queue(trial: Trial, patience: float = 4.0) -> None:
+    """Wait until messages wait, for there to be something to lose."""
+    lists = [lane for fleet in ("document", "vectorstore") for lane in lanes(fleet)]
+    deadline = time.monotonic() + patience
+    while trial.goes_on() and time.monotonic() < deadline:
+        if any(trial.stack.redis.llen(name) for name in lists):
+            return
+        time.sleep(0.01)
+
+
 def _halt(trial: Trial) -> None:
     trial.until_share(0.1, 0.4)
-    trial.halt("redis", HALT_SECONDS)
+    at_work = trial.await_claim(WORK) is not None
+    with trial.watch.outage(), trial.stack.halted("redis"):
+        trial.note(f"SIGSTOP redis for {HALT_SECONDS:g} s" + at_work * AT_WORK)
+        ends = time.monotonic() + HALT_SECONDS
+        with redis.Redis.from_url(trial.stack.record.redis_url, socket_timeout=2) as asked:
+            try:
+                asked.ping()
+            except redis.TimeoutError:
+                time.sleep(max(0.0, ends - time.monotonic()))
+                return
+    raise AssertionError("Redis answered while it was halted")
 
 
 def _send_twice(trial: Trial) -> None:
@@ -78,6 +110,7 @@ def _send_twice(trial: Trial) -> None:
                 _, fleet, text = heapq.heappop(due)
                 trial.stack.redis.lpush(fleet, text)
             time.sleep(0.02)
+        assert sent.broken is None, sent.broken
     for _, fleet, text in due:
         trial.stack.redis.lpush(fleet, text)
     assert not stages, f"no message was sent twice of {', '.join(sorted(stages))}"
@@ -91,6 +124,9 @@ class Sent:
     """
 
     def __init__(self, stack: Stack) -> None:
+        self.broken: str | None = None
+        """Why it does not listen any more, though it has not been left."""
+        self._left = False
         self._found: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
         self._connection = stack.redis.connection_pool.get_connection()
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -107,6 +143,7 @@ class Sent:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._left = True
         self._connection.disconnect()
         self._thread.join(timeout=40)
 
@@ -122,12 +159,14 @@ class Sent:
         while True:
             try:
                 line = self._connection.read_response(disable_decoding=True)
+                if (message := queued(line)) is not None:
+                    self._found.put(message)
             except redis.TimeoutError:
                 continue
-            except (redis.RedisError, OSError, ValueError, AttributeError):
-                return  # closed
-            if (message := queued(line)) is not None:
-                self._found.put(message)
+            except Exception as error:  # noqa: BLE001 - closed, or deaf from now on
+                if not self._left:
+                    self.broken = f"the queues were listened to no more: {error!r}"
+                return
 
 
 PUSHED = re.compile(rb'\] "[LR]PUSH" "(\w+)" ("(?:[^"\\]|\\.)*")$', re.IGNORECASE)
@@ -144,8 +183,19 @@ def queued(line: bytes) -> tuple[str, dict[str, Any]] | None:
 
 
 ROWS = (
-    Row("redis-restart", "Redis restarted with AOF, in order and by SIGKILL", _restart),
-    Row("redis-wiped", "Redis wiped with FLUSHALL", _wipe),
-    Row("redis-paused", f"Redis paused for {HALT_SECONDS:g} s (SIGSTOP)", _halt, questions=True),
+    Row(
+        "redis-restart",
+        "Redis restarted with AOF, in order and by SIGKILL",
+        _restart,
+        felt=hit_work,
+    ),
+    Row("redis-wiped", "Redis wiped with FLUSHALL", _wipe, felt=lost_work),
+    Row(
+        "redis-paused",
+        f"Redis paused for {HALT_SECONDS:g} s (SIGSTOP)",
+        _halt,
+        questions=True,
+        felt=hit_work,
+    ),
     Row("twice", "messages delivered twice, at each stage", _send_twice, questions=True),
 )

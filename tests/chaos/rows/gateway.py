@@ -1,6 +1,9 @@
 """Rows that kill the gateway while clients talk to it."""
 
 import threading
+import time
+
+import httpx
 
 from tests.chaos.streams import Followers
 from tests.chaos.trial import Row, Trial
@@ -31,11 +34,28 @@ def _mid_stream(trial: Trial) -> None:
     """Killed while clients follow tasks and wait for answers."""
     with Followers(trial.stack, trial.collection) as followers:
         while trial.goes_on():
+            _await_gateway(trial)
             followers.follow(list(trial.watch.look.jobs.values()))
             trial.rest(2.0, 5.0)
+            _await_gateway(trial)
             trial.kill("gateway")
         followers.finish()
-    trial.note(f"{followers.followed} tasks followed to their end", followers.followed)
+    assert followers.cut, "no stream was cut off"
+    trial.note("tasks followed to their end", followers.followed)
+    trial.note("streams cut off", followers.cut)
+
+
+def _await_gateway(trial: Trial) -> None:
+    """Wait until it answers: who is killed before that has nobody to cut off."""
+    while trial.goes_on() and not _answers(trial):
+        time.sleep(0.1)
+
+
+def _answers(trial: Trial) -> bool:
+    try:
+        return httpx.get(f"{trial.stack.url}/health/live", timeout=2, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
 
 
 ROWS = (

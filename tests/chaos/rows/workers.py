@@ -5,9 +5,17 @@ import os
 import signal
 from collections.abc import Callable
 
-from tests.chaos.trial import Row, Trial
+from tests.chaos.stack import wait_for
+from tests.chaos.trial import RESTART_SECONDS, Row, Trial
+from tests.chaos.verdict import AT_WORK, hit_work, killed_at_work, lost_work
 
 PAUSE = (2.0, 5.0)
+
+FIRST_SECONDS = 30.0
+"""For the first work of a fleet to come."""
+
+WORK = ("document.", "vectorstore.")
+"""Stages of which there is always one under way while documents come in."""
 
 FREEZE_SECONDS = 20.0
 """A lease and its reaping are over by then: the frozen worker comes back to work that is
@@ -16,44 +24,54 @@ another's, or done."""
 
 def _kill_workers(fleet: str) -> Callable[[Trial], None]:
     def disturb(trial: Trial) -> None:
-        """Half of the kills hit a worker with a claimed step, the others come when they come."""
+        """The first kill and half of the others hit a worker in the middle of a step, the rest come
+        when they come."""
+        trial.kill_at_work((f"{fleet}.",), FIRST_SECONDS)
         while trial.goes_on():
-            victim = None
-            if trial.dice.random() < 0.5:
-                victim = trial.await_claim((f"{fleet}.",))
-            trial.kill(victim or trial.dice.choice(trial.stack.workers(fleet)))
             trial.rest(*PAUSE)
+            if trial.dice.random() < 0.5 or not trial.kill_at_work((f"{fleet}.",)):
+                _kill_any(trial, fleet)
 
     return disturb
 
 
+def _kill_any(trial: Trial, fleet: str) -> None:
+    victim = trial.any_up(fleet)
+    if victim is not None:
+        trial.kill(victim)
+
+
 def _kill_rag(trial: Trial) -> None:
     """Questions are answered in milliseconds: kill often."""
+    trial.kill_at_work(("rag.",), FIRST_SECONDS)
     while trial.goes_on():
-        trial.kill(trial.dice.choice(trial.stack.workers("rag")))
         trial.rest(1.5, 4.0)
+        if trial.dice.random() < 0.5 or not trial.kill_at_work(("rag.",)):
+            _kill_any(trial, "rag")
 
 
 def _kill_default(trial: Trial) -> None:
+    trial.kill_at_work(("upkeep.",), FIRST_SECONDS)
     while trial.goes_on():
-        victim = trial.await_claim(("upkeep.",), patience=2.0)
-        trial.kill(victim or trial.dice.choice(trial.stack.workers("default")))
         trial.rest(*PAUSE)
+        if not trial.kill_at_work(("upkeep.",), patience=2.0):
+            _kill_any(trial, "default")
 
 
 def _kill_children(trial: Trial) -> None:
+    trial.kill_child(("document.",), FIRST_SECONDS)
     while trial.goes_on():
-        victim = trial.await_claim(("document.",))
-        trial.kill_child(victim or trial.dice.choice(trial.stack.workers("document")))
         trial.rest(*PAUSE)
+        trial.kill_child(("document.",))
 
 
 def _kill_beat(trial: Trial) -> None:
     """Beat wakes the reaper: kill a worker too, so that there is something to reap."""
+    killed = False
     while trial.goes_on():
-        victim = trial.await_claim(("vectorstore.index", "document."))
-        if victim is not None and trial.dice.random() < 0.5:
-            trial.kill(victim)
+        if not killed or trial.dice.random() < 0.5:
+            patience = 4.0 if killed else FIRST_SECONDS
+            killed |= trial.kill_at_work(("vectorstore.index", "document."), patience)
         for _ in range(trial.dice.randint(1, 3)):
             trial.kill("beat")
             trial.rest(1.0, 3.0)
@@ -61,15 +79,24 @@ def _kill_beat(trial: Trial) -> None:
 
 def _deploy(trial: Trial) -> None:
     """SIGTERM to every worker at the same moment, as often as a rolling deploy goes wrong."""
+    before: dict[str, int | None] = {}
     for _ in range(3):
         trial.until_share(0.05, 0.3)
         if not trial.goes_on():
-            return
-        for program in trial.stack.workers():
+            break
+        at_work = trial.await_claim(WORK) is not None
+        before = {program: trial.stack.pid(program) for program in trial.stack.workers()}
+        for program in before:
             trial.stack.signal(program, signal.SIGTERM)
-        trial.watch.begin()
-        trial.note("SIGTERM to every worker")
+        trial.watch.begin_anew()
+        trial.note("SIGTERM to every worker" + at_work * AT_WORK)
         trial.rest(8.0, 14.0)
+    for program, pid in before.items():
+        wait_for(
+            lambda name=program, old=pid: trial.stack.pid(name) not in (None, old),  # type: ignore[misc]
+            RESTART_SECONDS,
+            f"{program} is another process after SIGTERM",
+        )
 
 
 def _massacre(trial: Trial) -> None:
@@ -78,20 +105,20 @@ def _massacre(trial: Trial) -> None:
         trial.until_share(0.05, 0.3)
         if not trial.goes_on():
             return
+        trial.await_claim(WORK)
         pids = [pid for name in trial.stack.workers() if (pid := trial.stack.pid(name))]
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
-        trial.watch.killed(*trial.stack.workers())
-        trial.note("SIGKILL to every worker")
+        trial.watch.begin_anew()
+        claimed = trial.watch.killed(*trial.stack.workers())
+        trial.note("SIGKILL to every worker" + bool(claimed) * AT_WORK)
         trial.rest(10.0, 16.0)
 
 
 def _kill_header(trial: Trial) -> None:
     """The owner of a chord's header task dies while it works on it."""
     while trial.goes_on():
-        victim = trial.await_claim(("vectorstore.index", "document.convert_range"), patience=10.0)
-        if victim is not None:
-            trial.kill(victim)
+        trial.kill_at_work(("vectorstore.index", "document.convert_range"), patience=10.0)
         trial.rest(*PAUSE)
 
 
@@ -107,23 +134,51 @@ def _freeze(trial: Trial) -> None:
 
 
 ROWS = (
-    Row("document", "SIGKILL of a `document` worker, every few seconds", _kill_workers("document")),
+    Row(
+        "document",
+        "SIGKILL of a `document` worker, every few seconds",
+        _kill_workers("document"),
+        felt=killed_at_work,
+    ),
     Row(
         "vectorstore",
         "SIGKILL of a `vectorstore` worker, every few seconds",
         _kill_workers("vectorstore"),
+        felt=killed_at_work,
     ),
-    Row("rag", "SIGKILL of a `rag` worker, every few seconds", _kill_rag, questions=True),
-    Row("default", "SIGKILL of a `default` worker, every few seconds", _kill_default),
+    Row(
+        "rag",
+        "SIGKILL of a `rag` worker, every few seconds",
+        _kill_rag,
+        questions=True,
+        felt=killed_at_work,
+    ),
+    Row(
+        "default",
+        "SIGKILL of a `default` worker, every few seconds",
+        _kill_default,
+        felt=killed_at_work,
+    ),
     Row(
         "children",
         "SIGKILL of a process of a `document` worker's pool, every few seconds",
         _kill_children,
+        felt=lost_work,
     ),
-    Row("beat", "SIGKILL of beat, and now and then of a worker", _kill_beat),
-    Row("deploy", "SIGTERM of every fleet at once", _deploy, questions=True),
-    Row("power", "SIGKILL of every fleet at once", _massacre, questions=True),
-    Row("chord", "SIGKILL of the owner of a chord's header task", _kill_header),
+    Row(
+        "beat",
+        "SIGKILL of beat, and now and then of a worker",
+        _kill_beat,
+        felt=killed_at_work,
+    ),
+    Row("deploy", "SIGTERM of every fleet at once", _deploy, questions=True, felt=hit_work),
+    Row("power", "SIGKILL of every fleet at once", _massacre, questions=True, felt=killed_at_work),
+    Row(
+        "chord",
+        "SIGKILL of the owner of a chord's header task",
+        _kill_header,
+        felt=killed_at_work,
+    ),
     Row(
         "frozen",
         f"a `document` or `vectorstore` worker at work frozen for {FREEZE_SECONDS:g} s (SIGSTOP), "
@@ -131,5 +186,6 @@ ROWS = (
         _freeze,
         questions=True,
         longest=150.0,
+        felt=killed_at_work,
     ),
 )

@@ -34,12 +34,23 @@ def answer(planned: Planned, *versions: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("version", [OLD, NEW])
 @pytest.mark.parametrize("known", [True, False])
-def test_either_version_is_right(planned: Planned, version: int, known: bool) -> None:
-    assert Question(planned, 0, known, answer=answer(planned, version)).fault() is None
+def test_either_version_is_right_until_the_newer_one_is_known(
+    planned: Planned, version: int, known: bool
+) -> None:
+    newest = planned if known else None
+    assert Question(planned, 0, newest, answer=answer(planned, version)).fault() is None
+
+
+def test_the_older_version_is_wrong_once_the_newer_one_is_known(planned: Planned) -> None:
+    newest = planned.successor
+    assert Question(planned, 0, newest, answer=answer(planned, NEW)).fault() is None
+    stale = Question(planned, 0, newest, answer=answer(planned, OLD)).fault()
+    assert stale is not None
+    assert "replaced" in stale
 
 
 def test_both_at_once_are_wrong(planned: Planned) -> None:
-    both = Question(planned, 0, known=False, answer=answer(planned, OLD, NEW)).fault()
+    both = Question(planned, 0, known=None, answer=answer(planned, OLD, NEW)).fault()
     assert both is not None
     assert "2 versions at once" in both
 
@@ -49,21 +60,21 @@ def test_two_versions_are_wrong_though_the_second_does_not_hold_the_sentence(
 ) -> None:
     mixed = answer(planned, OLD)
     mixed["passages"].append({"text": "Something else.", "version_id": "version-1"})
-    assert Question(planned, 0, known=True, answer=mixed).fault() is not None
+    assert Question(planned, 0, known=planned, answer=mixed).fault() is not None
 
 
 def test_nothing_is_wrong_once_the_document_is_known_to_be_completed(planned: Planned) -> None:
     nothing = {"text": "The documents hold no answer.", "passages": []}
-    assert Question(planned, 0, known=True, answer=nothing).fault() is not None
-    assert Question(planned, 0, known=False, answer=nothing).fault() is None
+    assert Question(planned, 0, known=planned, answer=nothing).fault() is not None
+    assert Question(planned, 0, known=None, answer=nothing).fault() is None
 
 
 def test_passages_without_the_documents_own_sentence_are_wrong(planned: Planned) -> None:
     half = answer(planned, OLD)
     half["passages"] = [{"text": "Something else.", "version_id": "version-0"}]
-    assert Question(planned, 0, known=True, answer=half).fault() is not None
+    assert Question(planned, 0, known=planned, answer=half).fault() is not None
 
 
 def test_an_answer_that_is_not_from_the_passages_is_wrong(planned: Planned) -> None:
     stray = answer(planned, OLD) | {"text": "Seven. [1]"}
-    assert Question(planned, 0, known=True, answer=stray).fault() is not None
+    assert Question(planned, 0, known=planned, answer=stray).fault() is not None

@@ -4,14 +4,14 @@ from collections import Counter
 
 import pytest
 
-from tests.chaos.interventions import BATCH, false_count
-from tests.chaos.verdict import LONGEST_LEASE, LONGEST_RECOVERY, Verdict
+from tests.chaos.matrix import ROWS
+from tests.chaos.verdict import LONGEST_LEASE, LONGEST_RECOVERY, Felt, Verdict, anything
 
 
-def weighed(allowance: float = 1.0, **values: object) -> Verdict:
+def weighed(allowance: float = 1.0, felt: Felt = anything, **values: object) -> Verdict:
     values = {"disturbances": Counter({"SIGKILL rag-1": 3})} | values
     verdict = Verdict("rag", 1, **values)  # type: ignore[arg-type]
-    verdict.weigh(allowance)
+    verdict.weigh(felt, allowance)
     return verdict
 
 
@@ -43,39 +43,42 @@ def test_a_row_that_was_skipped_is_not_clean() -> None:
     assert not Verdict("clock", 1, skipped="libfaketime is missing").clean
 
 
-GOOD = len(BATCH) - 1
+KILLS = ("document", "vectorstore", "rag", "default", "beat", "power", "chord", "frozen", "clock")
 
 
-def told(completed: int, failed: int) -> dict[str, int]:
-    documents = completed + failed
-    return {"documents": documents, "completed": completed, "failed": failed, "cancelled": 0}
+@pytest.mark.parametrize("row", KILLS)
+def test_kills_that_cost_nobody_any_work_prove_nothing(row: str) -> None:
+    assert not weighed(felt=ROWS[row].felt, victims=0, disturbed=3).clean
+    assert weighed(felt=ROWS[row].felt, victims=1, disturbed=1).clean
 
 
-@pytest.mark.parametrize(
-    ("status", "result", "members"),
-    [
-        ("partial", told(GOOD, 1), {"completed": GOOD, "failed": 1}),
-        ("completed", told(GOOD + 1, 0), {"completed": GOOD + 1}),
-    ],
-)
-def test_a_batch_with_true_counts(
-    status: str, result: dict[str, int], members: dict[str, int]
-) -> None:
-    assert false_count(status, result, members) is None
+@pytest.mark.parametrize("row", ["children", "redis-wiped"])
+def test_messages_and_claims_have_to_be_lost(row: str) -> None:
+    assert not weighed(felt=ROWS[row].felt).clean
+    assert weighed(felt=ROWS[row].felt, disturbed=1).clean
 
 
 @pytest.mark.parametrize(
-    ("status", "result", "members"),
+    ("row", "stage"),
     [
-        ("completed", told(GOOD, 1), {"completed": GOOD, "failed": 1}),
-        ("partial", told(GOOD + 1, 1), {"completed": GOOD, "failed": 1}),
-        ("partial", told(GOOD + 1, 0), {"completed": GOOD, "failed": 1}),
-        ("partial", told(GOOD - 1, 2), {"completed": GOOD - 1, "failed": 2}),
-        ("partial", told(GOOD - 1, 1), {"completed": GOOD - 1, "failed": 1}),
-        ("partial", told(GOOD, 1), {"completed": GOOD, "failed": 1, "processing": 1}),
+        ("blobs", "document.split"),
+        ("qdrant-full", "vectorstore.index"),
+        ("qdrant-killed", "vectorstore.index"),
+        ("qdrant-paused", "rag.answer"),
     ],
 )
-def test_a_batch_with_false_counts(
-    status: str, result: dict[str, int], members: dict[str, int]
-) -> None:
-    assert false_count(status, result, members) is not None
+def test_what_is_out_of_reach_has_to_be_missed_by_somebody(row: str, stage: str) -> None:
+    felt = ROWS[row].felt
+    assert not weighed(felt=felt, attempts={f"{stage} file_corrupt": 9}).clean
+    assert not weighed(felt=felt, attempts={"upkeep.finish dependency_unavailable": 9}).clean
+    assert weighed(felt=felt, attempts={f"{stage} dependency_unavailable": 1}).clean
+
+
+@pytest.mark.parametrize(
+    "row", ["deploy", "redis-restart", "redis-paused", "ledger-locked", "postgresql"]
+)
+def test_work_has_to_be_under_way_when_everything_is_hit(row: str) -> None:
+    at_work = Counter({"SIGTERM to every worker at work": 2})
+    assert not weighed(felt=ROWS[row].felt).clean
+    assert not weighed(felt=ROWS[row].felt, disturbances=at_work, idle=at_work).clean
+    assert weighed(felt=ROWS[row].felt, disturbances=at_work).clean
