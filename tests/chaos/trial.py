@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 from sqlalchemy.exc import SQLAlchemyError
 
 from tests.chaos.postgresql import PostgreSQL
@@ -105,14 +106,18 @@ class Trial:
         return None
 
     def owners(self, stages: tuple[str, ...]) -> set[str]:
-        """The processes that work on such stages now, as they name themselves in the ledger."""
+        """The processes that work on such stages now, as they name themselves in the ledger.
+
+        What the dead have claimed is theirs until their leases run out: they are left out.
+        """
         ledger = self.stack.ledger
         try:
             steps = ledger.running(self.collection, stages)
             replies = ledger.answering(self.collection) if "rag." in stages else []
         except SQLAlchemyError:
             return set()
-        return {step.owner for step in steps if step.owner} | set(replies)
+        claimed = {step.owner for step in steps if step.owner} | set(replies)
+        return {owner for owner in claimed if psutil.pid_exists(int(owner.rpartition(":")[2]))}
 
     def names(self) -> list[str]:
         """All workers of the supervisor."""
