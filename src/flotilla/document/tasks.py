@@ -10,7 +10,7 @@ from typing import Any
 
 from celery.canvas import Signature
 from celery.exceptions import Ignore
-from celery.signals import worker_process_init
+from celery.signals import task_postrun, worker_process_init
 
 from flotilla import pipelines
 from flotilla.blobs import BlobStore, chunks_ref, pages_ref, source_ref, version_prefix
@@ -19,7 +19,7 @@ from flotilla.document.converters import Converter, converter_for
 from flotilla.document.detect import MediaType, detect
 from flotilla.document.fetch import FetchedSource
 from flotilla.document.fetch import fetch as fetch_url
-from flotilla.document.memory import watch_memory
+from flotilla.document.memory import Surplus, watch_memory
 from flotilla.document.reuse import KnownTexts
 from flotilla.document.splitter import SectionSplitter, Splitter
 from flotilla.errors import (
@@ -73,6 +73,8 @@ def _warm_up() -> None:
 @worker_process_init.connect
 def _limit_memory(**_: Any) -> None:
     watch_memory(get_settings().document.memory_limit)
+    surplus = Surplus()
+    task_postrun.connect(lambda **_: surplus.give_back(), weak=False)
 
 
 def _converter(media_type: MediaType) -> Converter:
