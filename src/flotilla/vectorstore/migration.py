@@ -28,9 +28,9 @@ from flotilla.ledger.stages import stage
 from flotilla.logging import get_logger
 from flotilla.settings import get_settings
 from flotilla.vectorstore.filling import Filling, Piece
+from flotilla.vectorstore.loaded import get_indexer, get_spaces
 from flotilla.vectorstore.manifest import read_manifest
 from flotilla.vectorstore.spaces import READY, VectorSpace
-from flotilla.vectorstore.tasks import get_indexer, get_spaces
 
 logger = get_logger(__name__)
 

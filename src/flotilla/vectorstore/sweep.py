@@ -22,6 +22,7 @@ from flotilla.schemas.sweeps import (
     PointFindings,
 )
 from flotilla.vectorstore.census import Origin, PointCensus
+from flotilla.vectorstore.loaded import get_spaces
 from flotilla.vectorstore.points import PointStore
 
 logger = get_logger(__name__)
@@ -142,8 +143,6 @@ class PointSweep:
 @stage(ledger_sweep.POINTS_STAGE)
 def sweep(run: StageRun) -> None:
     """Remove points that nobody needs, and have documents that lack points indexed anew."""
-    from flotilla.vectorstore.tasks import get_spaces
-
     dry_run = bool(run.job.payload.get("dry_run"))
     points = PointFindings()
     documents = DocumentFindings()

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 
 from celery.canvas import Signature
 from sqlalchemy import Connection
 
 from flotilla import pipelines
-from flotilla.blobs import BlobStore
-from flotilla.broker import app, at_start
+from flotilla.broker import app
 from flotilla.errors import Cancelled, DependencyUnavailable, DocumentNotFound, LeaseLost
 from flotilla.ledger import documents, jobs, recovery, removals, versions
 from flotilla.ledger import spaces as ledger_spaces
@@ -18,39 +16,10 @@ from flotilla.ledger.runs import StageRun
 from flotilla.ledger.stages import stage
 from flotilla.ledger.versions import Version
 from flotilla.logging import get_logger
-from flotilla.settings import get_settings
-from flotilla.vectorstore.bm25 import Bm25Encoder
-from flotilla.vectorstore.embedder import FastembedEmbedder, load_embedder
-from flotilla.vectorstore.indexing import Indexer
-from flotilla.vectorstore.qdrant import connect
-from flotilla.vectorstore.spaces import Spaces, VectorSpace
+from flotilla.vectorstore.loaded import get_indexer, get_spaces
+from flotilla.vectorstore.spaces import VectorSpace
 
 logger = get_logger(__name__)
-
-
-@lru_cache(maxsize=1)
-def get_spaces() -> Spaces:
-    """The spaces of this process."""
-    settings = get_settings()
-
-    def load(model: str) -> FastembedEmbedder:
-        threads = settings.vectorstore.embedding_threads
-        return load_embedder(settings, threads=threads, model=model)
-
-    return Spaces(get_database, settings, connect(settings), load)
-
-
-@lru_cache(maxsize=1)
-def get_indexer() -> Indexer:
-    """What writes chunks to them."""
-    return Indexer(BlobStore(get_settings().blobs_url), Bm25Encoder())
-
-
-@at_start
-def _warm_up() -> None:
-    """Load the models once a process, before the first task."""
-    get_indexer().sparse([])
-    get_spaces().load_at_start(writes=True)
 
 
 @stage(pipelines.INDEX)

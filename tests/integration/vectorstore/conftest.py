@@ -12,7 +12,7 @@ from flotilla.ledger import endings, runs, stages
 from flotilla.ledger.database import Database
 from flotilla.rag import tasks as rag_tasks
 from flotilla.settings import EmbeddingSettings, QdrantSettings, Settings
-from flotilla.vectorstore import migration, tasks
+from flotilla.vectorstore import migration, sweep, tasks
 from flotilla.vectorstore.bm25 import Bm25Encoder
 from flotilla.vectorstore.indexing import Indexer
 from flotilla.vectorstore.manifest import FILE_NAME, Manifest
@@ -88,7 +88,8 @@ def process(
     for module in (tasks, migration):
         monkeypatch.setattr(module, "get_spaces", lambda: process.spaces)
         monkeypatch.setattr(module, "get_indexer", lambda: indexer)
-    monkeypatch.setattr(rag_tasks, "get_spaces", lambda: process.spaces)
+    for module in (rag_tasks, sweep):
+        monkeypatch.setattr(module, "get_spaces", lambda: process.spaces)
     process.spaces.writable(fresh=True)
     yield process
     for space in process.spaces.writable(fresh=True):

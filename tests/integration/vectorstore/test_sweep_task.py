@@ -19,7 +19,6 @@ from flotilla.schemas import Task
 from flotilla.schemas.sweeps import SweepReport
 from flotilla.upkeep import sweep as blob_half
 from flotilla.vectorstore import sweep as point_half
-from flotilla.vectorstore import tasks
 from flotilla.vectorstore.census import PointCensus
 from flotilla.vectorstore.points import PointStore
 from tests.doubles.ledger_rows import add_document, add_version, aged_id, make_ledger
@@ -43,7 +42,7 @@ def ledger(
         census=PointCensus(client, points.collection),
     )
     spaces = SimpleNamespace(writable=lambda **_: [space], delete_dropped=lambda: None)
-    monkeypatch.setattr(tasks, "get_spaces", lambda: spaces)
+    monkeypatch.setattr(point_half, "get_spaces", lambda: spaces)
     store = BlobStore(f"file://{tmp_path / 'blobs'}")
     monkeypatch.setattr(blob_half, "_blobs", lambda: store)
     # Nobody follows the task, so that no Redis is needed.

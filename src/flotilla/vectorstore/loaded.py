@@ -1,0 +1,38 @@
+"""What a process of the fleet `vectorstore` loads once, before its first task."""
+
+from functools import lru_cache
+
+from flotilla.blobs import BlobStore
+from flotilla.broker import at_start
+from flotilla.ledger.database import get_database
+from flotilla.settings import get_settings
+from flotilla.vectorstore.bm25 import Bm25Encoder
+from flotilla.vectorstore.embedder import FastembedEmbedder, load_embedder
+from flotilla.vectorstore.indexing import Indexer
+from flotilla.vectorstore.qdrant import connect
+from flotilla.vectorstore.spaces import Spaces
+
+
+@lru_cache(maxsize=1)
+def get_spaces() -> Spaces:
+    """The spaces of this process."""
+    settings = get_settings()
+
+    def load(model: str) -> FastembedEmbedder:
+        threads = settings.vectorstore.embedding_threads
+        return load_embedder(settings, threads=threads, model=model)
+
+    return Spaces(get_database, settings, connect(settings), load)
+
+
+@lru_cache(maxsize=1)
+def get_indexer() -> Indexer:
+    """What writes chunks to them."""
+    return Indexer(BlobStore(get_settings().blobs_url), Bm25Encoder())
+
+
+@at_start
+def _warm_up() -> None:
+    """Load the models once a process, before the first task."""
+    get_indexer().sparse([])
+    get_spaces().load_at_start(writes=True)
