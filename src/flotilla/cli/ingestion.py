@@ -11,6 +11,7 @@ from typing import Any, TypeGuard
 from pydantic import BaseModel
 
 from flotilla.cli.batches import Batches
+from flotilla.cli.interrupts import in_thread
 from flotilla.cli.problems import sentence
 from flotilla.cli.progress import Display, display
 from flotilla.cli.terminal import print_note
@@ -102,24 +103,20 @@ def run(
     options = {"collection": collection, "metadata": metadata, "password": password}
     with display(len(submissions), size) as shown:
         work = _Ingestion(flotilla, shown, options, batches)
-        watchers = ThreadPoolExecutor(WATCHED)
-        uploads = ThreadPoolExecutor(UPLOADS)
         try:
-            sent = [uploads.submit(work.submit, s) for s in submissions]
-            futures: list[Future[Ingested]] = []
-            for submission, future in zip(submissions, sent, strict=True):
-                accepted = future.result()
-                futures.append(watchers.submit(work.follow, submission, accepted, wait))
-            if batches is not None:
-                flotilla.close_batch(batches.current)
-            ended = [future.result() for future in futures]
-            return Ingestion(ended, batches.ids if batches is not None else [])
+            return in_thread(lambda: work.carry_out(submissions, wait))
         except KeyboardInterrupt:
-            raise Interrupted(work.leave(cancel=cancel_on_interrupt)) from None
+            raise Interrupted(_leave(work, cancel=cancel_on_interrupt)) from None
         finally:
-            work.stopped.set()
-            uploads.shutdown(wait=False, cancel_futures=True)
-            watchers.shutdown(wait=False, cancel_futures=True)
+            work.stop()
+
+
+def _leave(work: "_Ingestion", *, cancel: bool) -> str:
+    work.stop()
+    try:
+        return in_thread(lambda: work.leave(cancel=cancel))
+    except KeyboardInterrupt:  # who asks twice does not want to wait
+        return "Interrupted. `flotilla tasks` shows what was sent."
 
 
 def _size(path: Path) -> int:
@@ -161,7 +158,27 @@ class _Ingestion:
         self._options = options
         self._batches = batches
         self._tasks: list[str] = []
-        self.stopped = threading.Event()
+        self._stopped = threading.Event()
+        self._uploads = ThreadPoolExecutor(UPLOADS)
+        self._watchers = ThreadPoolExecutor(WATCHED)
+
+    def carry_out(self, submissions: Sequence[Submission], wait: bool) -> Ingestion:
+        """Send all of them, and follow each to its end where that is waited for."""
+        sent = [self._uploads.submit(self.submit, s) for s in submissions]
+        followed: list[Future[Ingested]] = []
+        for submission, future in zip(submissions, sent, strict=True):
+            accepted = future.result()
+            followed.append(self._watchers.submit(self.follow, submission, accepted, wait))
+        if self._batches is not None:
+            self._flotilla.close_batch(self._batches.current)
+        ended = [future.result() for future in followed]
+        return Ingestion(ended, self._batches.ids if self._batches is not None else [])
+
+    def stop(self) -> None:
+        """Begin nothing more, and tell of nothing more."""
+        self._stopped.set()
+        for threads in (self._uploads, self._watchers):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def submit(self, submission: Submission) -> DocumentAccepted | Exception:
         """The document and task of the source, or why it was not taken.
@@ -185,7 +202,7 @@ class _Ingestion:
                 if not _is_overloaded(error):
                     self._record(submission, error)
                     return error
-                if self.stopped.wait(getattr(error, "retry_after", None) or 1.0):
+                if self._stopped.wait(getattr(error, "retry_after", None) or 1.0):
                     return error
             else:
                 if accepted.duplicate_of is None:
@@ -197,7 +214,7 @@ class _Ingestion:
             return False
         assert self._batches is not None  # noqa: S101 - it has given the id
         try:
-            return not self.stopped.is_set() and self._batches.has_another(batch_id, error)
+            return not self._stopped.is_set() and self._batches.has_another(batch_id, error)
         except ClientError:  # the source is told of with what was wrong in the first place
             return False
 
@@ -237,7 +254,6 @@ class _Ingestion:
 
     def leave(self, *, cancel: bool) -> str:
         """Leave what was sent to itself, or cancel it; returns a sentence that says which."""
-        self.stopped.set()
         # The batches before the last one are over.
         tasks = self._tasks if self._batches is None else [self._batches.current]
         try:
@@ -264,7 +280,7 @@ class _Ingestion:
         result = Ingested(name=submission.name, status="failed")
         if isinstance(accepted, Exception):
             result.error = sentence(accepted)
-            self._shown.finished(result.name, result.status, result.error)
+            self._show(result)
             return result
         result.status = accepted.status.value
         result.document_id = accepted.document_id
@@ -276,8 +292,12 @@ class _Ingestion:
                 result.status, result.error = "unknown", sentence(error)
         if accepted.duplicate_of is not None and result.error is None:
             result.status = "duplicate"
-        self._shown.finished(result.name, result.status, result.error)
+        self._show(result)
         return result
+
+    def _show(self, result: Ingested) -> None:
+        if not self._stopped.is_set():  # after that no end was waited for
+            self._shown.finished(result.name, result.status, result.error)
 
     def _await(self, result: Ingested) -> None:
         assert result.task_id is not None  # noqa: S101 - set by `follow`

@@ -3,9 +3,10 @@
 import contextlib
 import socket
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
@@ -55,6 +56,12 @@ def _steps(
     return method
 
 
+def _hang_up(connection: socket.socket) -> None:
+    """End what is read from it: to close a socket does not wake the thread that waits for it."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
 class Flotilla:
     """A gateway at `base_url`; a context manager, and safe to share between threads.
 
@@ -79,8 +86,10 @@ class Flotilla:
     ) -> None:
         self.exchange = Exchange(base_url.rstrip("/"), timeout, retries)
         self._http = httpx.Client(**client_options(base_url, api_key))
+        self._http.event_hooks = {"request": [self._watch]}
         self._closed = threading.Event()
-        self._followed: set[socket.socket] = set()
+        self._connections: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._connections_lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -94,13 +103,28 @@ class Flotilla:
         self.close()
 
     def close(self) -> None:
-        """Close the connections; threads that follow a task are told so at once."""
-        self._closed.set()
-        for connection in self._followed.copy():
-            # To close a socket does not wake the thread that reads from it.
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        """Close the connections; threads that wait for a reply, or follow a task, are told so at
+        once."""
+        with self._connections_lock:
+            self._closed.set()
+            connections = list(self._connections)
+        for connection in connections:
+            _hang_up(connection)
         self._http.close()
+
+    def _watch(self, request: httpx.Request) -> None:
+        request.extensions["trace"] = self._connected
+
+    def _connected(self, event: str, info: dict[str, Any]) -> None:
+        """Called by httpcore at each step of a request (its `trace` extension)."""
+        if not event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            return
+        connection = info["return_value"].get_extra_info("socket")
+        with self._connections_lock:
+            self._connections.add(connection)
+            is_late = self._closed.is_set()
+        if is_late:
+            _hang_up(connection)
 
     def send(self, operation: Operation[T]) -> T:
         """Carry out one operation."""
@@ -145,7 +169,7 @@ class Flotilla:
         source = EventSource(self.exchange, task_id, last_event_id)
         while not source.is_over():
             try:
-                with self._http.stream(**source.request()) as response, self._watched(response):
+                with self._http.stream(**source.request()) as response:
                     if not response.is_success:
                         response.read()
                     if source.is_open(response):
@@ -158,15 +182,6 @@ class Flotilla:
                     source.fail(error)
             if self._closed.wait(source.pause()) and not source.is_over():
                 raise closed(self.exchange, task_id)
-
-    @contextlib.contextmanager
-    def _watched(self, response: httpx.Response) -> Iterator[None]:
-        connection = response.extensions["network_stream"].get_extra_info("socket")
-        self._followed.add(connection)
-        try:
-            yield
-        finally:
-            self._followed.discard(connection)
 
     upload = _call(operations.upload)
     ingest_url = _call(operations.ingest_url)

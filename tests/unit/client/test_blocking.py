@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from starlette.responses import PlainTextResponse, Response
 
@@ -354,3 +355,28 @@ class TestTurnedAway:
         gateway.scripted["POST", "/documents"] = [self.full("0.01")]
         with pytest.raises(FlotillaAPIError):
             flotilla.upload(("a.txt", Stream(b"once")))
+
+    def test_to_close_the_client_ends_the_wait_for_a_reply(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # As for a connection that is being made, which httpx does not know of.
+        monkeypatch.setattr(httpx.Client, "close", lambda _: None)
+        errors: list[Exception] = []
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            flotilla = Flotilla(f"http://127.0.0.1:{server.getsockname()[1]}")
+
+            def ask() -> None:
+                try:
+                    flotilla.health()
+                except GatewayUnreachable as error:
+                    errors.append(error)
+
+            thread = threading.Thread(target=ask, daemon=True)
+            thread.start()
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                flotilla.close()
+                thread.join(5)
+        assert not thread.is_alive()
+        assert errors

@@ -1,5 +1,6 @@
 """Following a task with both clients, against a gateway on a real socket."""
 
+import socket
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -158,5 +159,37 @@ def test_a_client_that_is_closed_ends_what_its_threads_follow(gateway: GatewayDo
     client.close()
     thread.join(5)
     gateway.held["t"].set()
+    assert not thread.is_alive()
+    assert "was closed" in str(errors[0])
+
+
+def test_a_reply_that_comes_while_the_client_closes_is_not_followed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else its thread would read from a connection that nobody ends any more."""
+    errors: list[Exception] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = Flotilla(f"http://127.0.0.1:{server.getsockname()[1]}")
+
+        def follow() -> None:
+            try:
+                list(client.events("t"))
+            except GatewayUnreachable as error:
+                errors.append(error)
+
+        thread = threading.Thread(target=follow, daemon=True)
+        thread.start()
+        connection, _ = server.accept()
+        connection.recv(4096)
+
+        def reply_first(_: httpx.Client) -> None:
+            connection.settimeout(5)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+            assert connection.recv(1) == b""  # the client has hung up
+
+        with monkeypatch.context() as patched, connection:
+            patched.setattr(httpx.Client, "close", reply_first)
+            client.close()
+        thread.join(5)
     assert not thread.is_alive()
     assert "was closed" in str(errors[0])
