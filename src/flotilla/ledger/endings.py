@@ -26,27 +26,26 @@ def fail(
     database: Database, job_id: str, error: TaskError, fence: int | None = None
 ) -> Task | None:
     """End a job with its error, and its version with it; None when it was over already."""
-    return _give_up(
-        database, job_id, lambda connection: job_ends.fail(connection, job_id, error, fence)
-    )
+    return _end(database, job_id, lambda connection: fail_in(connection, job_id, error, fence))
 
 
-def fail_in(connection: Connection, job_id: str, error: TaskError) -> Task | None:
-    """The same in a transaction that holds the job (`lock_jobs`) and has seen that the error is
-    still its own: that nobody else has begun what it says has failed. The caller tells of it."""
-    ended = job_ends.fail(connection, job_id, error)
-    if ended is not None:
-        _give_version_up(connection, job_id)
-    return ended
+def fail_in(
+    connection: Connection, job_id: str, error: TaskError, fence: int | None = None
+) -> Task | None:
+    """The same in a transaction that holds the job (`lock_jobs`), and that has seen, where there is
+    no fence, that nobody else has begun what is said to have failed. The caller tells of it."""
+    return _with_version(connection, job_ends.fail(connection, job_id, error, fence))
 
 
 def cancel(database: Database, job_id: str) -> Task | None:
     """End a job that has turned out to be of no use as cancelled, and its version with it; None
     when it was over already."""
-    return _give_up(
+    return _end(
         database,
         job_id,
-        lambda connection: job_ends.cancel(connection, job_id, by_itself=True),
+        lambda connection: _with_version(
+            connection, job_ends.cancel(connection, job_id, by_itself=True)
+        ),
     )
 
 
@@ -55,10 +54,10 @@ def cancel_in(connection: Connection, job_ids: Sequence[str]) -> list[Task]:
     ended: list[Task] = []
     lock_jobs(connection, job_ids)
     for job_id in sorted(job_ids):
-        task = job_ends.cancel(connection, job_id, settle_parent=False)
+        cancelled = job_ends.cancel(connection, job_id, settle_parent=False)
+        task = _with_version(connection, cancelled)
         if task is not None:
             ended.append(task)
-            _give_version_up(connection, job_id)
     # After all of them: see `job_ends.settle`.
     left = Counter(task.parent_id for task in ended if task.parent_id is not None)
     for batch_id in sorted(left):
@@ -143,23 +142,23 @@ def tell_batch(database: Database, batch_id: str) -> None:
         announce(batch)
 
 
-def _give_up(
-    database: Database, job_id: str, end: Callable[[Connection], Task | None]
-) -> Task | None:
+def _end(database: Database, job_id: str, end: Callable[[Connection], Task | None]) -> Task | None:
     with database.writing() as connection:
         # With the document, which is written after the batch that the job's end is counted in.
         lock_jobs(connection, [job_id])
         ended = end(connection)
-        if ended is not None:
-            _give_version_up(connection, job_id)
     if ended is not None:
         tell(database, ended)
     return ended
 
 
-def _give_version_up(connection: Connection, job_id: str) -> None:
-    job = jobs.get(connection, job_id)
+def _with_version(connection: Connection, ended: Task | None) -> Task | None:
+    """A job that has just ended without success, once its version is given up with it."""
+    if ended is None:
+        return None
+    job = jobs.get(connection, ended.task_id)
     if job is not None and job.kind == "ingest" and job.version_id and job.document_id:
         versions.fail(connection, job.document_id, job.version_id)
     if job is not None and job.kind == "migration" and job.status is TaskStatus.CANCELLED:
         model_migrations.give_up(connection, job)
+    return ended

@@ -163,7 +163,7 @@ def reply(name: str, **options: Any) -> Callable[[Callable[[ReplyRun], str]], Ce
                     lambda c: job_leases.renew(c, job_id, fence),
                     patience,
                     # Whoever asked has long stopped waiting: it is not tried again.
-                    lambda: fail(database, job_id, as_task_error(name, _stuck(patience))),
+                    lambda: fail(database, job_id, as_task_error(name, _stuck(patience)), fence),
                 )
                 with get_keeper().holding(lease):
                     try:

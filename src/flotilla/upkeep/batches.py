@@ -3,14 +3,11 @@ still being written, cancelled or tried again go on, whoever began it and died."
 
 import time
 
-import redis
-from kombu.exceptions import OperationalError
-
-from flotilla.errors import DependencyUnavailable
 from flotilla.ledger import batches, reindexing, retries
 from flotilla.ledger.database import Database
 from flotilla.ledger.endings import cancel_members, tell_batch
 from flotilla.logging import get_logger
+from flotilla.upkeep.outages import OUTAGES
 
 logger = get_logger(__name__)
 
@@ -32,7 +29,7 @@ def advance(database: Database, seconds: float = SECONDS) -> None:
             return
         try:
             _go_on(database, batch, left)
-        except (DependencyUnavailable, OperationalError, redis.RedisError):
+        except OUTAGES:
             raise  # it would be the same for all others
         except Exception:  # one that cannot go on does not keep the others waiting
             logger.exception("batch.not_advanced", task_id=batch.id)

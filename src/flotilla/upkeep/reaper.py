@@ -9,12 +9,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
-import redis
-from kombu.exceptions import OperationalError
-
 from flotilla import dispatch, pipelines
 from flotilla.broker import app, get_redis, queue_of
-from flotilla.errors import DependencyUnavailable, WorkerLost
+from flotilla.errors import WorkerLost
 from flotilla.ledger import clock, deaths, jobs, lost_steps, recovery
 from flotilla.ledger.attempts import as_task_error
 from flotilla.ledger.database import Database, get_database
@@ -26,6 +23,7 @@ from flotilla.priorities import FIRST
 from flotilla.schemas import TaskStatus
 from flotilla.settings import FLEETS, get_settings
 from flotilla.upkeep import batches
+from flotilla.upkeep.outages import OUTAGES
 from flotilla.upkeep.queued import Queued, queued
 from flotilla.upkeep.webhooks import send_due
 
@@ -79,7 +77,7 @@ def _carry_out(part: Callable[[Database], object], database: Database) -> int:
     """Do one part of a round; what goes wrong in it does not keep the others from theirs."""
     try:
         found = part(database)
-    except (DependencyUnavailable, OperationalError, redis.RedisError):
+    except OUTAGES:
         raise  # it would be the same for all others
     except Exception:
         logger.exception("reap.part_failed", part=getattr(part, "__name__", str(part)))
@@ -139,7 +137,7 @@ def _resume(database: Database) -> int:
 def _resumed(database: Database, job: jobs.Job, lost: set[Key]) -> bool:
     try:
         return dispatch.resume(database, job, lost, FIRST)
-    except (DependencyUnavailable, OperationalError, redis.RedisError):
+    except OUTAGES:
         raise  # it would be the same for all others
     except Exception:  # one that cannot be sent does not keep the others waiting
         logger.exception("reap.not_resumed", task_id=job.id, stage=job.stage)

@@ -14,6 +14,7 @@ from flotilla.ledger import endings, removals
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database, new_id, upgrade
 from flotilla.ledger.submissions import NewSource
+from flotilla.schemas import Task
 from flotilla.settings import Settings
 
 _numbers = itertools.count()
@@ -76,6 +77,14 @@ def _nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     """No Redis is needed to end a job."""
     for module in (endings, removals):
         monkeypatch.setattr(module, "announce", lambda _task: None)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
+    """What was announced."""
+    told: list[Task] = []
+    monkeypatch.setattr(endings, "announce", told.append)
+    return told
 
 
 @pytest.fixture

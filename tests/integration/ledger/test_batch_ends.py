@@ -31,14 +31,6 @@ from tests.integration.ledger.batch_operations import (
 )
 
 
-@pytest.fixture(autouse=True)
-def told(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
-    """What was announced."""
-    told: list[Task] = []
-    monkeypatch.setattr(endings, "announce", told.append)
-    return told
-
-
 class TestCancel:
     def cancel(self, ledger: Database, job_id: str) -> None:
         with ledger.writing() as connection:

@@ -1,19 +1,17 @@
 """Retrying a batch too large for one request: the reaper goes on, and the batch ends after that."""
 
-from collections.abc import Callable
-
 import pytest
 
 from flotilla.errors import Conflict
 from flotilla.ledger import batch_cancellation, batches, endings, failed_jobs, job_ends, retries
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database
-from flotilla.ledger.submissions import NewSource
 from flotilla.schemas import Task, TaskStatus
 from flotilla.upkeep.batches import advance
 from tests.integration.ledger.batch_operations import (
     ERROR,
     REFUSAL,
+    Source,
     a_closed_batch,
     close,
     complete,
@@ -24,8 +22,6 @@ from tests.integration.ledger.batch_operations import (
     shown,
     submit,
 )
-
-Source = Callable[..., NewSource]
 
 
 @pytest.fixture(autouse=True)
@@ -71,10 +67,8 @@ def test_what_one_request_has_no_time_for_the_reaper_does(ledger: Database, sour
 
 
 def test_it_does_not_end_while_members_are_about_to_be_tried_again(
-    ledger: Database, source: Source, monkeypatch: pytest.MonkeyPatch
+    ledger: Database, source: Source, told: list[Task]
 ) -> None:
-    told: list[Task] = []
-    monkeypatch.setattr(endings, "announce", told.append)
     batch_id, ids = a_failed_batch(ledger, source, 3)
     retries.retry(ledger, DEFAULT_TENANT, batch_id, seconds=0)
     told.clear()

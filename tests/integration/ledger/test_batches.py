@@ -31,14 +31,6 @@ from tests.integration.ledger.batch_operations import (
 )
 
 
-@pytest.fixture(autouse=True)
-def told(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
-    """What was announced."""
-    told: list[Task] = []
-    monkeypatch.setattr(endings, "announce", told.append)
-    return told
-
-
 def test_a_batch_ends_with_its_last_member(ledger: Database, source: Source) -> None:
     batch_id, ids = a_closed_batch(ledger, source, 3)
     for done, job_id in enumerate(ids):

@@ -28,11 +28,6 @@ from flotilla.upkeep.batches import advance
 Source = Callable[..., NewSource]
 
 
-@pytest.fixture(autouse=True)
-def _nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endings, "announce", lambda _task: None)
-
-
 def live(ledger: Database, source: Source, number: int, collection: str = "default") -> list[str]:
     """Ids of so many documents of which a version answers."""
     found = []
