@@ -5,31 +5,20 @@ package `upkeep` and whatever has no fleet's prefix go to the queue `default`. F
 one another's tasks: everything is sent by name.
 """
 
-import functools
-import gc
-import json
-import os
 import platform
-import re
-import sys
-import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
-import redis
 from celery import Celery
 from celery.backends.redis import RedisBackend
 from celery.schedules import crontab
 from celery.signals import (
-    heartbeat_sent,
     setup_logging,
     worker_init,
-    worker_ready,
-    worker_shutting_down,
 )
 from kombu import Queue
 
+from flotilla import heartbeats
 from flotilla.errors import FlotillaError
 from flotilla.events import FleetEvents
 from flotilla.logging import configure_logging, get_logger
@@ -49,9 +38,6 @@ TASK_MODULES = {
 # Seconds after which Redis gives the message of a dead worker to another; longer than any task
 # of the fleet may take, since a message that is still being worked on must not come back.
 VISIBILITY_TIMEOUT = {"document": 600, "vectorstore": 600, "rag": 300, "default": 300}
-
-WORKER_KEY = "flotilla:worker:"
-WORKER_TTL = 15  # seconds; a worker shows itself every two
 
 
 def queue_of(task: str) -> str:
@@ -166,12 +152,8 @@ def fleet_app(fleet: str) -> Celery:
         imports=(TASK_MODULES[fleet],),
         broker_transport_options=app.conf.broker_transport_options | _transport_options(fleet),
     )
-    global _fleet
-    _fleet = fleet
+    heartbeats.show_as(fleet)
     return app
-
-
-_fleet: str | None = None
 
 
 def run_worker(fleet: str, name: str | None = None, concurrency: int | None = None) -> None:
@@ -206,85 +188,9 @@ def run_beat(settings: Settings) -> None:
     app.Beat(loglevel=settings.log_level).run()
 
 
-# --- who is alive --------------------------------------------------------------------------
-
-_redis_lock = threading.Lock()
-_redis_clients: dict[int, redis.Redis] = {}
-
-
-def get_redis() -> redis.Redis:
-    """The process's connections to the broker's Redis; safe to share between threads."""
-    with _redis_lock:
-        pid = os.getpid()
-        if pid not in _redis_clients:
-            _redis_clients[pid] = redis.Redis.from_url(
-                get_settings().redis_url,
-                decode_responses=True,
-                socket_connect_timeout=5,
-                health_check_interval=30,
-            )
-        return _redis_clients[pid]
-
-
-@functools.lru_cache(maxsize=1)
-def _quick_redis(_pid: int) -> redis.Redis:
-    return redis.Redis.from_url(
-        get_settings().redis_url, socket_connect_timeout=1, socket_timeout=1
-    )
-
-
-def get_quick_redis() -> redis.Redis:
-    """Connections for those who would rather go without than be held up by a Redis that is frozen:
-    they raise RedisError after a second."""
-    return _quick_redis(os.getpid())
-
-
-def get_redis_now() -> float:
-    """Redis' own time in seconds since 1970. Raises RedisError after a second."""
-    seconds, microseconds = get_quick_redis().time()
-    return float(seconds) + microseconds / 1e6
-
-
-def worker_key(fleet: str, name: str) -> str:
-    """The Redis key under which a live worker shows itself."""
-    return f"{WORKER_KEY}{fleet}:{name}"
-
-
-def check_worker(fleet: str, name: str | None = None) -> bool:
-    """Readiness probe: whether this host's worker of the fleet has loaded what it needs and
-    takes work."""
-    full_name = f"{name or fleet}@{platform.node()}"
-    return bool(get_redis().exists(worker_key(fleet, full_name)))
-
-
 @setup_logging.connect
 def _configure_logging(**_: Any) -> None:
     configure_logging(get_settings())
-
-
-@worker_init.connect
-def _check_python_path(**_: Any) -> None:
-    logger.info("worker.starting", fleet=_fleet, pid=os.getpid(), python=sys.version.split()[0])
-
-
-_announced: dict[str, Any] = {}
-_shown: dict[str, Any] = {}
-
-
-def show(**facts: Any) -> None:
-    """Have further facts shown of this process's worker, from its next heartbeat on."""
-    _shown.update(facts)
-
-
-def live_workers(*fleets: str, client: redis.Redis | None = None) -> list[dict[str, Any]]:
-    """The workers of these fleets that take work, as they show themselves. Raises RedisError.
-
-    `client` is asked in place of the process's own, which waits for a Redis that is frozen.
-    """
-    asked = client or get_redis()
-    keys = list(asked.scan_iter(f"{WORKER_KEY}*", count=1000))
-    found = [json.loads(text) for text in (asked.mget(keys) if keys else ()) if text is not None]
-    return [worker for worker in found if worker["fleet"] in fleets]
 
 
 def at_start(prepare: Callable[[], object]) -> Callable[[], object]:
@@ -303,55 +209,3 @@ def at_start(prepare: Callable[[], object]) -> Callable[[], object]:
 
     worker_init.connect(run, weak=False)
     return prepare
-
-
-def settle_memory() -> None:
-    """Leave what was loaded at the start out of all further garbage collections.
-
-    Some hundred thousand objects of libraries never become garbage, and looking through them
-    again and again shows as pauses of tens of milliseconds.
-    """
-    gc.collect()
-    gc.freeze()
-
-
-@worker_ready.connect
-def _announce(sender: Any = None, **_: Any) -> None:
-    """Show the worker in Redis: until now it was loading, from now on it takes work."""
-    if _fleet is None or sender is None:
-        return
-    _announced.update(
-        name=sender.hostname,
-        fleet=_fleet,
-        pid=os.getpid(),
-        concurrency=sender.controller.concurrency,
-        tasks=sorted(task for task in sender.app.tasks if re.match(r"(?!celery\.)[a-z]+\.", task)),
-    )
-    settle_memory()
-    _refresh()
-    logger.info("worker.ready", fleet=_fleet, name=sender.hostname)
-
-
-@heartbeat_sent.connect
-def _refresh(**_: Any) -> None:
-    if not _announced:
-        return
-    key = worker_key(_announced["fleet"], _announced["name"])
-    try:
-        get_redis().set(
-            key, json.dumps(_shown | _announced | {"seen_at": time.time()}), ex=WORKER_TTL
-        )
-    except redis.RedisError as error:  # Celery reconnects by itself and heartbeats go on
-        logger.warning("worker.heartbeat_failed", error=str(error))
-
-
-@worker_shutting_down.connect
-def _withdraw(**_: Any) -> None:
-    if not _announced:
-        return
-    key = worker_key(_announced["fleet"], _announced["name"])
-    _announced.clear()
-    try:
-        get_redis().delete(key)
-    except redis.RedisError as error:
-        logger.warning("worker.heartbeat_failed", error=str(error))

@@ -69,7 +69,9 @@ def write_documents(folder: Path, count: int, seed: int) -> list[Planned]:
     folder.mkdir(parents=True, exist_ok=True)
     dice = random.Random(f"documents {seed}")
     bad = max(3, count // 15)
-    makers = [list(BAD)[number % len(BAD)] for number in range(bad)]
+    # Of empty files there is one: all others would have its bytes, and be duplicates of it.
+    others = [maker for maker in BAD if maker is not empty]
+    makers = [empty, *(others[number % len(others)] for number in range(bad - 1))]
     makers += [GOOD[number % len(GOOD)] for number in range(count - bad)]
     dice.shuffle(makers)
     plan = [write_document(folder, maker, number, seed) for number, maker in enumerate(makers)]
@@ -251,6 +253,13 @@ def empty(stem: Path, dice: random.Random, _: tuple[str, ...]) -> Written:
     return Written(path)
 
 
+def blank(stem: Path, dice: random.Random, _: tuple[str, ...]) -> Written:
+    """A file of empty lines, of which no other has so many."""
+    path = stem.with_suffix(".txt")
+    path.write_bytes(b"\n" * (1 + int(stem.name.rpartition("-")[2])))
+    return Written(path)
+
+
 def corrupt(stem: Path, dice: random.Random, _: tuple[str, ...]) -> Written:
     """What begins as a PDF and goes on as noise."""
     path = stem.with_suffix(".pdf")
@@ -282,5 +291,6 @@ BAD: dict[Maker, frozenset[str]] = {
     corrupt: frozenset({"file_corrupt"}),
     encrypted: frozenset({"file_encrypted"}),
     empty: frozenset({"empty_file"}),
+    blank: frozenset({"no_text"}),
     wordless: frozenset({"no_text"}),
 }

@@ -18,8 +18,8 @@ import psutil
 import redis
 from qdrant_client import QdrantClient
 
-from flotilla.broker import WORKER_KEY
 from flotilla.client import Flotilla
+from flotilla.heartbeats import WORKER_KEY
 from flotilla.local.stack.control import Supervisord
 from flotilla.local.stack.orphans import stack_processes
 from flotilla.local.stack.record import StackRecord, read_record

@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 
 import flotilla.upkeep.tasks  # noqa: F401 - registers its tasks
 from flotilla import pipelines
-from flotilla.broker import app, get_redis
+from flotilla.broker import app
 from flotilla.document.memory import watch_memory
 from flotilla.errors import (
     Cancelled,
@@ -34,10 +34,12 @@ from flotilla.errors import (
 from flotilla.ledger import jobs, recovery, versions
 from flotilla.ledger.database import get_database
 from flotilla.ledger.deaths import OUT_OF_MEMORY_EXIT
+from flotilla.ledger.replies import reply
 from flotilla.ledger.reply_runs import ReplyRun
 from flotilla.ledger.runs import StageRun
-from flotilla.ledger.stages import reply, stage
+from flotilla.ledger.stages import stage
 from flotilla.ledger.tables import STEPS
+from flotilla.redis_connections import get_redis
 from flotilla.settings import get_settings
 from tests.doubles.private_content import SECRET
 

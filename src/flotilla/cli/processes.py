@@ -50,10 +50,10 @@ def worker(
     ] = False,
 ) -> None:
     """Run a worker of a fleet."""
-    from flotilla import broker
+    from flotilla import broker, heartbeats
 
     if check:
-        raise typer.Exit(0 if broker.check_worker(fleet.value, name) else 1)
+        raise typer.Exit(0 if heartbeats.check_worker(fleet.value, name) else 1)
     broker.run_worker(fleet.value, name, concurrency)
 
 

@@ -9,7 +9,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 
 from flotilla import __version__
-from flotilla.broker import settle_memory
+from flotilla.garbage_collection import settle_memory
 from flotilla.gateway import examples, problems
 from flotilla.gateway.backpressure import Backpressure
 from flotilla.gateway.dependencies import open_services

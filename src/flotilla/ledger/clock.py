@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 
 import redis
 
-from flotilla.broker import get_redis_now
 from flotilla.logging import get_logger
+from flotilla.redis_connections import get_redis_now
 
 logger = get_logger(__name__)
 

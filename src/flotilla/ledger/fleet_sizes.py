@@ -13,7 +13,8 @@ from functools import lru_cache
 
 import redis
 
-from flotilla.broker import get_quick_redis, live_workers
+from flotilla.heartbeats import live_workers
+from flotilla.redis_connections import get_quick_redis
 from flotilla.settings import FLEETS
 
 REFRESH_SECONDS = 5.0

@@ -6,53 +6,44 @@ twice, so every function must be able to run twice.
 """
 
 import functools
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import celery
 import structlog
-from billiard.exceptions import SoftTimeLimitExceeded
 from celery.canvas import Signature
 from celery.exceptions import Ignore, Reject, Retry
 from sqlalchemy import Connection
 
 from flotilla.broker import app, queue_of
 from flotilla.errors import (
-    Cancelled,
     DependencyUnavailable,
     FlotillaError,
-    LeaseLost,
-    OutOfMemory,
-    TimeLimit,
 )
-from flotilla.ledger import fan_outs, job_ends, job_leases, jobs, steps
+from flotilla.ledger import fan_outs, jobs, steps
 from flotilla.ledger.admission import wave_size
-from flotilla.ledger.announce import announce
-from flotilla.ledger.attempts import as_task_error, backoff
-from flotilla.ledger.database import Database, RawJSON, get_database
-from flotilla.ledger.endings import cancel, fail, fail_in, tell
+from flotilla.ledger.attempts import backoff
+from flotilla.ledger.database import Database, get_database
+from flotilla.ledger.endings import fail_in, tell
 from flotilla.ledger.fan_outs import Part
 from flotilla.ledger.fleet_sizes import get_fleet_sizes
 from flotilla.ledger.leases import Lease, get_keeper
 from flotilla.ledger.locks import lock_jobs
-from flotilla.ledger.reply_runs import ReplyRun
+from flotilla.ledger.messages import (
+    LONGEST_DELAY,
+    CeleryTask,
+    stop_if_unwanted,
+    stuck,
+    understood,
+    waiting_for_ledger,
+    worker_of,
+)
 from flotilla.ledger.runs import StageRun
 from flotilla.ledger.steps import Held, Key, Taken
 from flotilla.logging import get_logger
-from flotilla.schemas import TaskError
 from flotilla.settings import get_settings
 
 logger = get_logger(__name__)
 
-# Seconds. A message that waits longer than the broker's visibility timeout (300 at least) would be
-# handed to a second worker; what has to wait longer than this waits in the ledger.
-LONGEST_DELAY = 240.0
-# Seconds until the next look at a ledger that is out of reach.
-LEDGER_PAUSE = 1.0
-
-CeleryTask: TypeAlias = "celery.Task[Any, Any]"
 StageFunction: TypeAlias = "Callable[..., Signature | None]"
 Wave: TypeAlias = Callable[[str, list[Part]], Signature]
 Condition: TypeAlias = Callable[[Connection, str], bool]
@@ -92,7 +83,7 @@ def stage(
         def task(self: CeleryTask, job_id: str, part: int = 0, *args: Any) -> None:
             with structlog.contextvars.bound_contextvars(task_id=job_id, stage=name):
                 key = Key(job_id, name, part)
-                with _waiting_for_ledger(self):
+                with waiting_for_ledger(self):
                     begun = _begin(self, key, after, wave, when)
                 if begun is None:
                     return
@@ -116,95 +107,17 @@ def _work(
         try:
             replacement = function(run, *args)
         except Exception as error:
-            with _waiting_for_ledger(task):
-                understood = _failed(task, run, error)
-            raise understood from error
+            with waiting_for_ledger(task):
+                final = _failed(task, run, error)
+            raise final from error
         if replacement is None:
-            with _waiting_for_ledger(task), run.database.writing() as connection:
+            with waiting_for_ledger(task), run.database.writing() as connection:
                 finished = steps.finish(connection, run.held)
                 finished = finished or steps.is_done(connection, run.held.key)
             if not finished:
                 logger.info("stage.lease_lost")
                 raise Ignore  # what comes after it is for whoever has taken it over
     return replacement
-
-
-def reply(name: str, **options: Any) -> Callable[[Callable[[ReplyRun], str]], CeleryTask]:
-    """Make a function the Celery task `name(job_id)`; the JSON it returns is the job's result.
-
-    For jobs of one short task, such as questions: two statements in the ledger and no steps. A
-    gateway that awaits the result gives the channel on which it listens.
-    """
-
-    def decorate(function: Callable[[ReplyRun], str]) -> CeleryTask:
-        @app.task(name=name, bind=True, throws=(FlotillaError,), max_retries=None, **options)
-        @functools.wraps(function)
-        def task(
-            self: CeleryTask, job_id: str, reply_to: str | None = None, outages: int = 0
-        ) -> None:
-            with structlog.contextvars.bound_contextvars(task_id=job_id, stage=name):
-                attempt = self.request.retries + 1
-                waiting_for_ledger = functools.partial(
-                    _waiting_for_ledger, self, outages=outages + 1
-                )
-                with waiting_for_ledger():
-                    database = get_database()
-                    with database.writing() as connection:
-                        leased = job_leases.lease(
-                            connection, job_id, name, queue_of(name), attempt, _worker(self)
-                        )
-                if leased is None:
-                    logger.info("reply.nothing_to_do")
-                    return
-                fence = leased.fence
-                patience = _reply_patience()
-                lease = Lease(
-                    database,
-                    lambda c: job_leases.renew(c, job_id, fence),
-                    patience,
-                    # Whoever asked has long stopped waiting: it is not tried again.
-                    lambda: fail(database, job_id, as_task_error(name, _stuck(patience)), fence),
-                )
-                with get_keeper().holding(lease):
-                    try:
-                        result = RawJSON(function(ReplyRun(leased, database)))
-                    except Exception as error:
-                        with waiting_for_ledger():
-                            understood = _not_answered(self, leased, outages, error)
-                        raise understood from error
-                    with waiting_for_ledger(), database.writing() as connection:
-                        ended = job_ends.complete(connection, job_id, result, fence)
-                if ended is not None:
-                    announce(ended, result, reply_to)
-
-        return task  # type: ignore[no-any-return]
-
-    return decorate
-
-
-def _reply_patience() -> float:
-    """Seconds that one takes at most: it shows no progress while it waits for the model."""
-    settings = get_settings()
-    return max(settings.job.stall_seconds, 2 * settings.llm.timeout)
-
-
-@contextmanager
-def _waiting_for_ledger(task: CeleryTask, **kwargs: int) -> Iterator[None]:
-    """Put the message back for a while, with these arguments, when the ledger itself is out of
-    reach.
-
-    The job cannot be ended without it, and what it does not know of is not an attempt.
-    """
-    try:
-        yield
-    except DependencyUnavailable as error:
-        delay = backoff(get_settings().job, task.request.retries + 1, LEDGER_PAUSE)
-        logger.warning("stage.ledger_unavailable", delay=delay)
-        raise task.retry(kwargs=kwargs or None, exc=error, countdown=delay) from error
-
-
-def _worker(task: CeleryTask) -> str:
-    return f"{task.request.hostname}:{os.getpid()}"
 
 
 def _begin(
@@ -236,7 +149,7 @@ def _begin(
         if when is not None and not when(connection, key.job_id):
             logger.info("stage.too_early")
             raise Ignore
-        held = steps.begin(connection, key, _worker(task))
+        held = steps.begin(connection, key, worker_of(task))
         if held is Taken.DONE:
             return None
         if not isinstance(held, Held):
@@ -245,7 +158,7 @@ def _begin(
         job = jobs.claim(connection, key.job_id, key.stage, queue_of(key.stage), held.attempts)
         if job is None:
             raise Ignore
-    return StageRun(job, held, database, _lease(database, held, _worker(task)))
+    return StageRun(job, held, database, _lease(database, held, worker_of(task)))
 
 
 def _lease(database: Database, held: Held, worker: str) -> Lease:
@@ -256,13 +169,9 @@ def _lease(database: Database, held: Held, worker: str) -> Lease:
     def give_up() -> None:
         from flotilla.ledger.deaths import report_death
 
-        report_death(database, held.key, worker, _stuck(patience), sent=False)
+        report_death(database, held.key, worker, stuck(patience), sent=False)
 
     return Lease(database, lambda c: steps.still_held(c, held), patience, give_up)
-
-
-def _stuck(patience: float | None) -> TimeLimit:
-    return TimeLimit(f"The work has made no progress for {patience:g} seconds.")
 
 
 def _failed(task: CeleryTask, run: StageRun, error: Exception) -> Exception:
@@ -272,9 +181,9 @@ def _failed(task: CeleryTask, run: StageRun, error: Exception) -> Exception:
     """
     if isinstance(error, Ignore | Reject | Retry):
         raise error
-    _stop_if_unwanted(run.database, run.job.id, error)
+    stop_if_unwanted(run.database, run.job.id, error)
     settings = get_settings().job
-    error, task_error = _understood(run.stage, error)
+    error, task_error = understood(run.stage, error)
     outage = isinstance(error, DependencyUnavailable)
     if outage:
         attempts, limit = run.held.outages + 1, settings.max_outage_attempts
@@ -290,7 +199,7 @@ def _failed(task: CeleryTask, run: StageRun, error: Exception) -> Exception:
             raise Ignore from error
         # An outage of hours is one story, and not a line for each attempt.
         if attempts <= settings.max_attempts or not again:
-            steps.record_failure(connection, run.held.key, run.attempt, _worker(task), task_error)
+            steps.record_failure(connection, run.held.key, run.attempt, worker_of(task), task_error)
         steps.release(connection, run.held, delay, sent=on_its_way or not again, outage=outage)
         if not again:  # from the end of this transaction on, another worker may have the step
             ended = fail_in(connection, run.job.id, task_error)
@@ -305,57 +214,3 @@ def _failed(task: CeleryTask, run: StageRun, error: Exception) -> Exception:
     if ended is not None:
         tell(run.database, ended)
     return error
-
-
-def _not_answered(
-    task: CeleryTask, leased: job_leases.Leased, outages: int, error: Exception
-) -> Exception:
-    """The same for a job without steps, whose message counts the outages that it has met."""
-    if isinstance(error, Ignore | Reject | Retry):
-        raise error
-    settings = get_settings().job
-    job = leased.job
-    database = get_database()
-    _stop_if_unwanted(database, job.id, error)
-    error, task_error = _understood(job.stage, error)
-    attempt = task.request.retries + 1
-    if isinstance(error, DependencyUnavailable):
-        outages += 1
-        attempts, limit = outages, settings.max_outage_attempts
-    else:
-        attempts, limit = attempt - outages, settings.max_attempts
-    delay = backoff(settings, attempts, getattr(error, "retry_after", None))
-    key = Key(job.id, job.stage)
-    again = task_error.retryable and attempts < limit and delay <= LONGEST_DELAY
-    with database.writing() as connection:
-        if not job_leases.renew(connection, job.id, leased.fence):
-            raise Ignore from error
-        if attempts <= settings.max_attempts or not again:
-            steps.record_failure(connection, key, attempt, _worker(task), task_error)
-        if again:
-            job_leases.give_back(connection, job.id, leased.fence, delay)
-    if again:
-        logger.info("stage.retrying", code=task_error.code, attempt=attempt, delay=delay)
-        raise task.retry(kwargs={"outages": outages}, exc=error, countdown=delay)
-    logger.info("stage.failed", code=task_error.code, attempt=attempt)
-    fail(database, job.id, task_error, leased.fence)
-    return error
-
-
-def _stop_if_unwanted(database: Database, job_id: str, error: Exception) -> None:
-    """Raises Ignore where the work is not wanted any more, or is somebody else's."""
-    if isinstance(error, Cancelled):
-        cancel(database, job_id)
-    if isinstance(error, LeaseLost | Cancelled):
-        raise Ignore from error
-
-
-def _understood(stage_name: str, error: Exception) -> tuple[Exception, TaskError]:
-    if isinstance(error, SoftTimeLimitExceeded):
-        error = TimeLimit("The work took longer than this fleet's time limit allows.")
-    elif isinstance(error, MemoryError):
-        error = OutOfMemory("The work took more memory than there is for one document.")
-    task_error = as_task_error(stage_name, error)
-    if not isinstance(error, FlotillaError):
-        logger.error("stage.crashed", code=task_error.code, exc_info=error)
-    return error, task_error

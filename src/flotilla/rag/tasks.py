@@ -10,8 +10,8 @@ from flotilla.errors import DependencyUnavailable
 from flotilla.ledger import documents
 from flotilla.ledger.database import get_database
 from flotilla.ledger.jobs import Job
+from flotilla.ledger.replies import reply
 from flotilla.ledger.reply_runs import ReplyRun
-from flotilla.ledger.stages import reply
 from flotilla.models import Found, Passage, Query
 from flotilla.rag.answering import Answerer, build_generator
 from flotilla.settings import cores, get_settings

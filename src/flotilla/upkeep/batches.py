@@ -3,7 +3,7 @@ still being written, cancelled or tried again go on, whoever began it and died."
 
 import time
 
-from flotilla.ledger import batches, reindexing, retries
+from flotilla.ledger import due_batches, reindexing, retries
 from flotilla.ledger.database import Database
 from flotilla.ledger.endings import cancel_members, tell_batch
 from flotilla.logging import get_logger
@@ -17,12 +17,12 @@ SECONDS = 1.5
 
 def advance(database: Database, seconds: float = SECONDS) -> None:
     """Look at the batches that are due, for about so long."""
-    for batch_id in batches.close_idle(database):
+    for batch_id in due_batches.close_idle(database):
         logger.info("batch.closed_idle", task_id=batch_id)
         tell_batch(database, batch_id)
     deadline = time.monotonic() + seconds
     with database.reading() as connection:
-        busy = [batch for batch in batches.due(connection) if batch.busy]
+        busy = [batch for batch in due_batches.due(connection) if batch.busy]
     for batch in busy:
         left = deadline - time.monotonic()
         if left <= 0:
@@ -33,10 +33,10 @@ def advance(database: Database, seconds: float = SECONDS) -> None:
             raise  # it would be the same for all others
         except Exception:  # one that cannot go on does not keep the others waiting
             logger.exception("batch.not_advanced", task_id=batch.id)
-            batches.put_off(database, batch.id)
+            due_batches.put_off(database, batch.id)
 
 
-def _go_on(database: Database, batch: batches.Due, seconds: float) -> None:
+def _go_on(database: Database, batch: due_batches.Due, seconds: float) -> None:
     if batch.cancelled:
         cancel_members(database, batch.id, seconds)
     elif batch.retry:

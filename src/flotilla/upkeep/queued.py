@@ -5,9 +5,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from flotilla.broker import get_redis
 from flotilla.ledger.steps import Key
 from flotilla.priorities import lanes
+from flotilla.redis_connections import get_redis
 
 # Messages read at once, so that a long queue is not one long answer of Redis.
 CHUNK = 500

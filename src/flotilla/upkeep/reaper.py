@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import partial
 
 from flotilla import dispatch, pipelines
-from flotilla.broker import app, get_redis, queue_of
+from flotilla.broker import app, queue_of
 from flotilla.errors import WorkerLost
 from flotilla.ledger import clock, deaths, jobs, lost_steps, recovery
 from flotilla.ledger.attempts import as_task_error
@@ -20,6 +20,7 @@ from flotilla.ledger.locks import lock_jobs
 from flotilla.ledger.steps import Key
 from flotilla.logging import get_logger
 from flotilla.priorities import FIRST
+from flotilla.redis_connections import get_redis
 from flotilla.schemas import TaskStatus
 from flotilla.settings import FLEETS, get_settings
 from flotilla.upkeep import batches

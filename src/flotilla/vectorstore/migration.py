@@ -13,13 +13,13 @@ import redis
 from celery.canvas import Signature
 
 from flotilla import pipelines
-from flotilla.broker import live_workers
 from flotilla.errors import (
     Cancelled,
     Conflict,
     DependencyUnavailable,
     ModelMissing,
 )
+from flotilla.heartbeats import live_workers
 from flotilla.ledger import job_ends, jobs, model_migrations, spaces
 from flotilla.ledger.endings import tell
 from flotilla.ledger.runs import StageRun

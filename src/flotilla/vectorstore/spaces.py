@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 from qdrant_client import QdrantClient
 
-from flotilla.broker import show
 from flotilla.errors import (
     ConfigurationError,
     DependencyUnavailable,
@@ -19,6 +18,7 @@ from flotilla.errors import (
     FlotillaError,
     ModelMissing,
 )
+from flotilla.heartbeats import show
 from flotilla.ledger import spaces
 from flotilla.ledger.database import Database
 from flotilla.ledger.spaces import WRITTEN, Space, SpaceState

@@ -10,6 +10,7 @@ from flotilla.errors import Conflict
 from flotilla.ledger import (
     batches,
     documents,
+    due_batches,
     endings,
     job_ends,
     jobs,
@@ -99,7 +100,7 @@ def test_a_member_that_is_publishing_goes_on_to_its_end(
     assert not shown_task(ledger, batch_id).status.final
     with ledger.reading() as connection:
         assert jobs.is_open(connection, member.task_id)
-        assert batches.due(connection) == []  # nothing is left to be done for it
+        assert due_batches.due(connection) == []  # nothing is left to be done for it
         job = jobs.get(connection, member.task_id)
         lost = set(recovery.due(connection, ["ingest"]))
     assert job is not None

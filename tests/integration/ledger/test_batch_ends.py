@@ -10,7 +10,7 @@ from flotilla.errors import BatchClosed, Conflict
 from flotilla.ledger import (
     admission,
     batch_cancellation,
-    batches,
+    due_batches,
     endings,
     job_ends,
     jobs,
@@ -71,7 +71,7 @@ class TestCancel:
         assert not endings.cancel_members(ledger, batch_id, 0)  # whoever did it is killed here
         assert sum(shown(ledger, each).status.final for each in ids) == 2
         with ledger.reading() as connection:
-            assert [(each.id, each.cancelled) for each in batches.due(connection)] == [
+            assert [(each.id, each.cancelled) for each in due_batches.due(connection)] == [
                 (batch_id, True)
             ]
         assert endings.cancel_members(ledger, batch_id, 10)

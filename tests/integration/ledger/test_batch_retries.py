@@ -3,7 +3,15 @@
 import pytest
 
 from flotilla.errors import Conflict
-from flotilla.ledger import batch_cancellation, batches, endings, failed_jobs, job_ends, retries
+from flotilla.ledger import (
+    batch_cancellation,
+    batches,
+    due_batches,
+    endings,
+    failed_jobs,
+    job_ends,
+    retries,
+)
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database
 from flotilla.schemas import Task, TaskStatus
@@ -39,7 +47,7 @@ def a_failed_batch(ledger: Database, source: Source, size: int) -> tuple[str, li
 
 def due(ledger: Database) -> list[str]:
     with ledger.reading() as connection:
-        return [batch.id for batch in batches.due(connection)]
+        return [batch.id for batch in due_batches.due(connection)]
 
 
 def pending(ledger: Database, batch_id: str) -> list[str]:

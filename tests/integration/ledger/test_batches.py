@@ -6,6 +6,7 @@ from sqlalchemy import select
 from flotilla.errors import Conflict
 from flotilla.ledger import (
     batches,
+    due_batches,
     endings,
     failed_jobs,
     retries,
@@ -173,13 +174,13 @@ def test_a_batch_waits_for_the_original_of_its_duplicate(ledger: Database, sourc
     submit(ledger, batch_id, source("b"))
     close(ledger, batch_id)
     assert shown(ledger, batch_id).status is TaskStatus.PROCESSING
-    assert batches.close_idle(ledger) == []  # it is not due yet
+    assert due_batches.close_idle(ledger) == []  # it is not due yet
 
     set_due(ledger, batch_id)
-    assert batches.close_idle(ledger) == []
+    assert due_batches.close_idle(ledger) == []
     endings.fail(ledger, elsewhere.task_id, ERROR)
     set_due(ledger, batch_id)
-    assert batches.close_idle(ledger) == [batch_id]
+    assert due_batches.close_idle(ledger) == [batch_id]
     task = shown(ledger, batch_id)
     assert task.status is TaskStatus.FAILED
     assert [(each["name"], each["code"]) for each in task.result["failures"]] == [

@@ -11,6 +11,7 @@ from flotilla import pipelines
 from flotilla.errors import FileCorrupt, WorkerLost
 from flotilla.ledger import deaths, recovery, stages, steps
 from flotilla.ledger.database import Database
+from flotilla.ledger.messages import worker_of
 from flotilla.ledger.runs import StageRun
 from flotilla.ledger.steps import Key
 from flotilla.ledger.submissions import NewSource
@@ -45,7 +46,7 @@ def end_after_a_death(ledger: Database, run: StageRun) -> None:
     losses = get_settings().job.max_losses - 1
     with ledger.writing() as connection:
         connection.execute(STEPS.update().values(losses=losses))
-    deaths.report_death(ledger, run.held.key, stages._worker(TASK), WorkerLost("Gone."), sent=False)
+    deaths.report_death(ledger, run.held.key, worker_of(TASK), WorkerLost("Gone."), sent=False)
 
 
 ENDS = pytest.mark.parametrize("end", [end_after_an_error, end_after_a_death])

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from flotilla.errors import BatchClosed, TaskNotFound
-from flotilla.ledger import batch_cancellation, batches, endings, job_ends
+from flotilla.ledger import batch_cancellation, batches, due_batches, endings, job_ends
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database, new_id, now
 from flotilla.ledger.tables import JOBS, VERSIONS
@@ -56,13 +56,13 @@ def test_only_batches_of_the_tenant_take_members(
 def test_one_that_nobody_adds_to_is_closed(ledger: Database, source: Source) -> None:
     idle, busy = open_batch(ledger), open_batch(ledger)
     [accepted] = submit(ledger, idle, source())
-    assert batches.close_idle(ledger) == []
+    assert due_batches.close_idle(ledger) == []
     set_due(ledger, idle, busy)
     submit(ledger, busy, source("b.txt", b"b"))  # in time
-    assert batches.close_idle(ledger) == []  # the other one's member is not over
+    assert due_batches.close_idle(ledger) == []  # the other one's member is not over
     complete(ledger, accepted.task_id)
     set_due(ledger, idle)
-    assert batches.close_idle(ledger) == [idle]
+    assert due_batches.close_idle(ledger) == [idle]
     task = shown(ledger, idle)
     assert (task.status, progress(ledger, idle)) == (TaskStatus.COMPLETED, (1, 1))
     assert not shown(ledger, busy).status.final
@@ -84,7 +84,7 @@ def test_one_that_was_closed_as_idle_says_so_while_it_waits_for_others(
         [same] = submit(ledger, batch_id, source("copy.txt", b"the same"))
         assert same.duplicate_of is not None
     set_due(ledger, idle, cancelled)
-    batches.close_idle(ledger)
+    due_batches.close_idle(ledger)
     close(ledger, closed)
     assert {shown(ledger, each).status for each in (idle, cancelled, closed)} == {
         TaskStatus.PROCESSING
@@ -109,9 +109,9 @@ def test_one_that_cannot_be_closed_keeps_no_other_open(
         return settle(connection, batch_id, ended)
 
     monkeypatch.setattr(job_ends, "settle", fail_for_one)
-    assert batches.close_idle(ledger) == [sound]
+    assert due_batches.close_idle(ledger) == [sound]
     with ledger.reading() as connection:
-        assert batches.due(connection) == []  # it is looked at again later
+        assert due_batches.due(connection) == []  # it is looked at again later
 
 
 def waits_until(ledger: Database, batch_id: str) -> timedelta | None:
@@ -153,7 +153,7 @@ def test_one_whose_next_member_is_arriving_is_left_open(ledger: Database, source
     assert is_nearly_idle(ledger, batch_id)
     keep_open(ledger, batch_id)
     assert not is_nearly_idle(ledger, batch_id)
-    assert batches.close_idle(ledger) == []
+    assert due_batches.close_idle(ledger) == []
     submit(ledger, batch_id, source("b.txt", b"b"))
 
 
@@ -170,7 +170,7 @@ def test_what_takes_no_more_is_not_left_open(ledger: Database, source: Source) -
                 look(ledger, batch_id)
         assert (waits_until(ledger, batch_id) is None) == (before is None)
     with ledger.reading() as connection:
-        assert [each.id for each in batches.due(connection)] == [cancelled]
+        assert [each.id for each in due_batches.due(connection)] == [cancelled]
     for look in (keep_open, is_nearly_idle):
         with pytest.raises(TaskNotFound):
             look(ledger, new_id())

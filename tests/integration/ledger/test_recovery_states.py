@@ -45,6 +45,7 @@ from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database
 from flotilla.ledger.fleet_sizes import FleetSizes
 from flotilla.ledger.jobs import NewJob
+from flotilla.ledger.messages import worker_of
 from flotilla.ledger.runs import StageRun
 from flotilla.ledger.steps import Key
 from flotilla.ledger.tables import JOBS, STEPS
@@ -208,7 +209,7 @@ class Recovery(RuleBasedStateMachine):
         else:
             assert isinstance(begun, StageRun)
             self.check_beginning(begun)
-            self.work.append(Work(begun, message, task, stages._worker(task)))  # type: ignore[arg-type]
+            self.work.append(Work(begun, message, task, worker_of(task)))  # type: ignore[arg-type]
 
     def retry_later(self, message: Message, countdown: float) -> Retry:
         self.broker.later(message, self.clock.moment + countdown)

@@ -7,9 +7,9 @@ from sqlalchemy import select
 
 from flotilla.errors import CollectionNotFound, Conflict, DocumentNotFound
 from flotilla.ledger import (
-    batches,
     collections,
     documents,
+    due_batches,
     endings,
     job_ends,
     job_views,
@@ -144,7 +144,7 @@ def test_whoever_comes_next_goes_on_where_the_last_was_killed(
     advance(ledger)  # a turn of the reaper
     assert members(ledger, batch_id) == [("reindex", each) for each in wanted]
     with ledger.reading() as connection:
-        assert batches.due(connection) == []
+        assert due_batches.due(connection) == []
     advance(ledger)
     assert len(members(ledger, batch_id)) == 5
 

@@ -114,3 +114,9 @@ def test_each_kind_of_document_is_among_them(tmp_path: Path) -> None:
     assert any(planned.by_url for planned in plan)
     assert any(planned.successor for planned in plan)
     assert not any(planned.twice and (planned.by_url or planned.successor) for planned in plan)
+
+
+def test_no_document_has_the_bytes_of_another(tmp_path: Path) -> None:
+    """Who comes second would be its duplicate, and not what was planned."""
+    plan = write_documents(tmp_path, 200, 7)
+    assert len({planned.sha256 for planned in plan}) == len(plan)

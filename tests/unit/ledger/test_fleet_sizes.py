@@ -11,7 +11,7 @@ import psutil
 import pytest
 import redis
 
-from flotilla.broker import worker_key
+from flotilla.heartbeats import worker_key
 from flotilla.ledger import fleet_sizes
 from flotilla.ledger.fleet_sizes import FleetSizes
 from tests.conftest import wait_until

@@ -11,7 +11,6 @@ from fastapi import APIRouter, Query
 from redis.exceptions import RedisError
 
 from flotilla import dispatch
-from flotilla.broker import WORKER_KEY
 from flotilla.errors import DependencyUnavailable, TaskNotFound
 from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import (
@@ -22,6 +21,7 @@ from flotilla.gateway.dependencies import (
     cursor_after,
     read_cursor,
 )
+from flotilla.heartbeats import WORKER_KEY
 from flotilla.ledger import endings, failed_jobs, job_views, retries
 from flotilla.priorities import lanes
 from flotilla.schemas import (
