@@ -35,8 +35,8 @@ TASK_MODULES = {
     "default": "flotilla.upkeep.tasks",
 }
 
-# Seconds after which Redis gives the message of a dead worker to another; longer than any task
-# of the fleet may take, since a message that is still being worked on must not come back.
+# Seconds after which Redis gives the message of a dead worker to another. Longer than nearly all
+# tasks of the fleet take: one that comes back meanwhile finds its step held, and does nothing.
 VISIBILITY_TIMEOUT = {"document": 600, "vectorstore": 600, "rag": 300, "default": 300}
 
 

@@ -6,6 +6,8 @@ the lowest number first, but lets no number be below that of a message without a
 so that all other messages, and the lists named like their queues, stay what they are everywhere.
 """
 
+from typing import Any
+
 from kombu.transport import TRANSPORT_ALIASES, redis
 
 FIRST = -1
@@ -17,6 +19,14 @@ class TwoLaneChannel(redis.Channel):
     """Kombu's channel over Redis; FIRST is a message's priority too."""
 
     min_priority = FIRST
+
+    def _do_restore_message(self, payload: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        """What a worker gives back was begun, or about to be: it has its turn behind it.
+
+        Of a child that died Kombu puts the message behind all others.
+        """
+        payload.setdefault("properties", {})["priority"] = FIRST
+        super()._do_restore_message(payload, *args, **kwargs)  # type: ignore[misc] # not in the stubs
 
 
 class TwoLaneTransport(redis.Transport):

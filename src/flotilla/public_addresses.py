@@ -43,6 +43,8 @@ def is_public(address: Address) -> bool:
             carried.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
         if carried:
             return all(is_public(inner) for inner in carried)
+        if address.is_site_local:  # given up in 2004, and still routed in some networks
+            return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 

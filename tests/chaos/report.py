@@ -117,13 +117,16 @@ def write_docs(
     command: str,
     machine: Mapping[str, str],
 ) -> None:
-    """Write the table between the markers of a document, in place of what stood there."""
+    """Write the table between the markers of a document.
+
+    Rows that were not run now stay as they were: their own last column says when that was.
+    """
     text = path.read_text(encoding="utf-8") if path.exists() else "# Reliability\n"
     if BEGIN not in text:
         text = text.rstrip() + f"\n\n## The kill matrix\n\n{BEGIN}\n{END}\n"
     old = re.search(f"{re.escape(BEGIN)}(.*?){re.escape(END)}", text, re.DOTALL)
     assert old is not None
-    block = _block(verdicts, titles, command, machine)
+    block = _block(verdicts, titles, command, machine, old.group(1))
     path.write_text(text.replace(old.group(0), f"{BEGIN}\n{block}\n{END}"), encoding="utf-8")
 
 
@@ -132,6 +135,7 @@ def _block(
     titles: Mapping[str, str],
     command: str,
     machine: Mapping[str, str],
+    old: str,
 ) -> str:
     head = (
         "what was done",
@@ -144,18 +148,26 @@ def _block(
         "other promises broken",
         "questions: asked/answered/refused/judged/wrong",
         "longest until freed",
-        "longest until taken up again",
+        "longest until taken up again, rests and queues included",
+        "longest standstill",
         "disturbances",
         "seed",
+        "run on",
     )
-    lines = []
+    kept = old if markdown(head, []).splitlines()[0] in old else ""
+    lines: dict[str, str] = {}
+    for line in kept.splitlines():
+        title = line.removeprefix("| ").partition(" |")[0]
+        if title in titles.values():
+            lines[title] = line
+    written: list[tuple[str, ...]] = []
     for verdict in verdicts:
         title = titles[verdict.row]
         if verdict.skipped:
-            lines.append((title, f"skipped: {verdict.skipped}", *[NONE] * (len(head) - 2)))
+            written.append((title, f"skipped: {verdict.skipped}", *[NONE] * (len(head) - 2)))
             continue
         wrong = len(verdict.unexpected)
-        lines.append(
+        written.append(
             (
                 title,
                 str(verdict.submitted),
@@ -168,12 +180,17 @@ def _block(
                 asked(verdict),
                 f"{verdict.lease:.1f} s" if verdict.victims else NONE,
                 f"{verdict.recovery:.1f} s" if verdict.disturbed else NONE,
+                f"{verdict.stalled:.1f} s",
                 _summed(verdict.disturbances),
                 str(verdict.seed),
+                machine.get("date", NONE),
             )
         )
-    known = ", ".join(f"{name} {value}" for name, value in machine.items())
-    return f"`{command}` on {known}:\n\n{markdown(head, lines)}"
+    lines |= {cells[0]: markdown((), [cells]).splitlines()[-1] for cells in written}
+    rows = [lines[title] for title in titles.values() if title in lines]
+    known = ", ".join(f"{name} {value}" for name, value in machine.items() if name != "date")
+    table = "\n".join([*markdown(head, []).splitlines(), *rows])
+    return f"`{command}` on {known}:\n\n{table}"
 
 
 def _summed(disturbances: Counter[str]) -> str:

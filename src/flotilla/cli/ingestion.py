@@ -95,11 +95,8 @@ def run(
         GatewayUnreachable: nothing was sent, since no gateway answers.
         Interrupted: by Ctrl-C; the gateway goes on unless it was told to cancel.
     """
-    _check_collection(flotilla, collection)
+    batches = in_thread(lambda: _prepare(flotilla, collection, batch_name, len(submissions)))
     size = sum(_size(s.path) for s in submissions if s.path)
-    batches: Batches | None = None
-    if len(submissions) > 1:
-        batches = Batches(flotilla, batch_name, total=len(submissions))
     options = {"collection": collection, "metadata": metadata, "password": password}
     with display(len(submissions), size) as shown:
         work = _Ingestion(flotilla, shown, options, batches)
@@ -109,6 +106,14 @@ def run(
             raise Interrupted(_leave(work, cancel=cancel_on_interrupt)) from None
         finally:
             work.stop()
+
+
+def _prepare(
+    flotilla: Flotilla, collection: str, batch_name: str | None, total: int
+) -> Batches | None:
+    """The batch that the sources come into, once the collection is known to be there."""
+    _check_collection(flotilla, collection)
+    return Batches(flotilla, batch_name, total=total) if total > 1 else None
 
 
 def _leave(work: "_Ingestion", *, cancel: bool) -> str:

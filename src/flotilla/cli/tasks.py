@@ -36,6 +36,15 @@ def list_tasks(
     parent: Annotated[
         str | None, typer.Option("--parent", metavar="ID", help="Only members of this batch.")
     ] = None,
+    collection: Annotated[
+        str | None, typer.Option("--collection", "-c", metavar="NAME", help="Only of this one.")
+    ] = None,
+    stage: Annotated[
+        str | None, typer.Option("--stage", help="Only at this stage, or that ended in it.")
+    ] = None,
+    code: Annotated[
+        str | None, typer.Option("--code", help="Only failed with this code, such as quarantined.")
+    ] = None,
     limit: LimitOption = 20,
     as_json: JsonOption = False,
     url: UrlOption = None,
@@ -45,7 +54,15 @@ def list_tasks(
     from flotilla.cli.terminal import print_listing
 
     with connect(url, data) as flotilla:
-        pages = flotilla.tasks(status=status, kind=kind, parent=parent, limit=min(limit, 100))
+        pages = flotilla.tasks(
+            status=status,
+            kind=kind,
+            parent=parent,
+            collection=collection,
+            stage=stage,
+            code=code,
+            limit=min(limit, 100),
+        )
         print_listing(
             islice(pages, limit),
             as_json,
@@ -171,8 +188,9 @@ def retry_tasks(
         bool,
         typer.Option(
             "--failed",
-            help="All failed tasks that the other options name; without --kind, all "
-            "ingestions, re-indexings and deletions.",
+            help="All failed tasks that the other options name; without --kind, ingestions, "
+            "re-indexings and deletions, and without --code or --batch none whose file is the "
+            "reason.",
         ),
     ] = False,
     code: Annotated[

@@ -59,7 +59,9 @@ def _steps(
 def _hang_up(connection: socket.socket) -> None:
     """End what is read from it: to close a socket does not wake the thread that waits for it."""
     with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
+        # Not by the method of ssl.SSLSocket, which first forgets its encryption: another thread
+        # that is sending would go on in plain text.
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 class Flotilla:
@@ -104,7 +106,7 @@ class Flotilla:
 
     def close(self) -> None:
         """Close the connections; threads that wait for a reply, or follow a task, are told so at
-        once."""
+        once, and those that are connecting when they are through."""
         with self._connections_lock:
             self._closed.set()
             connections = list(self._connections)
@@ -147,6 +149,8 @@ class Flotilla:
                     )
                 outcome = None
                 continue
+            if self._closed.is_set():
+                raise GatewayUnreachable("The client is closed: make another one.")
             try:
                 outcome = self._http.request(**step)
             except httpx.TransportError as error:
@@ -168,6 +172,8 @@ class Flotilla:
         """
         source = EventSource(self.exchange, task_id, last_event_id)
         while not source.is_over():
+            if self._closed.is_set():
+                raise closed(self.exchange, task_id)
             try:
                 with self._http.stream(**source.request()) as response:
                     if not response.is_success:

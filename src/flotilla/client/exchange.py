@@ -150,6 +150,7 @@ class Exchange:
     base_url: str
     timeout: float
     retries: int
+    longest_retry_after: float = LONGEST_RETRY_AFTER
 
     def perform(self, operation: Operation[T]) -> Steps[T]:
         """Carry out one operation, again where that is safe and may help.
@@ -163,7 +164,7 @@ class Exchange:
         while True:
             outcome = yield request_options(operation, self.timeout)
             delay = retry_delay(operation, outcome, tries) if tries < self.retries else None
-            if delay is None:
+            if delay is None or delay > self.longest_retry_after:
                 break
             yield Pause(delay)
             tries += 1
@@ -187,8 +188,7 @@ def retry_delay(operation: Operation[Any], outcome: Outcome, tries: int) -> floa
     if isinstance(outcome, httpx.Response):
         if outcome.status_code != 503 or operation.also:
             return None
-        after = _retry_after(outcome)
-        return after if after is not None and after <= LONGEST_RETRY_AFTER else None
+        return _retry_after(outcome)
     if isinstance(outcome, (httpx.NetworkError, httpx.ConnectTimeout, httpx.RemoteProtocolError)):
         return float(FIRST_BACKOFF * 2**tries)
     return None

@@ -49,6 +49,7 @@ def wait(
         FlotillaAPIError: there is no such task, or the gateway cannot tell for too long.
         GatewayUnreachable: the gateway stays away.
     """
+    exchange = replace(exchange, longest_retry_after=UPDATE_POLL)  # it has pauses of its own
     started = time.monotonic()
     longest = LONG_POLL if on_update is None else UPDATE_POLL
     last: Task | None = None

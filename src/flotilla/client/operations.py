@@ -297,13 +297,26 @@ def tasks(
     status: str | None = None,
     kind: str | None = None,
     parent: str | None = None,
+    collection: str | None = None,
+    stage: str | None = None,
+    code: str | None = None,
     limit: int | None = None,
 ) -> Operation[Listing[Task]]:
     """All tasks, newest first; `limit` is the size of one page of the listing.
 
-    `parent` is a batch, of which the members are wanted.
+    `parent` is a batch, of which the members are wanted; `code` is that of a task's error.
     """
-    return get("/tasks", Listing[Task], status=status, kind=kind, parent=parent, limit=limit)
+    return get(
+        "/tasks",
+        Listing[Task],
+        status=status,
+        kind=kind,
+        parent=parent,
+        collection=collection,
+        stage=stage,
+        code=code,
+        limit=limit,
+    )
 
 
 def fleets() -> Operation[FleetsInfo]:

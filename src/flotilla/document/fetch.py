@@ -185,8 +185,12 @@ def _name(response: httpx.Response) -> str:
     """A name for the document, safe as a file's: from Content-Disposition, else from the URL."""
     header = Message()
     header["Content-Disposition"] = response.headers.get("content-disposition", "")
-    given = header.get_filename() or unquote(response.url.path.rstrip("/").rpartition("/")[2])
-    name = given.replace("\\", "/").rpartition("/")[2]
+    try:
+        given = header.get_filename()
+    except (ValueError, TypeError, LookupError):  # of an encoding that is none, or half of a name
+        given = None
+    given = given or unquote(response.url.path.rstrip("/").rpartition("/")[2])
+    name = given.replace("\\", "/").rpartition("/")[2].encode(errors="ignore").decode()
     name = re.sub(r"[\x00-\x1f\x7f<>:\"|?*]", "", name).strip(". ")
     encoded = name.encode()
     if len(encoded) > MAX_NAME_BYTES:

@@ -5,7 +5,7 @@ import binascii
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated, Concatenate, ParamSpec, TypeVar
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -92,14 +92,19 @@ class Services:
 
         return await anyio.to_thread.run_sync(run, limiter=self.threads)
 
+    async def after_commit(self, work: Callable[..., object], *args: Any) -> None:
+        """Do what follows on a request that is carried out already. So no outage leaves it: who
+        asked again would be told that it cannot be done twice. The reaper does what this could
+        not."""
+        try:
+            await self.in_thread(work, *args)
+        except DependencyUnavailable as error:
+            logger.warning("gateway.postponed", error=error.message)
+
     async def release(self) -> None:
         """Send the ingestions that have their turn. The rest waits in the ledger, and so does all
-        of it while the broker is out of reach. Whoever calls this has written what it was asked
-        for, and so no outage leaves it: the reaper sends what this could not."""
-        try:
-            await self.in_thread(dispatch.release, self.database)
-        except DependencyUnavailable as error:
-            logger.warning("release.postponed", error=error.message)
+        of it while the broker is out of reach."""
+        await self.after_commit(dispatch.release, self.database)
 
 
 @asynccontextmanager

@@ -357,6 +357,8 @@ PARAMETERS: dict[str, Any] = {
     "collection": "contracts",
     "status": "processing",
     "kind": "ingest",
+    "stage": "vectorstore.index",
+    "code": "quarantined",
     "limit": 20,
     "cursor": CURSOR,
     "wait": 30,

@@ -163,19 +163,34 @@ class Replies:
                 # of jobs that were followed while Redis was away.
                 await self._pubsub.subscribe(*self._subscribed)
                 async for message in self._pubsub.listen():
+                    was_connected = self._connected
                     self._handle(message)
+                    if self._connected and not was_connected:
+                        await self._catch_up()
             except (RedisError, OSError) as error:
                 self._connected = False
                 logger.warning("replies.reconnecting", error=str(error))
+                await self._disconnect()
                 await asyncio.sleep(READER_PAUSE)
             except ValidationError as error:  # of another release; its waiter looks at the ledger
                 logger.warning("replies.unreadable", error=str(error))
             except Exception:  # whatever it is: without a reader nobody would hear anything again
                 self._connected = False
                 logger.exception("replies.failed")
-                with contextlib.suppress(RedisError, OSError):
-                    await self._pubsub.aclose()  # type: ignore[no-untyped-call]
+                await self._disconnect()
                 await asyncio.sleep(READER_PAUSE)
+
+    async def _catch_up(self) -> None:
+        """Listen to the channels too that were asked for while the connection was being made."""
+        missing = [name for name in self._subscribed if name not in self._pubsub.channels]
+        if missing:
+            await self._pubsub.subscribe(*missing)
+
+    async def _disconnect(self) -> None:
+        """Forget the connection and its channels: a new one would take up again also those that
+        were being left when the old one broke."""
+        with contextlib.suppress(RedisError, OSError):
+            await self._pubsub.aclose()  # type: ignore[no-untyped-call]
 
     def _handle(self, message: dict[str, str]) -> None:
         if message["type"] == "subscribe":

@@ -24,7 +24,8 @@ def channel(job_id: str) -> str:
 
 
 def announce(task: Task, result: str | None = None, reply_to: str | None = None) -> None:
-    """Publish that a job has ended. Best effort: no error leaves it.
+    """Publish that a job has ended. Best effort: no error leaves it, a Redis that does not answer
+    costs a second at most, and then nothing for a while, however many jobs end.
 
     Args:
         task: the job as the API shows it; of one that goes on (a batch whose member has ended) only
@@ -34,6 +35,8 @@ def announce(task: Task, result: str | None = None, reply_to: str | None = None)
     """
     if not task.status.final:
         task_events.tell(task)
+        return
+    if task_events.is_resting():
         return
     text = result if result is not None else json.dumps(task.result, ensure_ascii=False)
     message = f"{task.model_dump_json(exclude={'result'})}\n{text}"
@@ -48,4 +51,5 @@ def announce(task: Task, result: str | None = None, reply_to: str | None = None)
             task_events.add(pipe, task)
         pipe.execute()
     except (redis.RedisError, OSError) as error:
+        task_events.rest()
         logger.warning("job.announce_failed", task_id=task.task_id, error=str(error))

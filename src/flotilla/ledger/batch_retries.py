@@ -46,6 +46,19 @@ def note(connection: Connection, batch_id: str, after: str | None) -> Task | Non
     return job_ends.settle(connection, batch_id)
 
 
+def check_going_on(connection: Connection, batch_id: str) -> None:
+    """Go on with a retry only while nobody has cancelled the batch, not even to its end.
+
+    In a transaction that has not opened the batch again yet.
+
+    Raises:
+        Conflict: somebody has, and the transaction is to be rolled back.
+    """
+    batch = count(connection, batch_id, 0)
+    if batch is None or "retry" not in batch.payload:
+        raise Conflict("This batch was cancelled meanwhile: retry it once it is over.")
+
+
 def nothing_to_retry(connection: Connection, batch_id: str) -> Conflict:
     """Why no member of a batch can be tried again, and what to do instead."""
     original = JOBS.alias("original")

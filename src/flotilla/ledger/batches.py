@@ -176,11 +176,13 @@ def keep_open(connection: Connection, tenant_id: str, batch_id: str) -> None:
         BatchClosed: it takes no more members.
     """
     later = now() + IDLE
-    connection.execute(
-        update(JOBS)
-        .where(columns.id == batch_id, columns.kind == KIND, columns.lease_until < later)
-        .values(lease_until=later)
-    )
+    batch = count(connection, batch_id, 0)
+    if batch is not None and "retry" not in batch.payload:  # else it is looked at before that
+        connection.execute(
+            update(JOBS)
+            .where(columns.id == batch_id, columns.lease_until < later)
+            .values(lease_until=later)
+        )
     # With the row held, so that what takes no more, as one that is being cancelled, is not changed.
     check_open(connection, tenant_id, batch_id)
 

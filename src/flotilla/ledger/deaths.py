@@ -76,7 +76,7 @@ class WatchedRequest(Request):
         if isinstance(error, ExceptionWithTraceback):  # as it comes from another process
             error = error.exc
         if isinstance(error, WorkerLostError | SystemExit):
-            # Celery is about to put the message back at the head of its queue.
+            # Celery is about to put the message back, and it goes first (`priorities`).
             self._report(cause_of(str(error), oom_kills() > self._oom_kills), sent=True)
         return super().on_failure(exc_info, *args, **kwargs)
 

@@ -6,6 +6,18 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, select
 
+from flotilla.errors import (
+    ArchiveTooLarge,
+    EmptyFile,
+    FileCorrupt,
+    FileEncrypted,
+    InvalidEncoding,
+    NoText,
+    Quarantined,
+    TooManyPages,
+    UnsupportedType,
+    WrongPassword,
+)
 from flotilla.ledger.job_views import is_in
 from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
 from flotilla.ledger.versions import FAILED, LIVE, PENDING
@@ -23,9 +35,30 @@ USUAL_KINDS = ("ingest", "reindex", "delete")
 and the embedding model is not changed by whoever thinks of documents."""
 
 
+OF_THE_FILE = tuple(
+    error.code
+    for error in (
+        ArchiveTooLarge,
+        EmptyFile,
+        FileCorrupt,
+        FileEncrypted,
+        InvalidEncoding,
+        NoText,
+        Quarantined,
+        TooManyPages,
+        UnsupportedType,
+        WrongPassword,
+    )
+)
+"""Codes of failures that lie in the file itself: it would fail again, and one that was quarantined
+would end two more workers. They are meant where the code or the batch is named, as after a setting
+was raised."""
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which failed jobs; what is None does not matter, but for the kind: see USUAL_KINDS."""
+    """Which failed jobs; what is None does not matter, but for the kind (see USUAL_KINDS), and for
+    code and batch (see OF_THE_FILE)."""
 
     kind: str | None = None
     stage: str | None = None
@@ -49,6 +82,8 @@ def failed(
     conditions: list[ColumnElement[bool]] = [
         column == value for column, value in given.items() if value is not None
     ]
+    if wanted.code is None and wanted.parent_id is None:
+        conditions.append(jobs.error_code.not_in(OF_THE_FILE))
     if wanted.created_after is not None:
         conditions.append(jobs.created_at > wanted.created_after)
     query = select(jobs.id).where(

@@ -62,8 +62,14 @@ def listing(
     before: str | None,
     limit: int,
     parent_id: str | None = None,
+    collection: str | None = None,
+    stage: str | None = None,
+    code: str | None = None,
 ) -> list[Task]:
-    """The tenant's jobs, newest first; `before` is the last id of the part before."""
+    """The tenant's jobs, newest first; `before` is the last id of the part before.
+
+    `stage` is the one that a job is at, or ended in; `code` is that of its error.
+    """
     # A batch's members are found by the batch: said so, SQLite does not read all that the tenant
     # ever submitted instead.
     owner = jobs.tenant_id if parent_id is None else func.coalesce(jobs.tenant_id, "")
@@ -72,8 +78,15 @@ def listing(
         query = query.where(is_in(status))
     if kind is not None:
         query = query.where(jobs.kind == kind)
-    if parent_id is not None:
-        query = query.where(jobs.parent_id == parent_id)
+    wanted = {
+        jobs.parent_id: parent_id,
+        jobs.collection: collection,
+        jobs.stage: stage,
+        jobs.error_code: code,
+    }
+    for column, value in wanted.items():
+        if value is not None:
+            query = query.where(column == value)
     if before is not None:
         query = query.where(jobs.id < before)
     rows = connection.execute(query.order_by(jobs.id.desc()).limit(limit))

@@ -114,9 +114,13 @@ def _not_answered(
         attempts, limit = outages, settings.max_outage_attempts
     else:
         attempts, limit = attempt - outages, settings.max_attempts
-    delay = backoff(settings, attempts, getattr(error, "retry_after", None))
+    asked = getattr(error, "retry_after", None)
+    # Nobody waits for an answer for longer than a message may: who is to come back later than that
+    # is told so at once.
+    patient = asked is None or not asked > LONGEST_DELAY
+    delay = min(backoff(settings, attempts, asked), LONGEST_DELAY)
     key = Key(job.id, job.stage)
-    again = task_error.retryable and attempts < limit and delay <= LONGEST_DELAY
+    again = task_error.retryable and attempts < limit and patient
     with database.writing() as connection:
         if not job_leases.renew(connection, job.id, leased.fence):
             raise Ignore from error

@@ -112,13 +112,15 @@ def _retry_piece(
     job_ids: Sequence[str],
     outcome: Outcome,
     note: Callable[[Connection], Task | None] = lambda _connection: None,
+    check: Callable[[Connection], None] = lambda _connection: None,
 ) -> None:
     """Make some failed jobs pending again.
 
-    `note` is called once their batches are open again, and returns one that it has ended.
+    `check` is called before their batches are open again, and may raise; `note` is called then,
+    and returns one that it has ended.
     """
     with database.writing() as connection:
-        ended = _retry_each(connection, tenant_id, job_ids, outcome, note)
+        ended = _retry_each(connection, tenant_id, job_ids, outcome, note, check)
     for task in ended:
         tell(database, task)
 
@@ -129,6 +131,7 @@ def _retry_each(
     job_ids: Sequence[str],
     outcome: Outcome,
     note: Callable[[Connection], Task | None],
+    check: Callable[[Connection], None],
 ) -> list[Task]:
     """Returns those of the jobs that were over at once, and what `note` has ended."""
     _lock(connection, tenant_id, job_ids)
@@ -148,6 +151,7 @@ def _retry_each(
             outcome.to_send.append(job)
         if job.parent_id is not None:
             parents[job.parent_id] += 1
+    check(connection)
     batches.reopen(connection, parents)
     noted = note(connection)
     over = Counter(task.parent_id for task in ended if task.parent_id is not None)
@@ -207,6 +211,7 @@ def retry_rest(database: Database, batch_id: str, seconds: float) -> None:
 def _retry_members(database: Database, batch: Job, after: str, seconds: float | None) -> Outcome:
     deadline = _deadline(seconds)
     outcome = Outcome()
+    begun = bool(after)
     while True:
         with database.reading() as connection:
             wanted = Filter(parent_id=batch.id)
@@ -215,12 +220,17 @@ def _retry_members(database: Database, batch: Job, after: str, seconds: float | 
         if more:
             after = piece[-1]
         note = partial(batch_retries.note, batch_id=batch.id, after=after if more else None)
-        _retry_piece(database, batch.tenant_id, piece, outcome, note)
+        if begun:
+            check = partial(batch_retries.check_going_on, batch_id=batch.id)
+            _retry_piece(database, batch.tenant_id, piece, outcome, note, check)
+        else:
+            _retry_piece(database, batch.tenant_id, piece, outcome, note)
         if not more:
             return outcome
-        if outcome.taken and time.monotonic() >= deadline:
+        if (begun or outcome.taken) and time.monotonic() >= deadline:
             outcome.last = after
             return outcome
+        begun = True
 
 
 def _find(connection: Connection, tenant_id: str, job_id: str) -> Job:
@@ -237,8 +247,8 @@ def _retry(connection: Connection, tenant_id: str, job_id: str) -> tuple[Job, Ta
     job = _find(connection, tenant_id, job_id)
     if job.kind not in RETRIED_KINDS or job.status is not TaskStatus.FAILED:
         raise Conflict(
-            f"This task is {job.status.value}: only failed ingestions, re-indexings, deletions and "
-            "questions can be retried."
+            f"This task ({job.kind}) is {job.status.value}: what can be retried are failed "
+            "ingestions, re-indexings, deletions, questions and changes of the model."
         )
     if job.kind == model_migrations.MIGRATION:
         model_migrations.check_alone(connection)

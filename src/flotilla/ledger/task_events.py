@@ -136,6 +136,16 @@ def tell(task: Task) -> None:
         logger.warning("events.not_told", task_id=task.task_id, error=str(error))
 
 
+def is_resting() -> bool:
+    """Whether Redis did not answer a moment ago, so that it is spared, and whoever works too."""
+    return _pace.is_resting()
+
+
+def rest() -> None:
+    """Tell nothing for a while: Redis does not answer."""
+    _pace.rest()
+
+
 def client() -> redis.Redis:
     """The process's connections for what need not arrive: they give up after a second."""
     return _client(os.getpid())
@@ -181,6 +191,11 @@ class Pace:
             if len(self._told) > WATCHED_JOBS:
                 self._told.popitem(last=False)
             return True
+
+    def is_resting(self) -> bool:
+        """Whether nothing is told at the moment."""
+        with self._lock:
+            return time.monotonic() < self._silent_until
 
     def rest(self) -> None:
         """Tell nothing for a while: Redis does not answer."""

@@ -188,7 +188,8 @@ def _clean(database: Database) -> None:
     if left:  # a fleet that is away for a night finds one message of each
         present = _present()
         for job_id in left:
-            if job_id not in present.job_ids:
+            cleaning = {Key(job_id, pipelines.FAIL), Key(job_id, pipelines.DISCARD)}
+            if not cleaning & present.keys:
                 pipelines.fail(job_id)
 
 

@@ -64,6 +64,19 @@ def test_tasks_are_filtered_and_complete(http: httpx.Client) -> None:
     assert {(item["kind"], item["status"]) for item in listed} == {("query", "pending")}
 
 
+def test_tasks_are_found_by_collection_and_stage(http: httpx.Client, collection: str) -> None:
+    body = {"text": "Found by its collection.", "collection": collection}
+    task_id = http.post("/rag/pipeline", json=body).json()["task_id"]
+    stage = http.get(f"/tasks/{task_id}").json()["stage"]
+
+    def found(**params: str) -> list[str]:
+        reply = http.get("/tasks", params={"collection": collection} | params)
+        return [item["task_id"] for item in reply.json()["items"]]
+
+    assert found() == found(stage=stage) == [task_id]
+    assert found(stage="upkeep.finish") == found(code="quarantined") == []
+
+
 def test_collections_are_listed_by_name(http: httpx.Client) -> None:
     for number in range(7):
         http.post("/collections", json={"name": f"listed-{number}"})

@@ -186,3 +186,26 @@ def test_a_duplicate_names_the_task_that_is_to_be_retried(ledger: Database, sour
     retries.retry(ledger, DEFAULT_TENANT, original.task_id)
     with pytest.raises(Conflict, match="send again what is still wanted"):
         retries.retry(ledger, DEFAULT_TENANT, batch_id)
+
+
+def test_a_retry_brings_no_batch_back_that_was_cancelled_meanwhile(
+    ledger: Database, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch_id, ids = a_failed_batch(ledger, source, 6)
+    find, pieces = retries.failed, 0
+
+    def found_after_a_cancellation(*given: object) -> list[str]:
+        nonlocal pieces
+        pieces += 1
+        if pieces == 2:
+            with ledger.writing() as connection:
+                batch_cancellation.request_cancel(connection, batch_id)
+            assert endings.cancel_members(ledger, batch_id, 3.0)
+            assert shown(ledger, batch_id).status is TaskStatus.CANCELLED
+        return find(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(retries, "failed", found_after_a_cancellation)
+    with pytest.raises(Conflict, match="cancelled"):
+        retries.retry(ledger, DEFAULT_TENANT, batch_id)
+    assert shown(ledger, batch_id).status is TaskStatus.CANCELLED
+    assert all(shown(ledger, each).status.final for each in ids)

@@ -8,9 +8,8 @@ from flotilla.ledger import endings, failed_jobs, retries
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database
 from flotilla.ledger.submissions import NewSource
-from flotilla.schemas import TaskStatus
+from flotilla.schemas import TaskError, TaskStatus
 from tests.integration.ledger.operations import (
-    ERROR,
     add,
     delete,
     new_job,
@@ -20,6 +19,8 @@ from tests.integration.ledger.operations import (
 )
 
 Source = Callable[..., NewSource]
+
+ERROR = TaskError(stage="vectorstore.index", code="model_missing", message="None.", retryable=False)
 
 
 def failed(ledger: Database, source: Source, *names: str) -> list[str]:
@@ -120,3 +121,17 @@ def test_questions_and_changes_of_the_model_are_meant_only_where_they_are_named(
         assert retry_failed(ledger, wanted=failed_jobs.Filter(kind=kind)).taken == [job_id]
     for kind in ("batch", "demo", "sweep"):
         assert retry_failed(ledger, wanted=failed_jobs.Filter(kind=kind)).taken == []
+
+
+@pytest.mark.parametrize("code", ["file_corrupt", "file_encrypted", "quarantined"])
+def test_what_lies_in_the_file_is_meant_only_where_it_is_named(
+    ledger: Database, source: Source, code: str
+) -> None:
+    """Else an outage's order to retry would have each poison document end two more workers."""
+    [hopeless] = submit(ledger, source("bad", b"bad"))
+    endings.fail(ledger, hopeless.task_id, ERROR.model_copy(update={"code": code}))
+    [passing] = failed(ledger, source, "good")
+
+    assert retry_failed(ledger).taken == [passing]
+    named = retry_failed(ledger, wanted=failed_jobs.Filter(code=code))
+    assert named.taken == [hopeless.task_id]

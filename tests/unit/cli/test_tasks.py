@@ -120,6 +120,15 @@ def test_the_members_of_a_batch_are_listed_by_name(run: Run, gateway: GatewayDou
     assert gateway.requests[-1].params["parent"] == "b"
 
 
+def test_the_dead_letters_are_narrowed_down_as_they_are_retried(
+    run: Run, gateway: GatewayDouble
+) -> None:
+    wanted = {"code": "quarantined", "stage": "document.convert", "collection": "papers"}
+    options = [word for name, value in wanted.items() for word in (f"--{name}", value)]
+    assert run("tasks", "list", "--status", "failed", *options).exit_code == 0
+    assert gateway.requests[-1].params.items() >= wanted.items()
+
+
 def test_a_task_shows_the_attempts_that_failed(run: Run, gateway: GatewayDouble) -> None:
     failures = [
         TaskFailure(

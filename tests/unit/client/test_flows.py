@@ -98,3 +98,16 @@ def test_a_gateway_that_stays_away_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(GatewayUnreachable):
         stay_away()
     assert flows.OUTAGE < now < 4 * flows.OUTAGE
+
+
+def test_a_wait_sleeps_through_no_longer_pause_than_its_own() -> None:
+    """A proxy may ask for a minute; whoever waits for two seconds does not wait for that."""
+    steps = flows.wait(Exchange("http://gateway", timeout=5, retries=2), "t", timeout=2)
+    request = next(steps)
+    assert not isinstance(request, Pause)
+    away = httpx.Response(
+        503, headers={"Retry-After": "60"}, request=httpx.Request("GET", "http://g")
+    )
+    pause = steps.send(away)
+    assert isinstance(pause, Pause)
+    assert pause.seconds <= flows.UPDATE_POLL

@@ -112,6 +112,11 @@ def test_a_document_is_written_and_described(server: Server, get, tmp_path: Path
         ('attachment; filename="C:\\\\x\\\\y.pdf"', "y.pdf"),
         ('attachment; filename="..."', "127.0.0.1"),
         (f'attachment; filename="{"n" * 400}.pdf"', "n" * 196 + ".pdf"),
+        ("attachment; filename*=unicode_escape''%5Cud800.pdf", "pdf"),
+        ("attachment; filename*=idna''a.pdf", "x"),
+        ("attachment; filename*=punycode''a%ff.pdf", "x"),
+        ("attachment; filename*0*=utf-8''a; filename*=b", "x"),
+        ("attachment; filename*=a%00b''c", "x"),
     ],
 )
 def test_names_are_safe(server: Server, get, disposition: str, name: str) -> None:
@@ -276,6 +281,7 @@ def test_the_checked_address_is_connected_to_under_the_name(
         ("0.0.0.0", False),
         ("::1", False),
         ("fe80::1", False),
+        ("fec0::1", False),
         ("fd00::1", False),
         ("ff02::1", False),
         ("::ffff:10.0.0.1", False),

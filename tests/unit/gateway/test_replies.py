@@ -2,7 +2,10 @@
 
 import asyncio
 
+import redis.asyncio as redis
+
 from flotilla.gateway.replies import Replies, end
+from flotilla.ledger.announce import channel
 
 
 async def test_a_task_that_swallows_a_cancellation_is_ended_all_the_same() -> None:
@@ -27,3 +30,35 @@ async def test_it_is_closed_at_any_moment_of_its_start(redis_url: str) -> None:
             for _ in range(turns):
                 await asyncio.sleep(0)
             await replies.close()
+
+
+async def test_a_broken_connection_leaves_no_subscription_behind(redis_url: str) -> None:
+    """What was being left when it broke is not taken up again with the next one."""
+    replies = Replies(redis_url)
+    await replies.start()
+    admin = redis.Redis.from_url(redis_url, decode_responses=True)
+
+    async def follow(job_id: str, leave: asyncio.Event) -> None:
+        async with replies.follow(job_id):
+            await leave.wait()
+
+    async def channels() -> set[str]:
+        return set(await admin.pubsub_channels("flotilla:job:broken-*"))
+
+    try:
+        async with asyncio.timeout(60):
+            for turn in range(5):
+                leave = asyncio.Event()
+                jobs = [f"broken-{turn}-{number}" for number in range(20)]
+                following = [asyncio.create_task(follow(job, leave)) for job in jobs]
+                while not {channel(job) for job in jobs} <= await channels():  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+                await admin.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+                leave.set()
+                await asyncio.gather(*following)
+            async with replies.follow("broken-last"):
+                while await channels() != {channel("broken-last")}:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+    finally:
+        await replies.close()
+        await admin.aclose()

@@ -67,5 +67,5 @@ async def add_refusals(
 
 
 async def _told(services: Services, task: Task) -> Task:
-    await services.in_thread(tell_batch, services.database, task.task_id)
+    await services.after_commit(tell_batch, services.database, task.task_id)
     return task

@@ -67,7 +67,7 @@ async def reindex_collection(
         reindexing.write_members(services.database, batch_id, MEMBERS_SECONDS)
         endings.tell_batch(services.database, batch_id)
 
-    await services.in_thread(begin)
+    await services.after_commit(begin)
     await services.release()
     return TaskAccepted(task_id=batch_id)
 

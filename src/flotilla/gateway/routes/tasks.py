@@ -25,6 +25,7 @@ from flotilla.heartbeats import WORKER_KEY
 from flotilla.ledger import endings, failed_jobs, job_views, retries
 from flotilla.priorities import lanes
 from flotilla.schemas import (
+    COLLECTION_NAME,
     FleetsInfo,
     Listing,
     Queue,
@@ -112,6 +113,17 @@ async def list_tasks(
     parent: Annotated[
         str | None, Query(max_length=64, description="Members of this batch alone.")
     ] = None,
+    collection: Annotated[
+        str | None, Query(pattern=COLLECTION_NAME, description="Of this collection alone.")
+    ] = None,
+    stage: Annotated[
+        str | None,
+        Query(max_length=64, description="At this stage alone, or that ended in it."),
+    ] = None,
+    code: Annotated[
+        str | None,
+        Query(max_length=64, description="That failed with this code alone."),
+    ] = None,
 ) -> Listing[Task]:
     items = await services.read(
         job_views.listing,
@@ -121,6 +133,9 @@ async def list_tasks(
         before=part.after,
         limit=part.wanted,
         parent_id=parent,
+        collection=collection,
+        stage=stage,
+        code=code,
     )
     return part.listing(items, lambda item: item.task_id)
 
@@ -174,9 +189,9 @@ async def cancel_task(task_id: str, services: ServicesDep, tenant: TenantDep) ->
             endings.tell(services.database, task)
         if not ended:
             endings.cancel_members(services.database, task_id, CANCEL_SECONDS)
-        dispatch.release(services.database)
 
-    await services.in_thread(see_through)
+    await services.after_commit(see_through)
+    await services.release()
     found = await services.read(job_views.view, tenant, task_id)
     assert found is not None  # noqa: S101 - cancelled a moment ago
     return found
@@ -190,9 +205,10 @@ async def cancel_task(task_id: str, services: ServicesDep, tenant: TenantDep) ->
 )
 async def retry_tasks(body: RetryRequest, services: ServicesDep, tenant: TenantDep) -> Retried:
     """The oldest first, as many as `limit` says and as a few seconds allow: where `next_cursor` is
-    not null, more are left. `GET /tasks?status=failed` lists what failed. Failures that another try
-    cannot mend, such as files that were refused, are left out; changes of the embedding model and
-    questions are tried again only where `kind` names them."""
+    not null, more are left. `GET /tasks?status=failed` lists what failed. Failures that lie
+    in the file itself, such as `file_corrupt` and `quarantined`, are meant only where `code` or
+    `batch` names them, and changes of the embedding model and questions where `kind` does. What
+    would be refused, as a file that was when it was submitted, is left out."""
     after = read_cursor(body.cursor)
     wanted = failed_jobs.Filter(
         kind=body.kind.value if body.kind is not None else None,
@@ -211,7 +227,7 @@ async def retry_tasks(body: RetryRequest, services: ServicesDep, tenant: TenantD
         after=after or "",
         seconds=RETRY_SECONDS,
     )
-    await services.in_thread(_send, services, outcome)
+    await _send(services, outcome)
     return Retried(
         task_ids=outcome.taken,
         refused=[
@@ -234,14 +250,17 @@ async def retry_task(task_id: str, services: ServicesDep, tenant: TenantDep) -> 
     outcome = await services.in_thread(
         retries.retry, services.database, tenant, task_id, RETRY_SECONDS
     )
-    await services.in_thread(_send, services, outcome)
+    await _send(services, outcome)
     return TaskAccepted(task_id=task_id)
 
 
-def _send(services: Services, outcome: retries.Outcome) -> None:
-    deadline = time.monotonic() + SEND_SECONDS
-    for job in outcome.to_send:
-        if time.monotonic() >= deadline:
-            break
-        dispatch.send(services.database, job)
-    dispatch.release(services.database)
+async def _send(services: Services, outcome: retries.Outcome) -> None:
+    def send() -> None:
+        deadline = time.monotonic() + SEND_SECONDS
+        for job in outcome.to_send:
+            if time.monotonic() >= deadline:
+                break
+            dispatch.send(services.database, job)
+
+    await services.after_commit(send)
+    await services.release()
