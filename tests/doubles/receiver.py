@@ -40,10 +40,11 @@ class Answer:
 class Receiver:
     """Serves in threads of its own.
 
-    `answers[path]` are given in their order, the last for ever; 204 where there are none.
+    `answers[path]` are given in their order, the last for ever; `usual` where there are none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, usual: Answer | None = None) -> None:
+        self._usual = usual or Answer()
         self.received: list[Received] = []
         self.answers: dict[str, list[Answer]] = {}
         self.most_at_once = 0
@@ -80,7 +81,7 @@ class Receiver:
         body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
         with self._lock:
             self.received.append(Received(handler.path, dict(handler.headers.items()), body))
-            answers = self.answers.get(handler.path) or [Answer()]
+            answers = self.answers.get(handler.path) or [self._usual]
             answer = answers.pop(0) if len(answers) > 1 else answers[0]
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, 
 from flotilla.errors import Conflict, DeliveryNotFound
 from flotilla.ledger.database import now
 from flotilla.ledger.tables import WEBHOOK_DELIVERIES, WEBHOOKS
-from flotilla.ledger.webhooks import CLOCK_ERROR, hash_of
+from flotilla.ledger.webhooks import CLOCK_ERROR
 from flotilla.schemas import Delivery, DeliveryAttempt, DeliveryState
 
 rows = WEBHOOK_DELIVERIES.c
@@ -46,30 +46,31 @@ def _due(moment: datetime) -> ColumnElement[bool]:
     return and_(rows.finished_at.is_(None), rows.due_at <= moment)
 
 
-def due_addresses(connection: Connection, limit: int) -> dict[str, int]:
-    """Addresses that something is due to, the longest waiting first, and how much."""
+def due_receivers(connection: Connection, limit: int) -> dict[str, int]:
+    """Receivers (`webhooks.receiver_of`) that something is due to, the longest waiting first, and
+    how much."""
     found = connection.execute(
-        select(func.min(rows.url), func.count())
+        select(rows.receiver, func.count())
         .where(_due(now()))
-        .group_by(rows.url_hash)
+        .group_by(rows.receiver)
         .order_by(func.min(rows.due_at))
         .limit(limit)
     )
     return {row[0]: row[1] for row in found}
 
 
-def address_of(connection: Connection, delivery_id: str) -> str | None:
-    """The address that an open delivery goes to, or None."""
+def receiver_of(connection: Connection, delivery_id: str) -> str | None:
+    """The receiver that an open delivery goes to, or None."""
     return connection.scalar(
-        select(rows.url).where(rows.id == delivery_id, rows.finished_at.is_(None))
+        select(rows.receiver).where(rows.id == delivery_id, rows.finished_at.is_(None))
     )
 
 
-def claim(connection: Connection, url: str, sender: str, lease: timedelta) -> Claimed | None:
-    """Take the delivery that has been due to an address for longest; None when there is none.
+def claim(connection: Connection, receiver: str, sender: str, lease: timedelta) -> Claimed | None:
+    """Take the delivery that has been due to a receiver for longest; None when there is none.
 
     Args:
-        url: the address.
+        receiver: one of `due_receivers`.
         sender: who takes it, for whoever looks into the ledger.
         lease: how long nobody else may take it.
     """
@@ -77,7 +78,7 @@ def claim(connection: Connection, url: str, sender: str, lease: timedelta) -> Cl
     while True:
         row = connection.execute(
             select(*WEBHOOK_DELIVERIES.c)
-            .where(rows.url_hash == hash_of(url), _due(moment))
+            .where(rows.receiver == receiver, _due(moment))
             .order_by(rows.due_at, rows.id)
             .limit(1)
             .with_for_update(skip_locked=True)

@@ -68,8 +68,12 @@ class Filter:
     created_after: datetime | None = None
 
 
+PAGE = 500
+"""Failed jobs that are looked at together."""
+
+
 def failed(
-    connection: Connection, tenant_id: str, wanted: Filter, limit: int | None, after: str = ""
+    connection: Connection, tenant_id: str, wanted: Filter, limit: int, after: str = ""
 ) -> list[str]:
     """Ids of the tenant's failed jobs that the filter names and that can be retried, oldest first,
     from behind `after` on."""
@@ -86,16 +90,27 @@ def failed(
         conditions.append(jobs.error_code.not_in(OF_THE_FILE))
     if wanted.created_after is not None:
         conditions.append(jobs.created_at > wanted.created_after)
-    query = select(jobs.id).where(
-        jobs.tenant_id == tenant_id,
-        is_in(TaskStatus.FAILED),
-        jobs.id > after,
-        jobs.kind.in_(_kinds(wanted)),
-        # What would be refused must not stand before what would not: it never goes away.
-        (jobs.kind != "ingest") | _has_its_place(),
-        *conditions,
+    query = (
+        select(jobs.id, jobs.kind)
+        .where(
+            jobs.tenant_id == tenant_id,
+            is_in(TaskStatus.FAILED),
+            jobs.kind.in_(_kinds(wanted)),
+            *conditions,
+        )
+        .order_by(jobs.id)
+        .limit(PAGE)
     )
-    return list(connection.scalars(query.order_by(jobs.id).limit(limit)))
+    found: list[str] = []
+    while len(found) < limit:
+        page = connection.execute(query.where(jobs.id > after)).all()
+        ready = _with_a_place(connection, [row.id for row in page if row.kind == "ingest"])
+        # What would be refused must not stand before what would not: it never goes away.
+        found += [row.id for row in page if row.kind != "ingest" or row.id in ready]
+        if len(page) < PAGE:
+            break
+        after = page[-1].id
+    return found[:limit]
 
 
 def _kinds(wanted: Filter) -> Sequence[str]:
@@ -104,11 +119,14 @@ def _kinds(wanted: Filter) -> Sequence[str]:
     return [wanted.kind] if wanted.kind in RETRIED_KINDS else []
 
 
-def _has_its_place() -> ColumnElement[bool]:
-    """Of an ingestion: it has a version, which what was refused at its submission has not, and that
-    one can be revived."""
-    version = select(versions.id).where(versions.id == jobs.version_id, revivable())
-    return version.exists()
+def _with_a_place(connection: Connection, job_ids: Sequence[str]) -> set[str]:
+    """Those of the ingestions that have a version, which what was refused at its submission has
+    not, and one that can be revived.
+
+    Asked of each job in the one query that finds them, PostgreSQL would read all versions for it.
+    """
+    revived = select(jobs.id).join_from(JOBS, VERSIONS, versions.id == jobs.version_id)
+    return set(connection.scalars(revived.where(jobs.id.in_(job_ids), revivable())))
 
 
 def revivable() -> ColumnElement[bool]:

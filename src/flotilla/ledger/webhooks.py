@@ -5,6 +5,7 @@ other, and no crash between the two loses or invents a call.
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -200,7 +201,7 @@ def note(
             webhook_id=webhook_id,
             job_id=job_id,
             url=url,
-            url_hash=hash_of(url),
+            receiver=receiver_of(url),
             event=event,
             task=task,
             state=DeliveryState.PENDING.value,
@@ -215,9 +216,13 @@ def note(
     return delivery_id
 
 
-def hash_of(url: str) -> str:
-    """What an address's deliveries are found by: SHA-256 in hexadecimal digits."""
-    return hashlib.sha256(url.encode()).hexdigest()
+def receiver_of(url: str) -> str:
+    """By what deliveries to one server are found: SHA-256, in hexadecimal digits, of what is before
+    the path. A server that hangs does so at all of its addresses, of which each task may have one
+    of its own."""
+    scheme, _, rest = url.partition("://")
+    host = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
+    return hashlib.sha256(f"{scheme}://{host}".lower().encode()).hexdigest()
 
 
 def _webhook(row: Row[Any]) -> Webhook:

@@ -30,9 +30,9 @@ from flotilla.upkeep.callbacks import GONE, Outcome, call, signature
 
 logger = get_logger(__name__)
 
-# Deliveries at once to one address, by one worker: one that is slow leaves room for others.
-PER_ADDRESS = 4
-# Deliveries, and seconds, after which a thread looks whether another address has waited for longer.
+# Deliveries at once to one receiver, by one worker: one that is slow leaves room for others.
+PER_RECEIVER = 4
+# Deliveries, and seconds, after which a thread looks whether others have waited for longer.
 TURN = 20
 TURN_SECONDS = 1.0
 # Seconds beyond the receiver's own: for its name to be resolved, and for the ledger.
@@ -55,23 +55,23 @@ class Senders:
         self._lease = timedelta(seconds=settings.timeout + LEASE_MARGIN)
         self._lock = threading.Lock()
         self._running: Counter[str] = Counter()
-        self._turns: dict[str, float] = {}  # when an address had its last one
+        self._turns: dict[str, float] = {}  # when a receiver had its last one
         self._turned_away = False
         self._stopped = False
         self._threads = ThreadPoolExecutor(
             max_workers=settings.concurrency, thread_name_prefix="webhooks"
         )
 
-    def wake(self, address: str | None = None) -> int:
-        """Begin to send what is due, to one address or to all; returns how many threads began.
+    def wake(self, receiver: str | None = None) -> int:
+        """Begin to send what is due, to one receiver or to all; returns how many threads began.
 
         Raises:
             DependencyUnavailable: the ledger is out of reach.
         """
-        if address is not None:
-            return self._start({address: 1})
+        if receiver is not None:
+            return self._start({receiver: 1})
         with self._database.reading() as connection:
-            due = deliveries.due_addresses(connection, 4 * self._settings.concurrency)
+            due = deliveries.due_receivers(connection, 4 * self._settings.concurrency)
         with self._lock:
             known = due.keys() | self._running.keys()
             self._turns = {each: began for each, began in self._turns.items() if each in known}
@@ -89,27 +89,27 @@ class Senders:
             self._turned_away = False
             # Those that had no turn for longest come first: what is due to a receiver that hangs
             # has waited for longer than what is due to any other, and does so again and again.
-            order = sorted(due, key=lambda address: self._turns.get(address, 0.0))
-            # One thread for each address first, then second ones.
-            for running in range(PER_ADDRESS):
-                for address in order:
-                    if self._running[address] != running or started[address] >= due[address]:
+            order = sorted(due, key=lambda receiver: self._turns.get(receiver, 0.0))
+            # One thread for each receiver first, then second ones.
+            for running in range(PER_RECEIVER):
+                for receiver in order:
+                    if self._running[receiver] != running or started[receiver] >= due[receiver]:
                         continue
                     if self._stopped or self._running.total() >= self._settings.concurrency:
                         self._turned_away = not self._stopped
                         return started.total()
-                    self._running[address] += 1
-                    self._turns[address] = time.monotonic()
-                    self._threads.submit(self._work, address)
-                    started[address] += 1
+                    self._running[receiver] += 1
+                    self._turns[receiver] = time.monotonic()
+                    self._threads.submit(self._work, receiver)
+                    started[receiver] += 1
         return started.total()
 
-    def _work(self, address: str) -> None:
+    def _work(self, receiver: str) -> None:
         sent = 0
         over = time.monotonic() + TURN_SECONDS
         turn_over = False
         try:
-            while not (turn_over or self._stopped) and self._send_next(address):
+            while not (turn_over or self._stopped) and self._send_next(receiver):
                 sent += 1
                 turn_over = sent >= TURN or time.monotonic() >= over
         except FlotillaError as error:  # the ledger is out of reach, and knows what is left
@@ -118,9 +118,9 @@ class Senders:
             logger.error("webhook.crashed", exc_info=error)
         finally:
             with self._lock:
-                self._running[address] -= 1
-                if not self._running[address]:
-                    del self._running[address]
+                self._running[receiver] -= 1
+                if not self._running[receiver]:
+                    del self._running[receiver]
                 others = self._turned_away or turn_over
         if others and not self._stopped:
             try:
@@ -128,10 +128,10 @@ class Senders:
             except (FlotillaError, RuntimeError) as error:  # the reaper wakes it again
                 logger.warning("webhook.interrupted", error=str(error))
 
-    def _send_next(self, address: str) -> bool:
-        """Send what has been due to the address for longest; False when nothing is."""
+    def _send_next(self, receiver: str) -> bool:
+        """Send what has been due to the receiver for longest; False when nothing is."""
         with self._database.writing() as connection:
-            claimed = deliveries.claim(connection, address, self._name, self._lease)
+            claimed = deliveries.claim(connection, receiver, self._name, self._lease)
             if claimed is None:
                 return False
             if claimed.secret is not None:
@@ -229,11 +229,11 @@ def send_due() -> int:
 
 @app.task(name=pipelines.CALL_BACK)
 def call_back(delivery_id: str) -> None:
-    """Begin to send to the address of a delivery that has just become due."""
+    """Begin to send to the receiver of a delivery that has just become due."""
     with get_database().reading() as connection:
-        address = deliveries.address_of(connection, delivery_id)
-    if address is not None:
-        _senders().wake(address)
+        receiver = deliveries.receiver_of(connection, delivery_id)
+    if receiver is not None:
+        _senders().wake(receiver)
 
 
 @worker_shutting_down.connect

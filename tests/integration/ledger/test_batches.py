@@ -115,7 +115,7 @@ def test_refused_files_are_failed_members(ledger: Database, source: Source) -> N
     # It is not here to be tried again, and says so.
     with ledger.reading() as connection:
         wanted = failed_jobs.Filter(parent_id=batch_id)
-        assert failed_jobs.failed(connection, DEFAULT_TENANT, wanted, None) == []
+        assert failed_jobs.failed(connection, DEFAULT_TENANT, wanted, 9) == []
     for job_id in (batch_id, member.task_id):
         with pytest.raises(Conflict, match="again"):
             retries.retry(ledger, DEFAULT_TENANT, job_id)

@@ -35,9 +35,11 @@ def retry_failed(ledger: Database, limit: int = 100, **options: object) -> retri
     return retries.retry_failed(ledger, DEFAULT_TENANT, wanted, limit, **options)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("page", [1, 2, failed_jobs.PAGE])
 def test_what_can_never_be_taken_stands_before_nothing_else(
-    ledger: Database, source: Source
+    ledger: Database, source: Source, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
+    monkeypatch.setattr(failed_jobs, "PAGE", page)
     [deleted] = submit(ledger, source("deleted", b"deleted"))
     [older] = submit(ledger, source("replaced", b"older"))
     for each in (deleted, older):

@@ -10,6 +10,7 @@ from flotilla.ledger import deliveries
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database, now
 from flotilla.ledger.deliveries import Claimed
+from flotilla.ledger.webhooks import receiver_of
 from flotilla.schemas import Delivery, DeliveryState
 from tests.integration.ledger.webhook_operations import (
     URL,
@@ -115,25 +116,26 @@ def test_a_delivery_that_loses_its_senders_for_a_day_is_given_up(ledger: Databas
     assert [a.message for a in delivery.attempts] == [deliveries.SENDER_LOST]
 
 
-def test_due_addresses_are_those_that_can_be_claimed(ledger: Database) -> None:
-    for _ in range(2):
-        end(ledger, payload={"callback_url": URL})
-    end(ledger, payload={"callback_url": "https://other.example/"})
-    sending = claimed(ledger, "https://other.example/")
+def test_due_receivers_are_those_of_which_something_can_be_claimed(ledger: Database) -> None:
+    other = "https://other.example/"
+    for url in (URL, f"{URL}/of/a/task?of=its#own", other):
+        end(ledger, payload={"callback_url": url})
+    sending = claimed(ledger, other)
+    here, there = receiver_of(URL), receiver_of(other)
 
     def due() -> dict[str, int]:
         with ledger.reading() as connection:
-            return deliveries.due_addresses(connection, 9)
+            return deliveries.due_receivers(connection, 9)
 
-    assert due() == {URL: 2}
+    assert due() == {here: 2}
     let_lease_run_out(ledger, sending.id)
-    assert due() == {URL: 2, "https://other.example/": 1}
+    assert due() == {here: 2, there: 1}
     with ledger.reading() as connection:
-        assert deliveries.address_of(connection, sending.id) == "https://other.example/"
-    assert succeed(ledger, claimed(ledger, "https://other.example/"))
-    assert due() == {URL: 2}
+        assert deliveries.receiver_of(connection, sending.id) == there
+    assert succeed(ledger, claimed(ledger, other))
+    assert due() == {here: 2}
     with ledger.reading() as connection:
-        assert deliveries.address_of(connection, sending.id) is None
+        assert deliveries.receiver_of(connection, sending.id) is None
 
 
 def test_a_delivery_is_sent_again_on_demand_unless_it_is_being_sent(ledger: Database) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import event, text
 from flotilla.ledger import deliveries, job_ends
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database, new_id, now, upgrade
+from flotilla.ledger.webhooks import receiver_of
 from flotilla.schemas import DeliveryState
 from flotilla.settings import Settings
 from tests.integration.ledger.operations import add, new_job
@@ -41,7 +42,7 @@ def test_a_job_ends_however_long_the_address_is_that_it_is_told_to(
         job_ends.complete(connection, job_id, {"chunks": 3})
 
     with ledger.reading() as connection:
-        assert deliveries.due_addresses(connection, 9) == {LONG: 1}
+        assert deliveries.due_receivers(connection, 9) == {receiver_of(LONG): 1}
     assert succeed(ledger, claimed(ledger, LONG))
     assert [each.state for each in of_job(ledger, job_id)] == [DeliveryState.SUCCEEDED]
 
@@ -66,7 +67,7 @@ def test_what_waits_for_its_time_is_not_read_to_find_what_is_due(ledger: Databas
             connection.execute(text("SET LOCAL enable_bitmapscan = off"))
         rows = connection.exec_driver_sql(explain + statement, values)
         plan = "\n".join(str(row[-1]) for row in rows)
-    looked_up = "(url_hash=? AND due_at<?)" if ledger.sqlite else "Index Cond: (((url_hash)"
+    looked_up = "(receiver=? AND due_at<?)" if ledger.sqlite else "Index Cond: (((receiver)"
     [line] = [line for line in plan.splitlines() if looked_up in line]
     assert "due_at" in line
 

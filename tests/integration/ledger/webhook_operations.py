@@ -56,7 +56,7 @@ def shown(ledger: Database, delivery_id: str) -> Delivery:
 
 def claim(ledger: Database, url: str = URL) -> Claimed | None:
     with ledger.writing() as connection:
-        return deliveries.claim(connection, url, "sender", LEASE)
+        return deliveries.claim(connection, webhooks.receiver_of(url), "sender", LEASE)
 
 
 def claimed(ledger: Database, url: str = URL) -> Claimed:

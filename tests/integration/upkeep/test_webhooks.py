@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ from flotilla.ledger import deliveries, jobs, signing_secrets, webhooks
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database, now, upgrade
 from flotilla.ledger.tables import JOBS, WEBHOOK_DELIVERIES
+from flotilla.ledger.webhooks import receiver_of
 from flotilla.schemas import Delivery, DeliveryState, WebhookCreated
 from flotilla.settings import Settings, WebhookSettings
-from flotilla.upkeep.webhooks import PER_ADDRESS, TURN, Senders
+from flotilla.upkeep.webhooks import PER_RECEIVER, TURN, Senders
 from tests.conftest import wait_until
 from tests.doubles.receiver import Answer, Received, Receiver
 
@@ -45,6 +46,25 @@ def receiver(ledger: Database) -> Iterator[Receiver]:
 def settings(**values: Any) -> WebhookSettings:
     given = {"allow_private": True, "backoff_base": 0.05, "backoff_cap": 0.1, "timeout": 5.0}
     return WebhookSettings(**(given | values))
+
+
+Hanging = Callable[[int], list[Receiver]]
+
+
+@pytest.fixture
+def hanging(receiver: Receiver) -> Iterator[Hanging]:
+    """Makes so many more receivers, which answer when they are let go."""
+    made: list[Receiver] = []
+
+    def make(number: int) -> list[Receiver]:
+        for _ in range(number):
+            slow = Receiver(Answer(pause=60))
+            made.append(slow)
+        return made
+
+    yield make
+    for each in made:
+        each.close()
 
 
 @pytest.fixture
@@ -245,7 +265,7 @@ def test_what_a_lost_sender_had_is_sent_by_another(
     url = receiver.url + "/"
     job_id = submit(ledger, url)
     with ledger.writing() as connection:
-        lost = deliveries.claim(connection, url, "lost", timedelta(seconds=0.3))
+        lost = deliveries.claim(connection, receiver_of(url), "lost", timedelta(seconds=0.3))
     assert lost is not None
     senders.wake()
     assert of_job(ledger, job_id).state is DeliveryState.SENDING
@@ -257,68 +277,73 @@ def test_what_a_lost_sender_had_is_sent_by_another(
     assert received.callback.attempt == 2
 
 
-def test_a_slow_receiver_holds_up_no_other(ledger: Database, receiver: Receiver) -> None:
-    receiver.answers["/slow"] = [Answer(pause=60)]
-    senders = Senders(ledger, settings(concurrency=PER_ADDRESS + 2))
-    slow = [submit(ledger, receiver.url + "/slow") for _ in range(3 * PER_ADDRESS)]
-    quick = [submit(ledger, receiver.url + "/quick") for _ in range(5)]
+def test_a_slow_receiver_holds_up_no_other(
+    ledger: Database, receiver: Receiver, hanging: Hanging
+) -> None:
+    [slow] = hanging(1)
+    senders = Senders(ledger, settings(concurrency=PER_RECEIVER + 2))
+    waiting = [submit(ledger, slow.url) for _ in range(3 * PER_RECEIVER)]
+    quick = [submit(ledger, receiver.url) for _ in range(5)]
     began = time.monotonic()
     senders.wake()
     assert time.monotonic() - began < 1  # nobody waits for the receivers
     for job_id in quick:
         assert over(ledger, senders, job_id).state is DeliveryState.SUCCEEDED
-    wait_until(lambda: len(receiver.at("/slow")) == PER_ADDRESS)
+    wait_until(lambda: len(slow.received) == PER_RECEIVER)
     senders.wake()
-    assert {of_job(ledger, job_id).state for job_id in slow} == {
+    assert {of_job(ledger, job_id).state for job_id in waiting} == {
         DeliveryState.PENDING,
         DeliveryState.SENDING,
     }
-    receiver.let_go.set()
-    for job_id in slow:
+    slow.let_go.set()
+    for job_id in waiting:
         over(ledger, senders, job_id)
     senders.stop(wait=True)
-    assert len(receiver.at("/slow")) == len(slow)
+    assert len(slow.received) == len(waiting)
 
 
-@pytest.mark.parametrize(("concurrency", "hanging"), [(PER_ADDRESS, 1), (2, 3)])
+@pytest.mark.parametrize(("concurrency", "number"), [(PER_RECEIVER, 1), (2, 3)])
 def test_receivers_that_hang_with_a_backlog_leave_their_threads_to_another(
-    ledger: Database, receiver: Receiver, concurrency: int, hanging: int
+    ledger: Database, receiver: Receiver, hanging: Hanging, concurrency: int, number: int
 ) -> None:
     senders = Senders(ledger, settings(concurrency=concurrency, timeout=1.0))
-    paths = [f"/slow/{number}" for number in range(hanging)]
-    for path in paths:
-        receiver.answers[path] = [Answer(pause=60)]
-        for _ in range(40):
-            submit(ledger, receiver.url + path)
+    slow = hanging(number)
+    for each in slow:
+        for task in range(40):  # each with an address of its own
+            submit(ledger, f"{each.url}/tasks/{task}?done")
     senders.wake()
-    wait_until(lambda: len(receiver.received) == concurrency)
-    submit(ledger, receiver.url + "/quick")
-    wait_until(lambda: receiver.at("/quick"))
-    calls = [each.path for each in receiver.received]
+
+    def calls() -> int:
+        return sum(len(each.received) for each in slow)
+
+    wait_until(lambda: calls() == concurrency)
+    submit(ledger, receiver.url)
+    wait_until(lambda: receiver.received)
     # One round of those that had no turn yet, and whoever had a thread in the same moment.
-    assert calls.index("/quick") <= 2 * concurrency + hanging
+    assert calls() <= 2 * concurrency + number
     senders.stop()
-    receiver.let_go.set()
+    for each in slow:
+        each.let_go.set()
     senders.stop(wait=True)
 
 
 def test_who_has_fewer_threads_goes_before_who_has_more(
-    ledger: Database, receiver: Receiver
+    ledger: Database, receiver: Receiver, hanging: Hanging
 ) -> None:
-    receiver.answers["/slow"] = [Answer(pause=60)]
-    senders = Senders(ledger, settings(concurrency=PER_ADDRESS, timeout=60.0))
-    for _ in range(PER_ADDRESS - 1):
-        submit(ledger, receiver.url + "/slow")
+    [slow] = hanging(1)
+    senders = Senders(ledger, settings(concurrency=PER_RECEIVER, timeout=60.0))
+    for _ in range(PER_RECEIVER - 1):
+        submit(ledger, slow.url)
     senders.wake()
-    wait_until(lambda: len(receiver.received) == PER_ADDRESS - 1)
-    submit(ledger, receiver.url + "/slow")
+    wait_until(lambda: len(slow.received) == PER_RECEIVER - 1)
+    submit(ledger, slow.url)
     several_turns = 3 * TURN
     for _ in range(several_turns):
-        submit(ledger, receiver.url + "/quick")
-    senders.wake(receiver.url + "/quick")
-    wait_until(lambda: len(receiver.received) == several_turns + PER_ADDRESS)
-    assert receiver.received[-1].path == "/slow"
-    receiver.let_go.set()
+        submit(ledger, receiver.url)
+    senders.wake(receiver_of(receiver.url))
+    wait_until(lambda: len(slow.received) == PER_RECEIVER)
+    assert len(receiver.received) == several_turns
+    slow.let_go.set()
     senders.stop(wait=True)
 
 

@@ -55,7 +55,7 @@ class WebhookDeliveryRow(Table):
     webhook_id: Mapped[str | None] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
     job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     url: Mapped[str] = mapped_column(Text)
-    url_hash: Mapped[str] = mapped_column(String(64))
+    receiver: Mapped[str] = mapped_column(String(64))
     event: Mapped[str] = mapped_column(String(32))
     task: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
     state: Mapped[str] = mapped_column(String(16))
@@ -75,7 +75,7 @@ class WebhookDeliveryRow(Table):
         Index("ix_webhook_deliveries_job", "job_id", "id"),
         Index(
             "ix_webhook_deliveries_open",
-            "url_hash",
+            "receiver",
             "due_at",
             sqlite_where=text(UNDELIVERED),
             postgresql_where=text(UNDELIVERED),

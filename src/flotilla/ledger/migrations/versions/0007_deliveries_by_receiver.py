@@ -1,11 +1,12 @@
-"""Deliveries found by a hash of their address, which fits into an index however long that is, and
-by one moment, whether they wait or are being sent.
+"""Deliveries found by their receiver, a hash of what is before the path of their address, which
+fits into an index however long that is, and by one moment, whether they wait or are being sent.
 
 Revision ID: 0007
 Revises: 0006
 """
 
 import hashlib
+import re
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,26 +24,26 @@ PART = 1000  # rows that are read and written at once
 def upgrade() -> None:
     _drop_index()
     # SQLite adds no column that may not be null without one.
-    op.add_column(TABLE, sa.Column("url_hash", sa.String(64), server_default="", nullable=False))
+    op.add_column(TABLE, sa.Column("receiver", sa.String(64), server_default="", nullable=False))
     _fill()
     if op.get_bind().dialect.name != "sqlite":
         # Who does not know of the column is to fail, and be tried again, and not to write what
         # nobody finds.
-        op.alter_column(TABLE, "url_hash", server_default=None)
+        op.alter_column(TABLE, "receiver", server_default=None)
     # Whoever sends one has it until its lease runs out, which is from now on told by `due_at`.
     op.execute(
         f"UPDATE {TABLE} SET due_at = lease_until "  # noqa: S608 - a name of ours
         "WHERE finished_at IS NULL AND lease_until IS NOT NULL"
     )
-    _create_index("url_hash")
+    _create_index("receiver")
 
 
 def _fill() -> None:
-    rows = sa.table(TABLE, *map(sa.column, ("id", "url", "url_hash")))
+    rows = sa.table(TABLE, *map(sa.column, ("id", "url", "receiver")))
     change = (
         sa.update(rows)
         .where(rows.c.id == sa.bindparam("row_id"))
-        .values(url_hash=sa.bindparam("digest"))
+        .values(receiver=sa.bindparam("digest"))
     )
     connection = op.get_bind()
     last = ""
@@ -51,12 +52,15 @@ def _fill() -> None:
     ).all():
         connection.execute(
             change,
-            [
-                {"row_id": row.id, "digest": hashlib.sha256(row.url.encode()).hexdigest()}
-                for row in part
-            ],
+            [{"row_id": row.id, "digest": _receiver_of(row.url)} for row in part],
         )
         last = part[-1].id
+
+
+def _receiver_of(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    host = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
+    return hashlib.sha256(f"{scheme}://{host}".lower().encode()).hexdigest()
 
 
 def _drop_index() -> None:
@@ -75,5 +79,5 @@ def _create_index(column: str) -> None:
 
 def downgrade() -> None:
     _drop_index()
-    op.drop_column(TABLE, "url_hash")
+    op.drop_column(TABLE, "receiver")
     _create_index("url")
