@@ -150,7 +150,8 @@ class VectorstoreSettings(ThreadedFleetSettings):
     embedding_threads: int = Field(
         default_factory=cores,
         ge=1,
-        description="Threads of the embedding model; the number of processors.",
+        description="Threads of the embedding model; the number of processors, divided by that of "
+        "the fleet's workers that `flotilla up` starts.",
         json_schema_extra={"default_text": "number of processors"},
     )
     concurrency: int = Field(

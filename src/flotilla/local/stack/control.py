@@ -20,7 +20,8 @@ from flotilla.local.stack.forked import NAME_ROOM, NAME_VARIABLE
 from flotilla.local.stack.preload import make_interface
 from flotilla.local.stack.programs import Program
 from flotilla.local.stack.record import StackRecord
-from flotilla.settings import STACK_MARKER, child_environment
+from flotilla.settings import STACK_MARKER, child_environment, get_settings
+from flotilla.settings.base import cores
 
 ALIVE = {"STARTING", "RUNNING", "BACKOFF", "STOPPING"}
 """supervisord's states of a program that runs or will run again by itself."""
@@ -181,7 +182,16 @@ class Supervisord:
             # Keeps the setproctitle package from writing over the environment and the marker.
             "SPT_NOENV": "1",
             NAME_VARIABLE: NAME_ROOM,
+            **self._shared_processors(),
         }
+
+    def _shared_processors(self) -> Mapping[str, str]:
+        """Several workers that embed share this machine's processors: if each took all of them,
+        their threads would spin while they wait for one another."""
+        workers = sum(program.fleet == "vectorstore" for program in self._record.programs)
+        if workers < 2 or "embedding_threads" in get_settings().vectorstore.model_fields_set:
+            return {}
+        return {"FLOTILLA_VECTORSTORE_EMBEDDING_THREADS": str(max(1, cores() // workers))}
 
     def _write(self, programs: Iterable[Program]) -> None:
         sections = [self._daemon_section(), *map(self._program_section, programs)]

@@ -1,12 +1,15 @@
 import shlex
 from pathlib import Path
 
+import pytest
 from supervisor.options import ServerOptions
 
+from flotilla.local.stack import control
 from flotilla.local.stack.control import Supervisord, _quoted
 from flotilla.local.stack.options import Ports
 from flotilla.local.stack.programs import Program, Stage
 from flotilla.local.stack.record import StackRecord
+from flotilla.settings import get_settings
 
 
 def record(data: Path, *programs: Program) -> StackRecord:
@@ -36,6 +39,25 @@ def test_supervisord_reads_every_command_as_it_was_meant(tmp_path: Path) -> None
     assert (read.priority, read.stopwaitsecs, read.killasgroup) == (Stage.REDIS, 7, True)
     assert read.stdout_logfile == str(tmp_path / "with space" / "logs" / "odd.log")
     assert not options.parse_warnings
+
+
+@pytest.mark.parametrize(
+    ("workers", "own", "threads"), [(1, "", None), (2, "", "3"), (2, "5", None)]
+)
+def test_workers_that_embed_share_the_processors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int, own: str, threads: str | None
+) -> None:
+    name = "FLOTILLA_VECTORSTORE_EMBEDDING_THREADS"
+    monkeypatch.setenv(name, own)
+    monkeypatch.setattr(control, "cores", lambda: 6)
+    get_settings.cache_clear()
+    programs = [
+        Program(name=f"{number}", command=("a",), stage=Stage.FLEET, fleet="vectorstore")
+        for number in range(workers)
+    ]
+    assert Supervisord(record(tmp_path / "data", *programs))._environment().get(name) == threads
+    monkeypatch.undo()
+    get_settings.cache_clear()
 
 
 def test_plain_commands_stay_legible() -> None:
