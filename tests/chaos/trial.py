@@ -96,9 +96,10 @@ class Trial:
             time.sleep(0.05)
 
     def await_claim(self, stages: tuple[str, ...], patience: float = 4.0) -> str | None:
-        """The worker that just now works on such a stage; None when there is none for a while."""
+        """The worker that just now works on such a stage; None when there is none for a while, also
+        where the time to disturb has run out before."""
         deadline = time.monotonic() + patience
-        while self.goes_on() and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
             found = {owner.partition("@")[0] for owner in self.owners(stages)}
             if names := sorted(found & set(self.names())):
                 return self.dice.choice(names)
