@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -61,16 +62,42 @@ class Stack:
 
     @contextmanager
     def halted(self, program: str) -> Iterator[None]:
-        """Let a program hang, as on a machine that does not answer, until the block's end."""
+        """Let a program hang, as on a machine that does not answer, until the block's end.
+
+        Never while it writes to the ledger: SQLite's lock would stay with it, and no other could
+        write (docs/reliability.md says so).
+        """
         processes = self.processes(program)
         assert processes, f"{program} does not run"
-        for process in processes:
-            process.send_signal(signal.SIGSTOP)
+
+        def send(number: signal.Signals) -> None:
+            for process in processes:
+                process.send_signal(number)
+
+        def hangs_without_the_lock() -> bool:
+            send(signal.SIGSTOP)
+            if _is_writable(self.addresses.data / "ledger.sqlite"):
+                return True
+            send(signal.SIGCONT)
+            return False
+
+        wait_until(hangs_without_the_lock, f"{program} does not write")
         try:
             yield
         finally:
-            for process in processes:
-                process.send_signal(signal.SIGCONT)
+            send(signal.SIGCONT)
+
+
+def _is_writable(ledger: Path) -> bool:
+    connection = sqlite3.connect(ledger, timeout=2.0)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.rollback()
+    except sqlite3.OperationalError:
+        return False
+    finally:
+        connection.close()
+    return True
 
 
 def environment_of(process: psutil.Process) -> dict[str, str]:
