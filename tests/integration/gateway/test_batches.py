@@ -162,7 +162,7 @@ def test_what_one_request_leaves_the_next_one_retries(
     ids = [each["task_id"] for each in accepted["documents"]]
     for task_id in ids:
         end(ledger, task_id, well=False)
-    wanted = {"collection": collection, "limit": 2}
+    wanted = {"collection": collection, "limit": 2, "code": ERROR.code}
     reply = http.post("/tasks/retry", json=wanted).json()
     assert (reply["task_ids"], reply["refused"]) == (ids[:2], [])
     reply = http.post("/tasks/retry", json={**wanted, "cursor": reply["next_cursor"]}).json()

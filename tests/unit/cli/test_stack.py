@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import typer
 
-from flotilla import broker
+from flotilla import heartbeats
 from flotilla.cli.connection import gateway_url
 from flotilla.cli.quickstart import chosen_questions, documents
 from flotilla.local.stack import status as stack_status
@@ -142,7 +142,7 @@ def test_a_readiness_probe_speaks_by_its_exit_code(
 ) -> None:
     asked: list[tuple[str, str | None]] = []
     check: Callable[..., bool] = lambda *arguments: asked.append(arguments) or alive  # noqa: E731
-    monkeypatch.setattr(broker, "check_worker", check)
+    monkeypatch.setattr(heartbeats, "check_worker", check)
     assert run("worker", "rag", "--name", "rag-2", "--check").exit_code == code
     assert asked == [("rag", "rag-2")]
 
