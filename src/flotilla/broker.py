@@ -21,12 +21,10 @@ from kombu import Queue
 from flotilla import heartbeats
 from flotilla.errors import FlotillaError
 from flotilla.events import FleetEvents
-from flotilla.logging import configure_logging, get_logger
+from flotilla.logging import configure_logging
 from flotilla.priorities import STEPS, use_two_lanes
 from flotilla.recycling import recycle
 from flotilla.settings import FLEETS, Settings, ThreadedFleetSettings, get_settings
-
-logger = get_logger(__name__)
 
 TASK_MODULES = {
     "document": "flotilla.document.tasks",

@@ -21,10 +21,7 @@ from flotilla.ledger.database import now
 from flotilla.ledger.ended_members import EndedMember
 from flotilla.ledger.jobs import Job, NewJob
 from flotilla.ledger.tables import JOBS
-from flotilla.logging import get_logger
 from flotilla.schemas import Refusal, Task, TaskStatus
-
-logger = get_logger(__name__)
 
 columns = JOBS.c
 

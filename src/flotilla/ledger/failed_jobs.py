@@ -6,18 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from flotilla.errors import (
-    ArchiveTooLarge,
-    EmptyFile,
-    FileCorrupt,
-    FileEncrypted,
-    InvalidEncoding,
-    NoText,
-    Quarantined,
-    TooManyPages,
-    UnsupportedType,
-    WrongPassword,
-)
+from flotilla import errors
 from flotilla.ledger.job_views import is_in
 from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
 from flotilla.ledger.versions import FAILED, LIVE, PENDING
@@ -38,16 +27,16 @@ and the embedding model is not changed by whoever thinks of documents."""
 OF_THE_FILE = tuple(
     error.code
     for error in (
-        ArchiveTooLarge,
-        EmptyFile,
-        FileCorrupt,
-        FileEncrypted,
-        InvalidEncoding,
-        NoText,
-        Quarantined,
-        TooManyPages,
-        UnsupportedType,
-        WrongPassword,
+        errors.ArchiveTooLarge,
+        errors.EmptyFile,
+        errors.FileCorrupt,
+        errors.FileEncrypted,
+        errors.InvalidEncoding,
+        errors.NoText,
+        errors.Quarantined,
+        errors.TooManyPages,
+        errors.UnsupportedType,
+        errors.WrongPassword,
     )
 )
 """Codes of failures that lie in the file itself: it would fail again, and one that was quarantined
