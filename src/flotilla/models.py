@@ -1,6 +1,7 @@
 """The domain's values: frozen, typed, without I/O. HTTP schemas live in the gateway."""
 
 import uuid
+from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -123,11 +124,72 @@ class Citation(Value):
     end: int
 
 
+class Mode(StrEnum):
+    """Which graph answers a question."""
+
+    SIMPLE = "simple"
+    """Retrieve, generate."""
+    CRAG = "crag"
+    """Classify, retrieve, grade, rewrite and search the web where needed, generate, verify."""
+    REACT = "react"
+    """An agent that searches, reads pages and searches the web until it can answer."""
+
+
+class ModelCall(Value):
+    """One call of a language model, with all of its attempts.
+
+    `role` is what it was for (`answer`, `grade`, `rewrite`); `model` the model string that replied;
+    `took` and `first_token` are milliseconds since the call began, the latter None where the reply
+    was not streamed; `cost` is in the currency of the price table, None where that has no price.
+    """
+
+    role: str
+    model: str
+    prompt: str | None = None
+    attempts: int = 1
+    took: float
+    first_token: float | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float | None = None
+
+
+class Step(Value):
+    """One step of a run: `started` and `took` are milliseconds, the former since the run began;
+    `saw` says what it worked on and what came of it, in numbers and short texts."""
+
+    name: str
+    started: float
+    took: float
+    saw: dict[str, Any] = Field(default_factory=dict)
+    calls: tuple[ModelCall, ...] = ()
+
+
+class Usage(Value):
+    """What the model calls of a run took, all together. `cost` is None where a price is missing."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float | None = None
+
+
+class Unsupported(Value):
+    """A stretch of an answer's text, `text[start:end]`, that no passage bears out, and why."""
+
+    start: int
+    end: int
+    reason: str
+
+
 class Answer(Value):
     """An answer with numbered citations, or the statement that the documents hold none.
 
     `passages` are the nearest that retrieval found, best first; `model` names what wrote the
-    text (`extractive` where no language model is configured); `timings` are milliseconds.
+    text (`extractive` where no language model was used); `timings` are milliseconds. `notes` are
+    sentences that a reader should know of how it came about (a mode that fell back, a budget that
+    was spent); `fallback_used` names what stood in for the configured model, None where nothing
+    had to.
     """
 
     question: str
@@ -136,6 +198,12 @@ class Answer(Value):
     citations: tuple[Citation, ...]
     passages: tuple[Passage, ...]
     model: str
+    mode: Mode = Mode.SIMPLE
+    unsupported: tuple[Unsupported, ...] = ()
+    notes: tuple[str, ...] = ()
+    fallback_used: str | None = None
+    trace: tuple[Step, ...] = ()
+    usage: Usage = Field(default_factory=Usage)
     timings: dict[str, float] = Field(default_factory=dict)
 
 
