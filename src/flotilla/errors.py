@@ -99,6 +99,12 @@ class ModelNotFound(NotFound):
     code = "model_not_found"
 
 
+class ConversationNotFound(NotFound):
+    """There is no conversation with this id."""
+
+    code = "conversation_not_found"
+
+
 class CollectionExists(FlotillaError):
     """A collection with this name exists already."""
 

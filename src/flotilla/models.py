@@ -213,3 +213,51 @@ class Found(Value):
     question: str
     passages: tuple[Passage, ...]
     timings: dict[str, float] = Field(default_factory=dict)
+
+
+class Turn(Value):
+    """A question of a conversation and its answer, two messages that are written together.
+
+    `id` is that of the assistant's message and of the turn's point; `number` counts the
+    conversation's turns from 1. `standalone` is the question as it was searched for; `tokens` are
+    those of standalone question and answer.
+    """
+
+    id: str
+    question_id: str
+    conversation_id: str
+    number: int
+    question: str
+    standalone: str
+    answer: str
+    answerable: bool
+    tokens: int
+
+
+class ChatContextUsed(Value):
+    """What the context of a chat's answer was drawn from.
+
+    Tokens are counted by the embedding model's tokenizer. `messages` are the ids of the
+    assistant's messages of the turns that were drawn, in the order in which they stand in the
+    context; of these, `recalled` turns were found by their meaning, and the others came just
+    before. `rewritten` says why the question was made to stand alone, None where it was left as
+    it was.
+    """
+
+    budget_tokens: int
+    document_share: float
+    passages: int = 0
+    passage_tokens: int = 0
+    turns: int = 0
+    turn_tokens: int = 0
+    recalled: int = 0
+    messages: tuple[str, ...] = ()
+    rewritten: str | None = None
+
+
+class ChatAnswer(Answer):
+    """The answer to one turn of a conversation. `standalone_question` is what was searched for."""
+
+    conversation_id: str
+    standalone_question: str
+    chat_context_used: ChatContextUsed

@@ -35,8 +35,10 @@ PREPARE_SPACE = "vectorstore.prepare_space"
 FILL_SPACE = "vectorstore.fill_space"
 SWITCH_SPACE = "vectorstore.switch_space"
 DROP_SPACE = "vectorstore.drop_space"
+FORGET = "vectorstore.forget"
 ANSWER = "rag.answer"
 SEARCH = "rag.search"
+REMEMBER = "rag.remember"
 FINISH = "upkeep.finish"
 FAIL = "upkeep.fail"
 GATHER = "upkeep.gather"
@@ -53,6 +55,7 @@ ORDER = {
     "ingest": (FETCH, CONVERT, CONVERT_RANGE, GATHER, SPLIT, INDEX, PUBLISH, FINISH),
     "reindex": (REINDEX, INDEX_AGAIN, CONFIRM, FINISH),
     "delete": (REMOVE, PURGE),
+    "forget": (FORGET,),
     "sweep": (POINTS_STAGE, BLOBS_STAGE),
     "migration": (PREPARE_SPACE, FILL_SPACE, SWITCH_SPACE),
     "drop": (DROP_SPACE,),
@@ -173,6 +176,11 @@ def answer(job_id: str, reply_to: str | None = None, priority: int = NORMAL) -> 
 def search(job_id: str, reply_to: str | None = None, priority: int = NORMAL) -> None:
     """Search for a question's passages; its end is told on the channel `reply_to` too."""
     _send_one(SEARCH, job_id, reply_to, priority=priority)
+
+
+def remember() -> None:
+    """Have the turns remembered whose points are missing."""
+    _send_one(REMEMBER)
 
 
 def fail(job_id: str) -> None:

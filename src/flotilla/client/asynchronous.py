@@ -7,7 +7,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
-from flotilla.client import batches, callbacks, control, flows, maintenance, operations
+from flotilla.client import batches, callbacks, chats, control, flows, maintenance, operations
 from flotilla.client.event_source import EventSource
 from flotilla.client.exchange import Exchange, Outcome, Pause, Steps, client_options
 from flotilla.client.methods import named_after
@@ -148,6 +148,12 @@ class AsyncFlotilla:
     ask = _call(operations.ask)
     ask_async = _call(operations.ask_async)
     search = _call(operations.search)
+
+    chat = _call(chats.chat)
+    conversations = _pages(chats.conversations)
+    conversation = _call(chats.conversation)
+    rename_conversation = _call(chats.rename_conversation)
+    delete_conversation = _call(chats.delete_conversation)
 
     task = _call(operations.task)
     tasks = _pages(operations.tasks)

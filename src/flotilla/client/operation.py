@@ -41,10 +41,20 @@ def get(path: str, reply: type[Model], **params: Any) -> Operation[Model]:
 
 def post(path: str, body: BaseModel, reply: type[Model], **options: Any) -> Operation[Model]:
     """Send a body, unvalidated and without optional fields that are None."""
+    return Operation("POST", path, reply.model_validate_json, body=_content(body), **options)
+
+
+def patch(path: str, body: BaseModel, reply: type[Model], **params: Any) -> Operation[Model]:
+    """Change something; parameters that are None are left out."""
+    return Operation(
+        "PATCH", path, reply.model_validate_json, params, body=_content(body), repeatable=True
+    )
+
+
+def _content(body: BaseModel) -> dict[str, Any]:
     optional = {name for name, field in type(body).model_fields.items() if not field.is_required()}
     left_out = {name for name in optional if getattr(body, name) is None}
-    content = body.model_dump(mode="json", exclude=left_out, warnings=False)
-    return Operation("POST", path, reply.model_validate_json, body=content, **options)
+    return body.model_dump(mode="json", exclude=left_out, warnings=False)
 
 
 def delete(path: str, reply: type[Model], **params: Any) -> Operation[Model]:

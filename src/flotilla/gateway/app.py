@@ -17,6 +17,7 @@ from flotilla.gateway.middleware import BodyLimit, RequestId
 from flotilla.gateway.routes import (
     batches,
     collections,
+    conversations,
     documents,
     events,
     health,
@@ -68,6 +69,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         batches,
         collections,
         questions,
+        conversations,
         smoke,
         tasks,
         sweeps,

@@ -15,6 +15,7 @@ from flotilla.errors import (
     CollectionExists,
     CollectionNotFound,
     Conflict,
+    ConversationNotFound,
     DeliveryNotFound,
     DependencyUnavailable,
     DocumentNotFound,
@@ -39,6 +40,8 @@ CURSOR = "MDE5YWIzYzQtN2QwZS03ZjkzLWIxYzgtNmEyZDRlOGY3MDUz"
 WEBHOOK = "019ab3c4-51aa-7e02-a4d7-9b3c6e1f2058"
 DELIVERY = "019ab3c4-84f3-7b6d-9c10-2e5a7f4d8b31"
 SPACE = "019ab3c0-1f4e-7d63-a2b5-8c7f0e9d4a21"
+CONVERSATION = "019ab3c6-10aa-7d35-8e1b-7f2c4a6d9b03"
+MESSAGE = "019ab3c6-4b7e-7c19-a2d0-5e8f1b3c7a46"
 RECEIVER = "https://example.com/flotilla"
 EVENT = "1795166131842-0/vectorstore.index/chunks/12"
 BEGAN, ENDED = "2026-11-20T09:30:00Z", "2026-11-20T09:30:02Z"
@@ -217,6 +220,40 @@ _model = {
     "switched_at": BEGAN,
 }
 
+_follow_up = "And who may ride along?"
+_alone = "And who may ride along? (test drive)"
+_context_used = {
+    "budget_tokens": 3000,
+    "document_share": 0.7,
+    "passages": 1,
+    "passage_tokens": 38,
+    "turns": 0,
+    "turn_tokens": 0,
+    "recalled": 0,
+    "messages": [],
+    "rewritten": "It begins as a continuation: 'test drive' is from the question before.",
+}
+_conversation = {
+    "conversation_id": CONVERSATION,
+    "user": "default",
+    "title": QUESTION,
+    "message_count": 2,
+    "created_at": BEGAN,
+    "updated_at": ENDED,
+}
+_message = {
+    "message_id": MESSAGE,
+    "number": 2,
+    "role": "assistant",
+    "text": f"{' '.join(QUOTE.split())} [1]",
+    "citations": [_citation],
+    "answerable": True,
+    "model": "extractive",
+    "tokens": 31,
+    "task_id": QUESTION_TASK,
+    "created_at": ENDED,
+}
+
 SCHEMAS: dict[str, Any] = {
     "SweepRequest": {"dry_run": True},
     "Citation": _citation,
@@ -232,6 +269,26 @@ SCHEMAS: dict[str, Any] = {
         "model": "extractive",
         "timings": {"retrieve": 11.4, "generate": 6.2},
     },
+    "ChatRequest": {"question": _follow_up, "conversation_id": CONVERSATION, "user": "default"},
+    "ChatContextUsed": _context_used,
+    "ChatResponse": {
+        "task_id": QUESTION_TASK,
+        "question": _follow_up,
+        "text": "Up to three people may ride along. [1]",
+        "answerable": True,
+        "citations": [_citation],
+        "passages": [_passage],
+        "model": "extractive",
+        "timings": {"retrieve": 11.4, "generate": 6.2},
+        "conversation_id": CONVERSATION,
+        "standalone_question": _alone,
+        "chat_context_used": _context_used,
+    },
+    "Conversation": _conversation,
+    "Listing_Conversation_": {"items": [_conversation], "next_cursor": None},
+    "Message": _message,
+    "ConversationMessages": {**_conversation, "messages": [_message], "next_cursor": None},
+    "ConversationPatch": {"title": "Test drives"},
     "SearchResponse": {
         "task_id": QUESTION_TASK,
         "question": QUESTION,
@@ -352,6 +409,8 @@ PARAMETERS: dict[str, Any] = {
     "webhook_id": WEBHOOK,
     "delivery_id": DELIVERY,
     "space_id": SPACE,
+    "conversation_id": CONVERSATION,
+    "user": "default",
     "callback_url": RECEIVER,
     "name": "contracts",
     "collection": "contracts",
@@ -404,6 +463,10 @@ PRIVATE_CALLBACK = CallbackRefused(
     "localhost may not be called: it leads to a private or reserved address. Give a public one, or "
     "set FLOTILLA_WEBHOOK_ALLOW_PRIVATE.",
     field="callback_url",
+)
+NO_CONVERSATION = ConversationNotFound(
+    f"There is no conversation {CONVERSATION!r}: leave conversation_id out to begin one; "
+    "GET /conversations lists what there is."
 )
 NO_COLLECTION = CollectionNotFound(
     "There is no collection named 'contracts': create it with POST /collections, or leave the "

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from flotilla import pipelines
 from flotilla.errors import DependencyUnavailable, FlotillaError
 from flotilla.gateway.replies import end
-from flotilla.ledger import collections, jobs
+from flotilla.ledger import collections, conversations, jobs
 from flotilla.ledger.attempts import as_task_error
 from flotilla.ledger.database import Database
 from flotilla.ledger.endings import fail
@@ -39,6 +39,16 @@ class Batch:
             found = collections.resolve(self._connection, tenant_id, names)
             self._collections[key] = tuple(found.values())
         return self._collections[key]
+
+    def begin_conversation(
+        self, tenant_id: str, user_id: str, question: str, conversation_id: str
+    ) -> None:
+        """Make a conversation of this id, for its first question."""
+        conversations.create(self._connection, tenant_id, user_id, question, conversation_id)
+
+    def hold_conversation(self, tenant_id: str, user_id: str, conversation_id: str) -> None:
+        """Raises ConversationNotFound; whoever deletes it has to wait for this transaction."""
+        conversations.hold(self._connection, tenant_id, user_id, conversation_id)
 
 
 Prepare = Callable[[Batch], NewJob]

@@ -3,7 +3,8 @@
 On PostgreSQL a transaction holds the rows that it has locked or changed until its end. So that no
 two of them wait for one another, each takes them in this order, those of one kind by their ids:
 
-1. collections, 2. documents, 3. jobs, 4. the jobs' steps, and versions, 5. batches.
+1. collections, 2. documents, 3. jobs, 4. the jobs' steps, and versions, 5. batches,
+6. conversations.
 
 A document comes before its jobs: whoever holds it can be sure that it gets no other ingestions. A
 batch, which is a job, comes last: its members' ends are counted when all else is done. A row that

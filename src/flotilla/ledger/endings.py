@@ -116,6 +116,8 @@ def cancel_by_user(connection: Connection, tenant_id: str, job_id: str) -> list[
         raise Conflict(
             "A deletion cannot be cancelled: its documents answer no more. Submit them again."
         )
+    if task.kind == "forget":
+        raise Conflict("A deletion cannot be cancelled: the conversation is gone.")
     if task.kind == batches.KIND:
         batch_cancellation.request_cancel(connection, job_id)
         return []

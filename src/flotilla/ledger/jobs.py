@@ -36,6 +36,7 @@ class NewJob:
     version_id: str | None = None
     collection_id: str | None = None
     collection: str | None = None
+    conversation_id: str | None = None  # in which it answers
     callback_url: str | None = None  # who is told of its end
 
 
@@ -53,6 +54,7 @@ class Job:
     version_id: str | None
     collection_id: str | None
     collection: str | None
+    conversation_id: str | None
     parent_id: str | None
     started_at: datetime | None
 
@@ -70,6 +72,7 @@ JOB_COLUMNS = (
     jobs.version_id,
     jobs.collection_id,
     jobs.collection,
+    jobs.conversation_id,
     jobs.parent_id,
     jobs.started_at,
 )
@@ -107,6 +110,7 @@ def add(connection: Connection, new: Sequence[NewJob]) -> None:
                 "version_id": job.version_id,
                 "collection_id": job.collection_id,
                 "collection": job.collection,
+                "conversation_id": job.conversation_id,
                 "created_at": created_at,
             }
             for job in new

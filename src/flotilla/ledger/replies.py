@@ -11,9 +11,10 @@ from typing import Any
 
 import structlog
 from celery.exceptions import Ignore, Reject, Retry
+from sqlalchemy import Connection
 
 from flotilla.broker import app, queue_of
-from flotilla.errors import DependencyUnavailable, FlotillaError
+from flotilla.errors import Cancelled, DependencyUnavailable, FlotillaError
 from flotilla.ledger import job_ends, job_leases, steps
 from flotilla.ledger.announce import announce
 from flotilla.ledger.attempts import as_task_error, backoff
@@ -32,6 +33,7 @@ from flotilla.ledger.messages import (
 from flotilla.ledger.reply_runs import ReplyRun
 from flotilla.ledger.steps import Key
 from flotilla.logging import get_logger
+from flotilla.schemas import Task
 from flotilla.settings import get_settings
 
 logger = get_logger(__name__)
@@ -72,20 +74,43 @@ def reply(name: str, **options: Any) -> Callable[[Callable[[ReplyRun], str]], Ce
                     lambda: fail(database, job_id, as_task_error(name, stuck(patience)), fence),
                 )
                 with get_keeper().holding(lease):
+                    run = ReplyRun(leased, database)
                     try:
-                        result = RawJSON(function(ReplyRun(leased, database)))
+                        result = RawJSON(function(run))
                     except Exception as error:
                         with waiting():
                             final = _not_answered(self, leased, outages, error)
                         raise final from error
-                    with waiting(), database.writing() as connection:
-                        ended = job_ends.complete(connection, job_id, result, fence)
+                    try:
+                        with waiting(), database.writing() as connection:
+                            ended = _complete(connection, run, result)
+                    except Cancelled as error:
+                        stop_if_unwanted(database, job_id, error)
+                        raise
                 if ended is not None:
                     announce(ended, result, reply_to)
+                    _after_end(run)
 
         return task  # type: ignore[no-any-return]
 
     return decorate
+
+
+def _complete(connection: Connection, run: ReplyRun, result: RawJSON) -> Task | None:
+    """End the job with its result, and write what goes with it: all of it, or nothing."""
+    ended = job_ends.complete(connection, run.job.id, result, run.leased.fence)
+    if ended is not None:
+        for write in run.with_end:
+            write(connection)
+    return ended
+
+
+def _after_end(run: ReplyRun) -> None:
+    for work in run.after_end:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - the job has ended well all the same
+            logger.warning("reply.not_followed_up", error=repr(error))
 
 
 def _reply_patience() -> float:

@@ -1,6 +1,9 @@
 """One attempt at a job of one short task, such as a question, as the fleet's function sees it."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
 
 from flotilla.errors import Cancelled, LeaseLost
 from flotilla.ledger import job_leases, jobs
@@ -13,6 +16,12 @@ class ReplyRun:
 
     leased: job_leases.Leased
     database: Database
+    with_end: list[Callable[[Connection], object]] = field(default_factory=list)
+    """What is written in the transaction that ends the job well, and taken back with it; what it
+    raises as Cancelled cancels the job."""
+    after_end: list[Callable[[], object]] = field(default_factory=list)
+    """What is done once the job has ended well and whoever waits has been told; nobody hears of
+    what goes wrong there, so that something else has to make up for it."""
 
     @property
     def job(self) -> jobs.Job:

@@ -29,13 +29,19 @@ class Answerer:
         self._retrieve = retrieve
         self._generator = generator
 
-    def answer(self, query: Query, checkpoint: Callable[[], None] | None = None) -> Answer:
+    def answer(
+        self,
+        query: Query,
+        checkpoint: Callable[[], None] | None = None,
+        within: Callable[[list[Passage]], list[Passage]] | None = None,
+    ) -> Answer:
         """An answer whose every quote stands in a passage word for word.
 
         Where nothing is found, or no citation of the draft holds, the answer is not answerable;
         it has the nearest passages all the same. `timings` has `retrieve` and `generate` in
         milliseconds; verification is counted as generation. `checkpoint` is called before the
-        model is, and what it raises ends the work.
+        model is, and what it raises ends the work. `within` chooses from what was found what the
+        answer is written from.
 
         Raises:
             DependencyUnavailable: the vector store is out of reach.
@@ -44,6 +50,8 @@ class Answerer:
         """
         began = perf_counter()
         passages = self._retrieve(query)
+        if within is not None:
+            passages = within(passages)
         retrieved = perf_counter()
         if passages:
             if checkpoint is not None:

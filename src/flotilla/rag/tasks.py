@@ -1,11 +1,12 @@
 """The tasks of the fleet `rag`: answer and search."""
 
 import time
+from collections.abc import Sequence
 from functools import lru_cache
 from threading import Lock
 
 from flotilla import pipelines
-from flotilla.broker import at_start
+from flotilla.broker import app, at_start
 from flotilla.errors import DependencyUnavailable
 from flotilla.ledger import documents
 from flotilla.ledger.database import get_database
@@ -13,7 +14,11 @@ from flotilla.ledger.jobs import Job
 from flotilla.ledger.replies import reply
 from flotilla.ledger.reply_runs import ReplyRun
 from flotilla.models import Found, Passage, Query
-from flotilla.rag.answering import Answerer, build_generator
+from flotilla.rag.answering import EXTRACTIVE, Answerer, build_generator
+from flotilla.rag.context import Context
+from flotilla.rag.conversation import Conversations
+from flotilla.rag.memory import Memory
+from flotilla.redis_connections import get_redis
 from flotilla.settings import cores, get_settings
 from flotilla.vectorstore.bm25 import Bm25Encoder
 from flotilla.vectorstore.embedder import load_embedder
@@ -27,6 +32,9 @@ SPARE = 5
 
 # Searches of one question, at most: each further one needs a document that is replaced meanwhile.
 LOOKS = 3
+
+REMEMBERING = "flotilla:remembering"
+REMEMBERING_MILLISECONDS = 60_000
 
 SPACES = 4
 """Embedding models that are answered with at once, at most: one, or two around a switch."""
@@ -64,6 +72,26 @@ def _answerer(space: VectorSpace) -> Answerer:
             generator = build_generator(get_settings().llm, space.embedder)
             _answerers[space.id] = Answerer(lambda query: retrieve(query, space), generator)
         return _answerers[space.id]
+
+
+def _space() -> VectorSpace:
+    return get_spaces().readable()
+
+
+@lru_cache(maxsize=1)
+def get_memory() -> Memory:
+    """What recalls and remembers turns of conversations."""
+    return Memory(get_database, _space, _bm25(), get_settings().rag)
+
+
+@lru_cache(maxsize=1)
+def get_conversations() -> Conversations:
+    """What reads questions as turns of their conversations."""
+
+    def count(texts: Sequence[str]) -> list[int]:
+        return _space().embedder.count_tokens(texts)
+
+    return Conversations(get_database, get_memory(), count, get_settings().rag)
 
 
 @at_start
@@ -139,7 +167,34 @@ def _query(job: Job) -> Query:
 def answer(run: ReplyRun) -> str:
     """Answer the job's question."""
     space = get_spaces().readable()
-    return _answerer(space).answer(_query(run.job), run.checkpoint).model_dump_json()
+    query = _query(run.job)
+    with_model = get_settings().llm.model != EXTRACTIVE
+    asked = get_conversations().prepare(run.job, recall=with_model)
+    if asked is None:
+        return _answerer(space).answer(query, run.checkpoint).model_dump_json()
+    query = query.model_copy(update={"question": asked.standalone.text})
+    drawn: list[Context] = []
+
+    def within(passages: list[Passage]) -> list[Passage]:
+        drawn.append(get_conversations().context(asked, passages, turns=False))
+        return list(drawn[-1].passages)
+
+    found = _answerer(space).answer(query, run.checkpoint, within)
+    return get_conversations().finish(run, asked, found, drawn[-1]).model_dump_json()
+
+
+@app.task(name=pipelines.REMEMBER, throws=(DependencyUnavailable,))
+def remember() -> int:
+    """Write the points of turns that are missing, of which there are many after a change of the
+    embedding model; returns how many there were."""
+    if not get_redis().set(REMEMBERING, "1", nx=True, px=REMEMBERING_MILLISECONDS):
+        return 0  # another worker is at it
+    try:
+        return get_memory().remember_lost(
+            lambda: get_redis().pexpire(REMEMBERING, REMEMBERING_MILLISECONDS)
+        )
+    finally:
+        get_redis().delete(REMEMBERING)
 
 
 @reply(pipelines.SEARCH)

@@ -28,6 +28,14 @@ from flotilla.schemas.collections import (
     Collection,
     CollectionRequest,
 )
+from flotilla.schemas.conversations import (
+    ChatRequest,
+    ChatResponse,
+    Conversation,
+    ConversationMessages,
+    ConversationPatch,
+    Message,
+)
 from flotilla.schemas.documents import (
     Document,
     DocumentAccepted,
@@ -78,6 +86,7 @@ from flotilla.schemas.sweeps import (
     PointFindings,
     SweepReport,
     SweepRequest,
+    TurnFindings,
 )
 from flotilla.schemas.tasks import (
     Progress,
@@ -115,8 +124,13 @@ __all__ = [
     "BlobFindings",
     "Callback",
     "ChainRequest",
+    "ChatRequest",
+    "ChatResponse",
     "Collection",
     "CollectionRequest",
+    "Conversation",
+    "ConversationMessages",
+    "ConversationPatch",
     "Delivery",
     "DeliveryAttempt",
     "DeliveryState",
@@ -136,6 +150,7 @@ __all__ = [
     "Health",
     "IncompleteDocument",
     "Listing",
+    "Message",
     "MigrationRequest",
     "ModelSpace",
     "ModelSpaces",
@@ -168,6 +183,7 @@ __all__ = [
     "TaskFailure",
     "TaskKind",
     "TaskStatus",
+    "TurnFindings",
     "Webhook",
     "WebhookCreated",
     "WebhookEvent",

@@ -59,10 +59,22 @@ class DocumentFindings(Response):
     )
 
 
+class TurnFindings(Response):
+    """Points of conversations' turns that nobody can need any more: their conversation is gone."""
+
+    looked_at: int = 0
+    orphaned: int = 0
+    deleted_conversations: int = Field(
+        0,
+        description="Deleted conversations whose rows were left, since their deletion had failed.",
+    )
+
+
 class SweepReport(Response):
     """What a sweep found, and removed or mended unless it was a dry run."""
 
     dry_run: bool
     points: PointFindings = Field(default_factory=PointFindings)
     documents: DocumentFindings = Field(default_factory=DocumentFindings)
+    turns: TurnFindings = Field(default_factory=TurnFindings)
     blobs: BlobFindings = Field(default_factory=BlobFindings)

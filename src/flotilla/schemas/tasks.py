@@ -34,6 +34,7 @@ class TaskKind(StrEnum):
     BATCH = "batch"
     MIGRATION = "migration"
     DROP = "drop"
+    FORGET = "forget"
     SWEEP = "sweep"
     QUERY = "query"
     SEARCH = "search"
@@ -80,7 +81,8 @@ class Task(Response):
         None, description="Of the document or the batch, where there is one.", examples=["faq.docx"]
     )
     kind: str = Field(
-        description="ingest, reindex, delete, batch, migration, drop, sweep, query, search, demo.",
+        description="ingest, reindex, delete, forget, batch, migration, drop, sweep, query, "
+        "search, demo.",
         examples=["ingest"],
     )
     status: TaskStatus

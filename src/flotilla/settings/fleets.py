@@ -177,6 +177,39 @@ class RagSettings(ThreadedFleetSettings):
         0.3, ge=0, description="Weight of the BM25 ranks in the reciprocal rank fusion."
     )
     rrf_k: int = Field(60, ge=1, description="The k of the reciprocal rank fusion.")
+    context_tokens: int = Field(
+        3000,
+        ge=100,
+        description="Tokens of passages and earlier turns together that a chat's answer is written "
+        "from, as the embedding model counts them.",
+    )
+    document_share: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        description="Share of these that is the passages'; the rest is that of earlier turns. What "
+        "one side leaves unused the other may take.",
+    )
+    history_turns: int = Field(
+        6,
+        ge=0,
+        le=100,
+        description="Last turns of its conversation that a question is read together with.",
+    )
+    recalled_turns: int = Field(
+        3,
+        ge=0,
+        le=100,
+        description="Older turns of the same user, of any conversation, that are recalled for a "
+        "question by their meaning.",
+    )
+    recall_similarity: float = Field(
+        0.45,
+        ge=-1,
+        le=1,
+        description="Cosine of a question and a turn below which the turn is not recalled; it "
+        "depends on the embedding model.",
+    )
     embedding_threads: int = Field(
         1, ge=1, description="Threads that embed one question; questions run side by side."
     )

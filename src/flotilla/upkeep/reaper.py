@@ -12,7 +12,7 @@ from functools import partial
 from flotilla import dispatch, pipelines
 from flotilla.broker import app, queue_of
 from flotilla.errors import WorkerLost
-from flotilla.ledger import clock, deaths, jobs, lost_steps, recovery
+from flotilla.ledger import clock, deaths, jobs, lost_steps, recovery, spaces, turns
 from flotilla.ledger.attempts import as_task_error
 from flotilla.ledger.database import Database, get_database
 from flotilla.ledger.endings import fail, tell
@@ -39,6 +39,8 @@ ROUND_MILLISECONDS = 5000
 STEADY = "flotilla:reaper:steady"
 STEADY_MILLISECONDS = 8000
 DEMO_EXPIRES = timedelta(minutes=10)
+REMEMBERING = "flotilla:reaper:remembering"
+REMEMBERING_MILLISECONDS = 15_000
 CLEANING_PAUSE = timedelta(seconds=15)
 
 
@@ -60,7 +62,7 @@ def reap() -> int:
         found += _carry_out(_free_questions, database)
     found += _carry_out(_resume, database)
     found += _carry_out(_questions, database)
-    for part in (_clean, batches.advance, dispatch.release, _expire, _send_deliveries):
+    for part in (_clean, batches.advance, dispatch.release, _expire, _send_deliveries, _remember):
         _carry_out(part, database)
     # The next round takes leases back in any case, however late it is.
     get_redis().set(STEADY, "1", px=STEADY_MILLISECONDS if steady else 10 * STEADY_MILLISECONDS)
@@ -207,3 +209,17 @@ def _expire(database: Database) -> None:
             f"the fleet {queue_of(job.stage)!r} are up, then send it again."
         )
         fail(database, job.id, as_task_error(job.stage, error))
+
+
+def _remember(database: Database) -> None:
+    """Have turns remembered that the worker which wrote them has not, or another embedding model.
+
+    The message is as good as any: whoever takes it goes through all of them.
+    """
+    if not get_redis().set(REMEMBERING, "1", nx=True, px=REMEMBERING_MILLISECONDS):
+        return
+    with database.reading() as connection:
+        there = spaces.undropped(connection)
+        lost = there and turns.unremembered(connection, there[0].id, limit=1)
+    if lost:
+        pipelines.remember()

@@ -169,6 +169,7 @@ def sweep(run: StageRun) -> None:
         dry_run=dry_run,
         points=payload.get("points", {}),
         documents=payload.get("documents", {}),
+        turns=payload.get("turns", {}),
         blobs=found,
     )
     with run.writing() as connection:

@@ -28,6 +28,7 @@ from flotilla.vectorstore.census import PointCensus
 from flotilla.vectorstore.embedder import Embedder
 from flotilla.vectorstore.manifest import read_manifest
 from flotilla.vectorstore.points import PointStore, collection_name
+from flotilla.vectorstore.turn_points import TurnPoints
 
 logger = get_logger(__name__)
 
@@ -56,6 +57,7 @@ class VectorSpace:
         self.id = row.id
         self.points = PointStore(client, row.collection, row.dimensions)
         self.census = PointCensus(client, row.collection)
+        self.turns = TurnPoints(client, row.collection, row.dimensions)
         self._load = load
 
     @property
@@ -136,6 +138,7 @@ class Spaces:
         for space in used:
             if space.id not in written:
                 space.points.drop()
+                space.turns.drop()
 
     def delete_dropped(self) -> None:
         """Delete the collections of dropped spaces that a late worker has made again."""
@@ -151,6 +154,7 @@ class Spaces:
         points = PointStore(self._client, dropped.collection, dropped.dimensions)
         there = points.total()
         points.drop()
+        TurnPoints(self._client, dropped.collection, dropped.dimensions).drop()
         return there
 
     def _known(self, *, fresh: bool = False) -> list[Space]:

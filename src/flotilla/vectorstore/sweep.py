@@ -22,6 +22,7 @@ from flotilla.schemas.sweeps import (
     PointFindings,
 )
 from flotilla.vectorstore.census import Origin, PointCensus
+from flotilla.vectorstore.forgetting import TurnSweep
 from flotilla.vectorstore.loaded import get_spaces
 from flotilla.vectorstore.points import PointStore
 
@@ -159,6 +160,8 @@ def sweep(run: StageRun) -> None:
         # What a space that is being filled lacks, its migration writes.
         if space.row.state is not SpaceState.FILLING:
             documents = _both_documents(documents, half.mend_documents())
+    spaces = get_spaces().writable(fresh=True)
+    turns = TurnSweep(run.database, spaces, run.checkpoint, dry_run=dry_run).sweep()
     if not dry_run:
         get_spaces().delete_dropped()
     with run.writing() as connection:
@@ -167,6 +170,7 @@ def sweep(run: StageRun) -> None:
             run.job.id,
             points=points.model_dump(mode="json"),
             documents=documents.model_dump(mode="json"),
+            turns=turns.model_dump(mode="json"),
         )
 
 

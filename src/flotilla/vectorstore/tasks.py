@@ -234,4 +234,4 @@ def discard(job_id: str) -> None:
         recovery.mark_cleaned(connection, job_id)
 
 
-from flotilla.vectorstore import migration, sweep  # noqa: E402, F401 - register their tasks
+from flotilla.vectorstore import forgetting, migration, sweep  # noqa: E402, F401 - register their tasks

@@ -55,7 +55,7 @@ REFUSALS = (
 async def ask(body: QuestionRequest, services: ServicesDep, tenant: TenantDep) -> TaskAccepted:
     """The answer is the `result` of the task."""
     job_id = new_id()
-    prepare = await _preparation(body, services, tenant, job_id, "query", pipelines.ANSWER)
+    prepare = await preparation(body, services, tenant, job_id, "query", pipelines.ANSWER)
     await services.submissions.submit(prepare, pipelines.answer)
     return TaskAccepted(task_id=job_id)
 
@@ -71,8 +71,8 @@ async def ask_and_wait(
 ) -> Response:
     """The answer with its citations; 504 with the task id when it takes too long."""
     job_id = new_id()
-    prepare = await _preparation(body, services, tenant, job_id, "query", pipelines.ANSWER)
-    return await _answered(services, tenant, job_id, prepare, pipelines.answer, timeout)
+    prepare = await preparation(body, services, tenant, job_id, "query", pipelines.ANSWER)
+    return await answered(services, tenant, job_id, prepare, pipelines.answer, timeout)
 
 
 @router.post(
@@ -86,11 +86,11 @@ async def search(
 ) -> Response:
     """The passages that retrieval finds, best first."""
     job_id = new_id()
-    prepare = await _preparation(body, services, tenant, job_id, "search", pipelines.SEARCH)
-    return await _answered(services, tenant, job_id, prepare, pipelines.search, timeout)
+    prepare = await preparation(body, services, tenant, job_id, "search", pipelines.SEARCH)
+    return await answered(services, tenant, job_id, prepare, pipelines.search, timeout)
 
 
-async def _preparation(
+async def preparation(
     body: QuestionRequest, services: Services, tenant: str, job_id: str, kind: str, stage: str
 ) -> Prepare:
     """Check the question; returns what makes its job where the ledger is at hand."""
@@ -131,7 +131,7 @@ async def _preparation(
     return prepare
 
 
-async def _answered(
+async def answered(
     services: Services,
     tenant: str,
     job_id: str,

@@ -4,6 +4,7 @@ Times are UTC. Ids are UUID7, so that their order is the order of creation and a
 """
 
 from flotilla.ledger.tables.base import Table, UTCDateTime
+from flotilla.ledger.tables.conversations import CONVERSATIONS, MESSAGES
 from flotilla.ledger.tables.documents import COLLECTIONS, DOCUMENTS, TENANTS, VERSIONS
 from flotilla.ledger.tables.jobs import FAILURES, JOBS, STEPS
 from flotilla.ledger.tables.spaces import SPACES
@@ -11,9 +12,11 @@ from flotilla.ledger.tables.webhooks import SIGNING_SECRETS, WEBHOOK_DELIVERIES,
 
 __all__ = [
     "COLLECTIONS",
+    "CONVERSATIONS",
     "DOCUMENTS",
     "FAILURES",
     "JOBS",
+    "MESSAGES",
     "SIGNING_SECRETS",
     "SPACES",
     "STEPS",

@@ -41,6 +41,7 @@ class JobRow(Table):
     version_id: Mapped[str | None] = mapped_column(Id)
     collection_id: Mapped[str | None] = mapped_column(Id)
     collection: Mapped[str | None] = mapped_column(Name)
+    conversation_id: Mapped[str | None] = mapped_column(Id)
     progress_done: Mapped[int | None]
     progress_total: Mapped[int | None]
     progress_unit: Mapped[str | None] = mapped_column(String(16))
@@ -108,6 +109,13 @@ class JobRow(Table):
             "version_id",
             sqlite_where=text("version_id IS NOT NULL"),
             postgresql_where=text("version_id IS NOT NULL"),
+        ),
+        # Those of a conversation that is deleted go with it.
+        Index(
+            "ix_jobs_conversation",
+            "conversation_id",
+            sqlite_where=text("conversation_id IS NOT NULL"),
+            postgresql_where=text("conversation_id IS NOT NULL"),
         ),
         Index(
             "ix_jobs_migrations",
