@@ -32,6 +32,12 @@ def _stemmer() -> "SnowballStemmer":
     return SnowballStemmer("english")
 
 
+def stem(word: str) -> str:
+    """A word without its endings, for comparison; English ones, and others as they are."""
+    plain = word.casefold().replace("’", "'").removesuffix("'s")
+    return str(_stemmer().stem_word(plain))
+
+
 def terms(text: str) -> list[str]:
     """The stemmed words and the numbers of a text, function words left out, in order."""
     stem = _stemmer().stem_word
