@@ -14,7 +14,7 @@ from flotilla.ledger.jobs import Job
 from flotilla.ledger.replies import reply
 from flotilla.ledger.reply_runs import ReplyRun
 from flotilla.models import Found, Passage, Query
-from flotilla.rag.answering import EXTRACTIVE, Answerer, build_generator
+from flotilla.rag.answering import Answerer, build_generator
 from flotilla.rag.context import Context
 from flotilla.rag.conversation import Conversations
 from flotilla.rag.memory import Memory
@@ -168,8 +168,8 @@ def answer(run: ReplyRun) -> str:
     """Answer the job's question."""
     space = get_spaces().readable()
     query = _query(run.job)
-    with_model = get_settings().llm.model != EXTRACTIVE
-    asked = get_conversations().prepare(run.job, recall=with_model)
+    # Generators know passages alone: earlier turns only make the question stand alone.
+    asked = get_conversations().prepare(run.job, recall=False)
     if asked is None:
         return _answerer(space).answer(query, run.checkpoint).model_dump_json()
     query = query.model_copy(update={"question": asked.standalone.text})

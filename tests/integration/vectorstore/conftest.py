@@ -94,3 +94,4 @@ def process(
     yield process
     for space in process.spaces.writable(fresh=True):
         space.points.drop()
+        space.turns.drop()

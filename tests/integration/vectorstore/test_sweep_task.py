@@ -21,8 +21,9 @@ from flotilla.upkeep import sweep as blob_half
 from flotilla.vectorstore import sweep as point_half
 from flotilla.vectorstore.census import PointCensus
 from flotilla.vectorstore.points import PointStore
+from flotilla.vectorstore.turn_points import TurnPoints
 from tests.doubles.ledger_rows import add_document, add_version, aged_id, make_ledger
-from tests.integration.vectorstore.passages import write
+from tests.integration.vectorstore.passages import DIMENSIONS, write
 
 
 @pytest.fixture
@@ -40,6 +41,7 @@ def ledger(
         row=SimpleNamespace(state=SpaceState.ACTIVE),
         points=points,
         census=PointCensus(client, points.collection),
+        turns=TurnPoints(client, points.collection, DIMENSIONS),
     )
     spaces = SimpleNamespace(writable=lambda **_: [space], delete_dropped=lambda: None)
     monkeypatch.setattr(point_half, "get_spaces", lambda: spaces)
