@@ -16,6 +16,7 @@ from types import FrameType
 from tests.benchmarks import (
     answers,
     enqueueing,
+    followups,
     ingestion,
     machine,
     memory,
@@ -41,12 +42,16 @@ FRESH: dict[str, Benchmark] = {"memory": memory.run}
 
 def main() -> int:
     """Run what is asked for; exit code 1 when a benchmark broke off, whatever the goals."""
-    names = [*SHARED, *FRESH]
+    names = [*SHARED, "followups", *FRESH]
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--quick", action="store_true", help="fewer rounds, less data: a look")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the raw numbers there")
+    parser.add_argument(
+        "--conversations", type=Path, metavar="FOLDER", help="real ones, for `followups`"
+    )
     options = parser.parse_args()
+    benchmarks = SHARED | {"followups": lambda _stack, _quick: followups.run(options.conversations)}
     wanted = set(options.only or names)
 
     isolate_environment()
@@ -56,7 +61,7 @@ def main() -> int:
     broken: list[str] = []
     others: list[float] = []
     try:
-        for group in (SHARED, *({name: run} for name, run in FRESH.items())):
+        for group in (benchmarks, *({name: run} for name, run in FRESH.items())):
             chosen = {name: run for name, run in group.items() if name in wanted}
             if chosen:
                 with running_stack() as stack:

@@ -32,6 +32,7 @@ from flotilla.errors import (
     SourceUnavailable,
 )
 from flotilla.ledger import jobs, recovery, versions
+from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import get_database
 from flotilla.ledger.deaths import OUT_OF_MEMORY_EXIT
 from flotilla.ledger.replies import reply
@@ -204,9 +205,33 @@ def answer(run: ReplyRun) -> str:
         hold(run)
         run.checkpoint()
         redis.set(f"paid:{job.id}", 1)
+    if act == "write with the end":
+        run.with_end.append(lambda connection: jobs.add(connection, [_trace(job.id)]))
+        run.after_end.append(lambda: redis.rpush(f"after:{job.id}", 1))
+    if act == "fail after the end":
+        run.after_end.append(lambda: 1 / 0)
+    if act == "lose what it is about":
+        run.with_end.append(lambda connection: jobs.add(connection, [_trace(job.id)]))
+        run.with_end.append(_gone)
+        run.after_end.append(lambda: redis.rpush(f"after:{job.id}", 1))
     if act == "lost":
         raise LeaseLost("Another worker has taken this over.")
     return json.dumps({"text": "An answer."})
+
+
+def _trace(job_id: str) -> jobs.NewJob:
+    """Something that is written: a job that is told of another."""
+    return jobs.NewJob(
+        tenant_id=DEFAULT_TENANT,
+        kind="demo",
+        queue="default",
+        stage="upkeep.process",
+        payload={"name": job_id},
+    )
+
+
+def _gone(_connection: object) -> None:
+    raise Cancelled("What it was about was deleted.")
 
 
 @stage(pipelines.REMOVE)

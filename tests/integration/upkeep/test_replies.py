@@ -2,9 +2,12 @@
 
 import json
 
+from sqlalchemy import select
+
 from flotilla import pipelines
 from flotilla.ledger.announce import channel
 from flotilla.ledger.endings import cancel
+from flotilla.ledger.tables import JOBS
 from flotilla.schemas import Task, TaskError, TaskStatus
 from tests.conftest import wait_until
 from tests.doubles.private_content import SECRET
@@ -108,3 +111,36 @@ def test_a_question_that_is_over_is_not_answered_again(fleets: Fleets) -> None:
 
     assert fleets.task(task.task_id) == task
     assert len(fleets.calls(task.task_id)) == 1
+
+
+def written(fleets: Fleets, task: Task) -> int:
+    """How much was written with the end of a task."""
+    with fleets.ledger.reading() as connection:
+        names = connection.scalars(select(JOBS.c.payload).where(JOBS.c.kind == "demo"))
+        return sum(payload.get("name") == task.task_id for payload in names)
+
+
+def test_what_is_written_with_the_end_is_written_once_and_followed_up(fleets: Fleets) -> None:
+    task = ask(fleets, "write with the end")
+    wait_until(lambda: fleets.redis.llen(f"after:{task.task_id}"))
+    pipelines.answer(task.task_id)
+    fleets.idle()
+
+    assert task.status is TaskStatus.COMPLETED
+    assert written(fleets, task) == 1
+    assert fleets.redis.llen(f"after:{task.task_id}") == 1
+
+
+def test_an_end_whose_subject_is_gone_is_taken_back_whole(fleets: Fleets) -> None:
+    task = ask(fleets, "lose what it is about")
+    fleets.idle()
+
+    assert (task.status, task.result) == (TaskStatus.CANCELLED, None), task
+    assert written(fleets, task) == 0
+    assert not fleets.redis.exists(f"after:{task.task_id}")
+
+
+def test_what_fails_after_the_end_changes_nothing_of_it(fleets: Fleets) -> None:
+    task = ask(fleets, "fail after the end")
+
+    assert (task.status, task.result) == (TaskStatus.COMPLETED, {"text": "An answer."})

@@ -3,6 +3,7 @@
 import json
 import signal
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import func, select, update
@@ -10,9 +11,18 @@ from sqlalchemy import func, select, update
 from flotilla import pipelines
 from flotilla.blobs import source_ref
 from flotilla.broker import app
-from flotilla.ledger import documents, endings, job_ends, jobs, steps
+from flotilla.ledger import (
+    conversations,
+    documents,
+    endings,
+    job_ends,
+    jobs,
+    spaces,
+    steps,
+    turns,
+)
 from flotilla.ledger.collections import DEFAULT_TENANT
-from flotilla.ledger.tables import DOCUMENTS, JOBS
+from flotilla.ledger.tables import DOCUMENTS, JOBS, MESSAGES
 from flotilla.schemas import TaskStatus
 from flotilla.upkeep import queued, reaper
 from tests.conftest import wait_until
@@ -234,3 +244,55 @@ def test_an_id_that_nobody_knows_is_passed_over(fleets: Fleets) -> None:
 
     assert fleets.calls(unknown) == []
     assert fleets.end(fleets.ingest().task_id).status is TaskStatus.COMPLETED
+
+
+def test_turns_that_nobody_remembered_are_sent_for_once_in_a_while(
+    fleets: Fleets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[int] = []
+    monkeypatch.setattr(reaper.pipelines, "remember", lambda: sent.append(1))
+    monkeypatch.setattr(reaper, "get_redis", lambda: fleets.redis)
+    look = partial(reaper._remember, fleets.ledger)
+    fleets.redis.delete(reaper.REMEMBERING)
+    with fleets.ledger.writing() as connection:
+        spaces.adopt(connection, "fastembed:model", "flotilla-model", 4)
+        conversation_id = conversations.create(connection, DEFAULT_TENANT, "anne", "Who pays?")
+
+    def say(number: int, ago: timedelta) -> str:
+        with fleets.ledger.writing() as connection:
+            turn = turns.NewTurn(
+                conversation_id=conversation_id,
+                task_id=f"task-{number}",
+                question="Who pays?",
+                standalone="Who pays?",
+                question_tokens=3,
+                answer="You do.",
+                citations=[],
+                answerable=True,
+                model="extractive",
+                answer_tokens=3,
+            )
+            turn_id = turns.append(connection, turn)
+            moment = datetime.now(UTC) - ago
+            connection.execute(
+                update(MESSAGES).where(MESSAGES.c.id == turn_id).values(created_at=moment)
+            )
+        return turn_id
+
+    say(1, timedelta(0))  # whoever has written it is about to remember it
+    look()
+    assert sent == []
+
+    lost = say(2, timedelta(minutes=5))
+    look()
+    assert sent == []  # a while has not passed
+    fleets.redis.delete(reaper.REMEMBERING)
+    look()
+    assert sent == [1]
+
+    fleets.redis.delete(reaper.REMEMBERING)
+    with fleets.ledger.writing() as connection:
+        (space,) = spaces.undropped(connection)
+        turns.mark_remembered(connection, [lost], space.id)
+    look()
+    assert sent == [1]
