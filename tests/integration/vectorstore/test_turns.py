@@ -18,6 +18,7 @@ from flotilla.settings import RagSettings
 from flotilla.vectorstore import forgetting as forget_task
 from flotilla.vectorstore.bm25 import Bm25Encoder
 from flotilla.vectorstore.forgetting import TurnSweep
+from flotilla.vectorstore.point_queries import Fusion
 from flotilla.vectorstore.turn_points import TurnPoint
 from tests.doubles.ledger_rows import aged_id
 from tests.integration.vectorstore.small_models import (
@@ -97,6 +98,26 @@ def test_a_turn_is_recalled_by_its_words_and_by_its_own_user_alone(
     assert recalled(memory, "warranty", BEN) == ["Warranty on tractors?"]
     assert memory.recall("another-tenant", ANNE, "warranty", 5) == []
     assert memory.recall(DEFAULT_TENANT, ANNE, "warranty", 0) == []
+
+
+def test_the_search_itself_keeps_to_tenant_and_user(
+    ledger: Database, process: Process, memory: Memory
+) -> None:
+    """Others' turns would otherwise crowd out one's own, before the ledger sorts them out."""
+    own = {user: say(ledger, f"Warranty on {user}'s car?", user)[1] for user in (ANNE, BEN)}
+    for turn_id in own.values():
+        memory.remember(turn_id)
+    space = process.spaces.readable()
+
+    def near(tenant: str, user: str) -> list[str]:
+        dense, sparse = space.embedder.embed_query("car"), Bm25Encoder().encode_query("car")
+        fusion = Fusion(prefetch=10, k=60, dense_weight=0.7, bm25_weight=0.3)
+        found = space.turns.nearest(tenant, user, dense, sparse, fusion, 10)
+        return [turn.id for turn in found]
+
+    assert near(DEFAULT_TENANT, ANNE) == [own[ANNE]]
+    assert near(DEFAULT_TENANT, BEN) == [own[BEN]]
+    assert near("another-tenant", ANNE) == []
 
 
 def test_turns_that_are_at_hand_are_not_recalled(
