@@ -270,6 +270,20 @@ class ModelRejected(FlotillaError):
     code, status = "model_rejected", 502
 
 
+class BudgetSpent(FlotillaError):
+    """The answer's budget is spent.
+
+    Args:
+        which: what ran out, `time` or `tokens`.
+    """
+
+    code, status = "budget_spent", 504
+
+    def __init__(self, message: str, *, which: str) -> None:
+        super().__init__(message, which=which)
+        self.which = which
+
+
 class ModelMissing(FlotillaError):
     """The embedding model is not on this machine."""
 

@@ -26,13 +26,15 @@ from flotilla.settings.fleets import (
 from flotilla.settings.groups import (
     EmbeddingSettings,
     JobSettings,
-    LLMSettings,
     QdrantSettings,
     WebhookSettings,
 )
+from flotilla.settings.llm import AFTER_MODELS, EXTRACTIVE, LLMSettings, Price
 from flotilla.settings.process import FLEETS, Settings
 
 __all__ = [
+    "AFTER_MODELS",
+    "EXTRACTIVE",
     "FLEETS",
     "STACK_MARKER",
     "DefaultSettings",
@@ -41,6 +43,7 @@ __all__ = [
     "GatewaySettings",
     "JobSettings",
     "LLMSettings",
+    "Price",
     "QdrantSettings",
     "RagSettings",
     "Settings",

@@ -1,11 +1,11 @@
-"""Settings of what all fleets share: jobs, webhooks, models and Qdrant."""
+"""Settings of what all fleets share: jobs, webhooks, the embedding model and Qdrant."""
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
-from flotilla.settings.addresses import ModelURL, QdrantURL
+from flotilla.settings.addresses import QdrantURL
 from flotilla.settings.base import group_config
 
 
@@ -146,42 +146,4 @@ class EmbeddingSettings(BaseSettings):
         provider, _, name = model.partition(":")
         if provider != "fastembed" or not name:
             raise ValueError("it has to be of the form fastembed:NAME")
-        return model
-
-
-class LLMSettings(BaseSettings):
-    """The language model; without one, answers are extractive."""
-
-    model_config = group_config("FLOTILLA_LLM_")
-
-    base_url: ModelURL | None = Field(
-        None,
-        validation_alias="LLM_BASE_URL",
-        description="Address of an OpenAI-compatible server; the provider's own when not set.",
-    )
-    model: str = Field(
-        "extractive",
-        validation_alias="LLM_MODEL",
-        description="`extractive`, or a LangChain model string such as `openai:gpt-4o-mini`.",
-    )
-    api_key: SecretStr | None = Field(
-        None, validation_alias="OPENAI_API_KEY", description="Key for the language model."
-    )
-    timeout: float = Field(30.0, gt=0, description="Seconds that one call of the model may take.")
-    max_tokens: int = Field(800, gt=0, description="Most tokens that the model may answer with.")
-    temperature: float = Field(0.0, ge=0, le=2, description="Sampling temperature of the model.")
-
-    @field_validator("model")
-    @classmethod
-    def _can_be_served(cls, model: str, info: ValidationInfo) -> str:
-        # A server of one's own takes any name; otherwise the provider has to be told.
-        if (
-            model != "extractive"
-            and not all(model.partition(":"))
-            and info.data.get("base_url") is None
-        ):
-            raise ValueError(
-                "it has to be extractive or PROVIDER:NAME, such as openai:gpt-4o-mini, unless "
-                "LLM_BASE_URL names a server"
-            )
         return model

@@ -18,10 +18,10 @@ from flotilla.settings.fleets import (
 from flotilla.settings.groups import (
     EmbeddingSettings,
     JobSettings,
-    LLMSettings,
     QdrantSettings,
     WebhookSettings,
 )
+from flotilla.settings.llm import LLMSettings
 
 FLEETS = ("document", "vectorstore", "rag", "default")
 """Fleet = queue = task-name prefix = package folder = folder in `workers/`."""

@@ -1,0 +1,15 @@
+"""The texts with which a model is asked to go on, or to keep to a form."""
+
+from functools import lru_cache
+from importlib.resources import files
+
+CONTINUE = "continue.v1"
+JSON = "json.v1"
+REPAIR = "repair.v1"
+
+
+@lru_cache
+def prompt(name: str) -> str:
+    """The text of a prompt file, given without its suffix."""
+    file = files("flotilla.rag").joinpath(f"prompts/{name}.md")
+    return file.read_text(encoding="utf-8").strip()
