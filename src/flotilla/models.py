@@ -130,9 +130,7 @@ class Mode(StrEnum):
     SIMPLE = "simple"
     """Retrieve, generate."""
     CRAG = "crag"
-    """Classify, retrieve, grade, rewrite and search the web where needed, generate, verify."""
-    REACT = "react"
-    """An agent that searches, reads pages and searches the web until it can answer."""
+    """Classify, retrieve, grade, rewrite and search again where needed, generate, verify."""
 
 
 class ModelCall(Value):

@@ -38,7 +38,7 @@ class InProcess:
         embedder = load_embedder(settings, threads=settings.rag.embedding_threads, batch_size=2)
         points = PointStore(connect(settings), collection_name(settings), embedder.dimensions)
         self.search = Retriever(points, embedder, Bm25Encoder(), settings.rag).search
-        self.answer = Answerer(self.search, build_generator(settings.llm, embedder)).answer
+        self.answer = Answerer(self.search, build_generator(embedder)).answer
 
     def query(self, question: str) -> Query:
         """The question as the rag fleet would see it."""

@@ -42,8 +42,6 @@ async def chat_turn(body: ChatRequest, services: Services, tenant: str) -> ChatT
         else:
             batch.hold_conversation(tenant, body.user, conversation_id)
         payload = job.payload | {"user": body.user}
-        if body.mode is not None:
-            payload["mode"] = body.mode.value
         return replace(job, payload=payload, conversation_id=conversation_id)
 
     return ChatTurn(job_id, conversation_id, prepare)

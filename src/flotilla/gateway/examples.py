@@ -195,6 +195,29 @@ _refusal = {
 }
 _question = {"question": QUESTION, "collection": "default", "top_k": 5}
 
+_call = {
+    "role": "answer",
+    "model": "openai:gpt-4o-mini",
+    "prompt": "answer.v1",
+    "attempts": 1,
+    "took": 812.4,
+    "prompt_tokens": 914,
+    "completion_tokens": 41,
+    "cost": 0.00016,
+}
+_step = {
+    "name": "generate",
+    "started": 12.1,
+    "took": 820.7,
+    "saw": {"passages": 5, "answerable": True, "citations": 1, "model": "openai:gpt-4o-mini"},
+    "calls": [_call],
+}
+_usage = {"calls": 1, "prompt_tokens": 914, "completion_tokens": 41, "cost": 0.00016}
+_extractive_trace = [
+    {"name": "retrieve", "started": 0.4, "took": 11.4, "saw": {"found": 5, "new": 5}},
+    {"name": "generate", "started": 12.1, "took": 6.2, "saw": {"passages": 5, "citations": 1}},
+]
+
 _progress = {"done": 12, "total": 18, "unit": "chunks", "eta_seconds": 0.4}
 _event = {
     "event": "progress",
@@ -255,6 +278,10 @@ _message = {
 }
 
 SCHEMAS: dict[str, Any] = {
+    "ModelCall": _call,
+    "Step": _step,
+    "Usage": _usage,
+    "Unsupported": {"start": 112, "end": 163, "reason": "No passage is cited for it."},
     "SweepRequest": {"dry_run": True},
     "Citation": _citation,
     "Passage": _passage,
@@ -267,6 +294,8 @@ SCHEMAS: dict[str, Any] = {
         "citations": [_citation],
         "passages": [_passage],
         "model": "extractive",
+        "mode": "simple",
+        "trace": _extractive_trace,
         "timings": {"retrieve": 11.4, "generate": 6.2},
     },
     "ChatRequest": {"question": _follow_up, "conversation_id": CONVERSATION, "user": "default"},
@@ -279,6 +308,8 @@ SCHEMAS: dict[str, Any] = {
         "citations": [_citation],
         "passages": [_passage],
         "model": "extractive",
+        "mode": "simple",
+        "trace": _extractive_trace,
         "timings": {"retrieve": 11.4, "generate": 6.2},
         "conversation_id": CONVERSATION,
         "standalone_question": _alone,

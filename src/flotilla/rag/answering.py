@@ -1,20 +1,19 @@
-"""From a question to an answer: retrieve, generate, verify."""
+"""From a question to an answer: a run of the graph that its mode names."""
 
 from collections.abc import Callable
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from flotilla.models import Answer, Passage, Query
-from flotilla.rag.citations import renumber, verify
-from flotilla.rag.generate import NOT_FOUND, Draft, Generator
-from flotilla.settings import LLMSettings
+from flotilla.errors import ConfigurationError
+from flotilla.models import Answer, Mode, ModelCall, Passage, Query, Step
+from flotilla.rag.generate import Generator
+from flotilla.settings import EXTRACTIVE, LLMSettings, RagSettings
 
 if TYPE_CHECKING:
-    from flotilla.vectorstore.embedder import Embedder
+    from flotilla.rag.llm import Meter, Models
 
-EXTRACTIVE = "extractive"
-
-NOTHING_RETRIEVED = "The searched collections contain nothing on this question."
+MOST_STEPS = 50
+"""Nodes of one run; no graph comes near it."""
 
 
 class Answerer:
@@ -22,80 +21,161 @@ class Answerer:
 
     Args:
         retrieve: finds the passages for a query, the best first.
-        generator: writes the answer from them.
+        generator: writes answers without a language model, and stands in for one.
+        models: the language models; None where there are none.
+        settings: the fleet's: budgets, and the mode of questions that name none.
     """
 
-    def __init__(self, retrieve: Callable[[Query], list[Passage]], generator: Generator) -> None:
+    def __init__(
+        self,
+        retrieve: Callable[[Query], list[Passage]],
+        generator: Generator,
+        models: "Models | None" = None,
+        settings: RagSettings | None = None,
+    ) -> None:
         self._retrieve = retrieve
         self._generator = generator
+        self._models = models
+        self._settings = settings or RagSettings()
+
+    def meter(self) -> "Meter":
+        """What counts the model calls of one run, from now on."""
+        from flotilla.rag.llm.meter import Meter
+
+        return Meter(seconds=self._settings.budget_seconds, tokens=self._settings.budget_tokens)
 
     def answer(
         self,
         query: Query,
         checkpoint: Callable[[], None] | None = None,
         within: Callable[[list[Passage]], list[Passage]] | None = None,
+        mode: Mode | None = None,
+        meter: "Meter | None" = None,
     ) -> Answer:
         """An answer whose every quote stands in a passage word for word.
 
         Where nothing is found, or no citation of the draft holds, the answer is not answerable;
         it has the nearest passages all the same. `timings` has `retrieve` and `generate` in
-        milliseconds; verification is counted as generation. `checkpoint` is called before the
-        model is, and what it raises ends the work. `within` chooses from what was found what the
-        answer is written from.
+        milliseconds, each the sum of its steps; verification of quotes is counted as generation.
+
+        Args:
+            query: the question and where to look.
+            checkpoint: called before a model is, and what it raises ends the work.
+            within: chooses from what was found what the answer is written from.
+            mode: the graph; that of the settings when not given.
+            meter: counts the calls, where some were made before this.
 
         Raises:
             DependencyUnavailable: the vector store is out of reach.
-            ModelUnavailable: the model's provider does not answer now.
+            ModelUnavailable: no model of the chain answers now, and nothing stands in for it.
             ModelRejected: the model's provider refuses this request.
         """
+        # Imported here: LangGraph is of no use to whoever only looks at this module.
+        from flotilla.rag.graphs.graph import graph_of
+        from flotilla.rag.graphs.state import Tools
+
+        chosen = mode or Mode(self._settings.mode)
+        meter = meter or self.meter()
         began = perf_counter()
-        passages = self._retrieve(query)
-        if within is not None:
-            passages = within(passages)
-        retrieved = perf_counter()
-        if passages:
-            if checkpoint is not None:
-                checkpoint()
-            draft = verified(self._generator.generate(query.question, passages), passages)
-        else:
-            draft = Draft(text=NOTHING_RETRIEVED, answerable=False, model=self._generator.model)
-        ended = perf_counter()
-        return Answer(
-            question=query.question,
-            text=draft.text,
-            answerable=draft.answerable,
-            citations=draft.citations,
-            passages=tuple(passages),
-            model=draft.model,
-            timings={
-                "retrieve": round((retrieved - began) * 1000, 2),
-                "generate": round((ended - retrieved) * 1000, 2),
-            },
+        tools = Tools(
+            retrieve=self._retrieve,
+            writer=self._writer(meter),
+            spare=self._generator,
+            models=self._models,
+            meter=meter,
+            checkpoint=checkpoint or _go_on,
+            within=within or _all_of,
+            clock=lambda: perf_counter() - began,
+            rewrites=self._settings.rewrites,
         )
+        state = graph_of(chosen).invoke(
+            {"query": query, "steps": _before(meter.calls), "notes": []},
+            {"recursion_limit": MOST_STEPS},
+            context=tools,
+        )
+        return _answer(query, chosen, state, meter, self._notes(chosen))
+
+    def _writer(self, meter: "Meter") -> Generator:
+        if self._models is None:
+            return self._generator
+        from flotilla.rag.generate import ModelGenerator
+
+        return ModelGenerator(self._models, meter)
+
+    def _notes(self, mode: Mode) -> list[str]:
+        if mode is Mode.CRAG and self._models is None:
+            return [
+                "No language model is configured: passages were not graded, the question was not "
+                "put in other words, and the answer is made of sentences of the documents."
+            ]
+        return []
 
 
-def verified(draft: Draft, passages: list[Passage]) -> Draft:
-    """The draft without citations that do not hold; not answerable where none is left."""
-    if not draft.answerable:
-        return draft.model_copy(update={"citations": ()})
-    text, citations = renumber(draft.text, verify(draft.citations, passages))
-    if not citations:
-        return Draft(text=NOT_FOUND, answerable=False, model=draft.model)
-    return draft.model_copy(update={"text": text, "citations": citations})
+def _go_on() -> None:
+    """Nobody can change his mind."""
 
 
-def build_generator(settings: LLMSettings, embedder: "Embedder") -> Generator:
-    """The generator that `LLM_MODEL` asks for.
+def _all_of(passages: list[Passage]) -> list[Passage]:
+    return passages
+
+
+def _before(calls: list[ModelCall]) -> list[Step]:
+    """The step of the calls that were made before the graph began: those for a follow-up."""
+    if not calls:
+        return []
+    took = round(sum(call.took for call in calls), 2)
+    return [Step(name="follow_up", started=0.0, took=took, calls=tuple(calls))]
+
+
+def _answer(
+    query: Query, mode: Mode, state: dict[str, Any], meter: "Meter", notes: list[str]
+) -> Answer:
+    draft, steps = state["draft"], state["steps"]
+    spent = {
+        name: round(sum(step.took for step in steps if step.name == name), 2)
+        for name in ("retrieve", "generate")
+    }
+    # A refusal shows what was found nearby too, also where a grader has set it aside.
+    shown = list(state.get("passages", []))
+    if not draft.answerable or not shown:
+        shown += [each for each in state.get("found", []) if each not in shown]
+    return Answer(
+        question=query.question,
+        text=draft.text,
+        answerable=draft.answerable,
+        citations=draft.citations,
+        passages=tuple(shown[: query.top_k]),
+        model=draft.model,
+        mode=mode,
+        unsupported=tuple(state.get("unsupported", [])),
+        notes=(*notes, *state["notes"]) if "small_talk" not in state else tuple(state["notes"]),
+        fallback_used=state.get("fallback") or meter.fallback_used,
+        trace=tuple(steps),
+        usage=meter.usage(),
+        timings=spent,
+    )
+
+
+def build_generator(embedder: Any) -> Generator:
+    """The generator that needs no language model."""
+    from flotilla.rag.extractive import ExtractiveGenerator
+
+    return ExtractiveGenerator(embedder)
+
+
+def build_models(settings: LLMSettings, redis_url: str | None) -> "Models | None":
+    """The language models of the settings; None where answers are extractive.
 
     Raises:
-        ConfigurationError: the model cannot be used as it is configured.
+        ConfigurationError: a model cannot be used as it is configured.
     """
-    # Each branch imports its own: the extractive stack starts without LangChain.
     if settings.model == EXTRACTIVE:
-        from flotilla.rag.extractive import ExtractiveGenerator
+        if settings.grade_model or settings.rewrite_model:
+            raise ConfigurationError(
+                "FLOTILLA_LLM_GRADE_MODEL and FLOTILLA_LLM_REWRITE_MODEL need LLM_MODEL to be a "
+                "language model too: set it, or leave them out."
+            )
+        return None
+    from flotilla.rag.llm import Models
 
-        return ExtractiveGenerator(embedder)
-    from flotilla.rag.generate import ModelGenerator
-    from flotilla.rag.llm import build_chat_model
-
-    return ModelGenerator(build_chat_model(settings), settings.model)
+    return Models(settings, redis_url)

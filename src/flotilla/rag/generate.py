@@ -12,15 +12,16 @@ from flotilla.models import Citation, Passage, Value
 from flotilla.rag.citations import resolve
 
 if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
+    from flotilla.rag.llm import Meter, Models
 
 logger = get_logger(__name__)
+
+PROMPT = "answer.v1"
 
 NOT_FOUND = "The documents do not contain an answer to this question."
 
 # What the prompt asks a model to write, however it decorates it.
 _REFUSAL = re.compile(r"[\s*_`\"'#>]*NOT_IN_PASSAGES[\s*_`\"'.:\-–—]*", re.IGNORECASE)
-_THOUGHT = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 _TAG = re.compile(r"<(?=\s*/?\s*passages?\b)", re.IGNORECASE)
 
 
@@ -58,26 +59,38 @@ class Generator(Protocol):
 class ModelGenerator:
     """Has a language model answer from numbered passages and resolves what it cites.
 
+    One for each run, whose calls it counts.
+
     Args:
-        chat_model: a LangChain chat model.
-        name: what answers name as their writer, the model string of the settings.
+        models: the models of the process.
+        meter: counts this run's calls, and holds them to its budget.
     """
 
-    def __init__(self, chat_model: "BaseChatModel", name: str) -> None:
-        self._chat_model = chat_model
-        self.model = name
+    def __init__(self, models: "Models", meter: "Meter") -> None:
+        from flotilla.rag.llm import Role
+
+        self._models = models
+        self._meter = meter
+        self.model = models.name(Role.ANSWER)
 
     def generate(self, question: str, passages: Sequence[Passage]) -> Draft:
-        """Answer from passages; a reply that cites none of them counts as no answer."""
+        """Answer from passages; a reply that cites none of them counts as no answer.
+
+        Raises:
+            BudgetSpent: the run's time or tokens are used up.
+        """
         from langchain_core.messages import HumanMessage, SystemMessage
 
-        from flotilla.rag.llm import complete
+        from flotilla.rag.llm import Role
 
-        reply = complete(
-            self._chat_model,
+        reply = self._models.complete(
+            Role.ANSWER,
             [SystemMessage(instructions()), HumanMessage(render(question, passages))],
+            self._meter,
+            prompt=PROMPT,
         )
-        text = _THOUGHT.sub("", str(reply.text)).strip()
+        self.model = self._meter.calls[-1].model
+        text = str(reply.text).strip()
         reason = reply.response_metadata.get("finish_reason")
         if not text:
             raise ModelRejected(_empty(reason))
@@ -108,7 +121,7 @@ def _empty(reason: object) -> str:
 @lru_cache(maxsize=1)
 def instructions() -> str:
     """The system prompt."""
-    return files("flotilla.rag").joinpath("prompts/answer.md").read_text(encoding="utf-8")
+    return files("flotilla.rag").joinpath(f"prompts/{PROMPT}.md").read_text(encoding="utf-8")
 
 
 def render(question: str, passages: Sequence[Passage]) -> str:

@@ -4,19 +4,21 @@ import time
 from collections.abc import Sequence
 from functools import lru_cache
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from flotilla import pipelines
 from flotilla.broker import app, at_start
-from flotilla.errors import DependencyUnavailable
+from flotilla.errors import BudgetSpent, DependencyUnavailable, ModelRejected, ModelUnavailable
 from flotilla.ledger import documents
 from flotilla.ledger.database import get_database
 from flotilla.ledger.jobs import Job
 from flotilla.ledger.replies import reply
 from flotilla.ledger.reply_runs import ReplyRun
-from flotilla.models import Found, Passage, Query
-from flotilla.rag.answering import Answerer, build_generator
-from flotilla.rag.context import Context
-from flotilla.rag.conversation import Conversations
+from flotilla.models import Found, Mode, Passage, Query, Turn
+from flotilla.rag import rewriting
+from flotilla.rag.answering import Answerer, build_generator, build_models
+from flotilla.rag.conversation import Conversations, Rewrite
+from flotilla.rag.followups import Standalone, standalone
 from flotilla.rag.memory import Memory
 from flotilla.redis_connections import get_redis
 from flotilla.settings import cores, get_settings
@@ -26,6 +28,9 @@ from flotilla.vectorstore.qdrant import connect
 from flotilla.vectorstore.query_vectors import QueryVectors
 from flotilla.vectorstore.search import Retriever
 from flotilla.vectorstore.spaces import Spaces, VectorSpace
+
+if TYPE_CHECKING:
+    from flotilla.rag.llm import Meter, Models
 
 # Passages asked for beyond top_k, in place of those whose document was deleted a moment ago.
 SPARE = 5
@@ -59,6 +64,13 @@ def _bm25() -> Bm25Encoder:
     return Bm25Encoder()
 
 
+@lru_cache(maxsize=1)
+def get_models() -> "Models | None":
+    """The language models of this process; None where answers are extractive."""
+    settings = get_settings()
+    return build_models(settings.llm, settings.redis_url)
+
+
 _answerers: dict[str, Answerer] = {}
 _answerers_lock = Lock()
 
@@ -69,8 +81,12 @@ def _answerer(space: VectorSpace) -> Answerer:
         if space.id not in _answerers:
             if len(_answerers) >= SPACES:
                 _answerers.pop(next(iter(_answerers)))
-            generator = build_generator(get_settings().llm, space.embedder)
-            _answerers[space.id] = Answerer(lambda query: retrieve(query, space), generator)
+            _answerers[space.id] = Answerer(
+                lambda query: retrieve(query, space),
+                build_generator(space.embedder),
+                get_models(),
+                get_settings().rag,
+            )
         return _answerers[space.id]
 
 
@@ -166,21 +182,42 @@ def _query(job: Job) -> Query:
 @reply(pipelines.ANSWER)
 def answer(run: ReplyRun) -> str:
     """Answer the job's question."""
-    space = get_spaces().readable()
-    query = _query(run.job)
+    answerer = _answerer(get_spaces().readable())
+    mode = Mode(run.job.payload["mode"]) if "mode" in run.job.payload else None
+    meter = answerer.meter()
     # Generators know passages alone: earlier turns only make the question stand alone.
-    asked = get_conversations().prepare(run.job, recall=False)
+    asked = get_conversations().prepare(run.job, rewrite=_rewrite(meter), recall=False)
     if asked is None:
-        return _answerer(space).answer(query, run.checkpoint).model_dump_json()
-    query = query.model_copy(update={"question": asked.standalone.text})
-    drawn: list[Context] = []
+        answered = answerer.answer(_query(run.job), run.checkpoint, mode=mode, meter=meter)
+        return answered.model_dump_json()
+    query = _query(run.job).model_copy(update={"question": asked.standalone.text})
+    drawn = [get_conversations().context(asked, [], turns=False)]
 
     def within(passages: list[Passage]) -> list[Passage]:
         drawn.append(get_conversations().context(asked, passages, turns=False))
         return list(drawn[-1].passages)
 
-    found = _answerer(space).answer(query, run.checkpoint, within)
-    return get_conversations().finish(run, asked, found, drawn[-1]).model_dump_json()
+    answered = answerer.answer(query, run.checkpoint, within, mode, meter)
+    return get_conversations().finish(run, asked, answered, drawn[-1]).model_dump_json()
+
+
+def _rewrite(meter: "Meter") -> Rewrite:
+    """What makes a follow-up stand alone: the model where there is one, and else the rule."""
+    models = get_models()
+    if models is None:
+        return standalone
+    from flotilla.rag.llm import Role
+
+    def by_model(history: Sequence[Turn], question: str) -> Standalone:
+        try:
+            told = models.complete(
+                Role.REWRITE, rewriting.messages(history, question), meter, prompt=rewriting.PROMPT
+            )
+        except (BudgetSpent, ModelRejected, ModelUnavailable):
+            return standalone(history, question)
+        return rewriting.rewritten(history, question, str(told.text))
+
+    return by_model
 
 
 @app.task(name=pipelines.REMEMBER, throws=(DependencyUnavailable,))

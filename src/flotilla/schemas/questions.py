@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from flotilla.models import Answer, Found, Metadata
+from flotilla.models import Answer, Found, Metadata, Mode
 from flotilla.schemas.base import COLLECTION_NAME, Request, Response
 from flotilla.schemas.webhooks import CallbackURL
 
@@ -25,6 +25,12 @@ class QuestionRequest(Request):
         description="Conditions on metadata, all of which hold: a value, a list of values, or "
         "an object with gt, gte, lt, lte or not.",
         examples=[{"year": {"gte": 2024}, "kind": ["faq", "terms"]}],
+    )
+    mode: Mode | None = Field(
+        None,
+        description="How it is answered: `simple` (retrieve, generate) or `crag` (with grading, "
+        "another search where too little is left, and verification); the fleet's own when not "
+        "given.",
     )
     callback_url: CallbackURL = None
 

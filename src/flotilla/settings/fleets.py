@@ -1,6 +1,7 @@
 """Settings of the gateway and of each fleet; each group has its own prefix."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings
@@ -166,7 +167,25 @@ class RagSettings(ThreadedFleetSettings):
 
     model_config = group_config("FLOTILLA_RAG_")
 
+    mode: Literal["simple", "crag"] = Field(
+        "simple", description="Graph that answers where a request names none: `simple` or `crag`."
+    )
     top_k: int = Field(5, ge=1, le=100, description="Passages that an answer rests on.")
+    rewrites: int = Field(
+        1,
+        ge=0,
+        le=5,
+        description="Times that `crag` puts a question in other words and searches again.",
+    )
+    budget_seconds: float = Field(
+        90.0, gt=0, description="Seconds that all steps of one answer may take together."
+    )
+    budget_tokens: int = Field(
+        50_000,
+        gt=0,
+        description="Tokens that the model calls of one answer may take together, prompts and "
+        "replies.",
+    )
     prefetch: int = Field(
         50, ge=1, description="Candidates that dense and BM25 search each hand to the fusion."
     )

@@ -1,14 +1,14 @@
 """The real LangChain and OpenAI clients against a server on localhost."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 from flotilla.errors import ConfigurationError, FlotillaError, ModelRejected, ModelUnavailable
 from flotilla.models import Passage, Query
 from flotilla.rag.answering import Answerer
-from flotilla.rag.generate import ModelGenerator
-from flotilla.rag.llm import build_chat_model, retry_after
+from flotilla.rag.generate import Draft
+from flotilla.rag.llm import Models, build_chat_model, retry_after
 from flotilla.settings import LLMSettings
 from tests.doubles.openai_server import (
     OpenAIServer,
@@ -52,14 +52,22 @@ def settings(server: OpenAIServer, **fields: object) -> LLMSettings:
         "base_url": server.base_url,
         "api_key": KEY,
         "timeout": 5.0,
+        "attempts": 1,
     }
     return LLMSettings.model_validate(given | fields)
 
 
+class Silent:
+    """Answers nothing where no model does."""
+
+    model = "extractive"
+
+    def generate(self, question: str, passages: Sequence[Passage]) -> Draft:
+        return Draft(text="Nothing.", answerable=False, model=self.model)
+
+
 def answerer(configured: LLMSettings) -> Answerer:
-    return Answerer(
-        lambda _: [PASSAGE], ModelGenerator(build_chat_model(configured), configured.model)
-    )
+    return Answerer(lambda _: [PASSAGE], Silent(), Models(configured))
 
 
 def test_an_answer_of_the_model_with_a_verified_quote(server: OpenAIServer) -> None:
@@ -78,6 +86,11 @@ def test_an_answer_of_the_model_with_a_verified_quote(server: OpenAIServer) -> N
     assert system["role"] == "system"
     assert TEXT in user["content"]
     assert "Wann öffnet ihr?" in user["content"]
+
+
+def test_thoughts_of_a_reasoning_model_are_not_part_of_its_answer(server: OpenAIServer) -> None:
+    server.script(text("<think>Is it [2]?</think>\n\nAt nine [1]."))
+    assert answerer(settings(server)).answer(QUERY).text == "At nine [1]."
 
 
 def test_the_models_refusal_is_no_answer(server: OpenAIServer) -> None:

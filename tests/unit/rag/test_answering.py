@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from flotilla.errors import Cancelled
+from flotilla.errors import Cancelled, ConfigurationError
 from flotilla.models import Passage, Query
-from flotilla.rag.answering import Answerer, build_generator
+from flotilla.rag.answering import Answerer, build_models
 from flotilla.rag.citations import cite
 from flotilla.rag.extractive import ExtractiveGenerator
 from flotilla.rag.generate import Draft
+from flotilla.rag.llm import Role
 from flotilla.settings import LLMSettings
 from tests.unit.rag.conftest import MakePassage, WordEmbedder
 
@@ -92,10 +93,15 @@ def test_an_answer_without_one_true_quote_is_none(passage: MakePassage) -> None:
     assert answer.passages == (source,)
 
 
-def test_the_settings_choose_the_generator(embedder: WordEmbedder) -> None:
-    assert build_generator(LLMSettings(model="extractive"), embedder).model == "extractive"
-    settings = LLMSettings(model="openai:gpt-4o-mini", base_url="http://127.0.0.1:9/v1")
-    assert build_generator(settings, embedder).model == "openai:gpt-4o-mini"
+def test_the_settings_choose_whether_there_are_models() -> None:
+    assert build_models(LLMSettings(model="extractive"), None) is None
+    models = build_models(
+        LLMSettings(model="openai:gpt-4o-mini", base_url="http://127.0.0.1:9/v1"), None
+    )
+    assert models is not None
+    assert models.name(Role.ANSWER) == "openai:gpt-4o-mini"
+    with pytest.raises(ConfigurationError, match="LLM_MODEL"):
+        build_models(LLMSettings(model="extractive", grade_model="openai:gpt-4o-mini"), None)
 
 
 def test_the_extractive_stack_starts_without_langchain() -> None:

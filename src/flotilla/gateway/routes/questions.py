@@ -123,7 +123,8 @@ async def preparation(
                 "collection_ids": batch.collection_ids(tenant, names),
                 "top_k": body.top_k or services.settings.rag.top_k,
                 "filter": body.filter,
-            },
+            }
+            | ({"mode": body.mode.value} if body.mode is not None else {}),
             collection=names[0] if len(names) == 1 else None,
             callback_url=callback_url,
         )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_any
+from tenacity import RetryCallState, Retrying, retry_if_exception
 from tenacity.wait import wait_random_exponential
 
 from flotilla.errors import FlotillaError, ModelUnavailable
@@ -125,15 +125,17 @@ class Policy:
             # Behind what was asked for, so that not all come back in the same moment.
             return jitter(state) if asked is None else asked + jitter(state) / 4
 
-        def too_long(state: RetryCallState) -> bool:
+        def enough(state: RetryCallState) -> bool:
             asked = _trouble(state).error.retry_after or 0.0
-            return asked > settings.retry_after_cap or (
-                state.upcoming_sleep >= meter.remaining_seconds()
+            return (
+                state.attempt_number >= settings.attempts
+                or asked > settings.retry_after_cap
+                or state.upcoming_sleep >= meter.remaining_seconds()
             )
 
         retrying = Retrying(
             retry=retry_if_exception(lambda e: isinstance(e, Trouble) and e.retryable),
-            stop=stop_any(stop_after_attempt(settings.attempts), too_long),
+            stop=enough,
             wait=pause,
             sleep=self._sleep,
             reraise=True,

@@ -1,0 +1,48 @@
+"""The statements of an answer's text, and the citations that each of them bears."""
+
+import re
+from dataclasses import dataclass
+
+from flotilla.rag.sentences import Kind, split
+from flotilla.rag.terms import terms
+
+_NUMBERS = re.compile(r"\[(\d{1,3})\]")
+_TRAILING = re.compile(r"(?:\s*\[\d{1,3}\])+[.!?]?")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A statement, `answer[start:end]` with its citations' numbers; `text` is without them."""
+
+    text: str
+    start: int
+    end: int
+    numbers: tuple[int, ...]
+
+
+def claims_of(answer: str) -> list[Claim]:
+    """The statements of an answer in their order; what announces a list is none.
+
+    Numbers that stand behind a full stop belong to the sentence before them.
+    """
+    claims: list[Claim] = []
+    reached = 0
+    for sentence in split(answer):
+        if sentence.kind in (Kind.HEADING, Kind.LIST):
+            continue
+        start, end = max(sentence.start, reached), sentence.end
+        trailing = _TRAILING.match(answer, end)
+        if trailing is not None:
+            end = trailing.end()
+        leading = _TRAILING.match(answer, start)
+        if leading is not None and leading.end() <= end and claims:
+            start = leading.end()
+        reached = end
+        whole = answer[start:end].strip()
+        bare = " ".join(_NUMBERS.sub("", whole).split())
+        if not terms(bare) or bare.endswith(":"):
+            continue
+        start += len(answer[start:end]) - len(answer[start:end].lstrip())
+        numbers = tuple(dict.fromkeys(int(n) for n in _NUMBERS.findall(whole)))
+        claims.append(Claim(bare, start, start + len(whole), numbers))
+    return claims

@@ -1,0 +1,86 @@
+"""The nodes that every graph has: retrieve, and generate."""
+
+from typing import Any
+
+from flotilla.errors import BudgetSpent, ModelUnavailable
+from flotilla.models import Passage
+from flotilla.rag.citations import renumber, verify
+from flotilla.rag.generate import NOT_FOUND, Draft
+from flotilla.rag.graphs.state import State, Tools
+from flotilla.rag.graphs.steps import Update
+from flotilla.rag.llm.roles import Role
+
+EXTRACTIVE = "extractive"
+
+NOTHING_RETRIEVED = "The searched collections contain nothing on this question."
+
+
+def retrieve(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
+    """Search for the question, or for its other wording; what was kept before stays ahead."""
+    query = state["query"]
+    wording = state.get("wording", query.question)
+    found = tools.retrieve(query.model_copy(update={"question": wording}))
+    kept = state.get("passages", [])
+    known = {each.chunk_id for each in (*kept, *state.get("found", []))}
+    fresh = [each for each in found if each.chunk_id not in known]
+    searches = state.get("searches", 0) + 1
+    update = {"passages": tools.within(kept + fresh), "searches": searches}
+    return update, {"searched_for": wording, "found": len(found), "new": len(fresh)}
+
+
+def generate(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
+    """Write the answer from the passages, and keep of it what its quotes bear out.
+
+    Where the budget is spent, or no model of the chain answers and the chain ends with
+    `extractive`, the answer is written without a model, and says so.
+    """
+    passages = state["passages"]
+    if not passages:
+        text = NOT_FOUND if state.get("found") else NOTHING_RETRIEVED
+        draft = Draft(text=text, answerable=False, model=tools.writer.model)
+        return {"draft": draft}, {"passages": 0, "answerable": False}
+    tools.checkpoint()
+    question = state["query"].question
+    update: Update = {}
+    try:
+        draft = tools.writer.generate(question, passages)
+    except (BudgetSpent, ModelUnavailable) as error:
+        if isinstance(error, ModelUnavailable) and not _may_extract(tools):
+            raise
+        draft = tools.spare.generate(question, passages)
+        why = (
+            "The budget of this answer was spent before a language model had written it"
+            if isinstance(error, BudgetSpent)
+            else "No language model answered"
+        )
+        update = {
+            "fallback": draft.model,
+            "notes": [f"{why}: these are the sentences of the documents that answer best."],
+        }
+    draft = verified(draft, passages)
+    saw = {
+        "passages": len(passages),
+        "answerable": draft.answerable,
+        "citations": len(draft.citations),
+        "model": draft.model,
+    }
+    return update | {"draft": draft}, saw
+
+
+def _may_extract(tools: Tools) -> bool:
+    return tools.models is not None and EXTRACTIVE in tools.models.after_models()
+
+
+def has_model(tools: Tools, role: Role) -> Any:
+    """The models, where one is there for a role; None where there is none."""
+    return tools.models if tools.models is not None and tools.models.configured(role) else None
+
+
+def verified(draft: Draft, passages: list[Passage]) -> Draft:
+    """The draft without citations that do not hold; not answerable where none is left."""
+    if not draft.answerable:
+        return draft.model_copy(update={"citations": ()})
+    text, citations = renumber(draft.text, verify(draft.citations, passages))
+    if not citations:
+        return Draft(text=NOT_FOUND, answerable=False, model=draft.model)
+    return draft.model_copy(update={"text": text, "citations": citations})

@@ -1,0 +1,53 @@
+"""The graphs, by the mode that a request names."""
+
+from functools import lru_cache
+from typing import Any
+
+from langgraph.graph import END, START, StateGraph
+
+from flotilla.models import Mode
+from flotilla.rag.graphs import answer_nodes, corrective_nodes, edges
+from flotilla.rag.graphs.state import State, Tools
+from flotilla.rag.graphs.steps import traced
+
+
+def _simple() -> Any:
+    graph = StateGraph(State, context_schema=Tools)
+    graph.add_node("retrieve", traced("retrieve", answer_nodes.retrieve))
+    graph.add_node("generate", traced("generate", answer_nodes.generate))
+    graph.add_edge(START, "retrieve")
+    graph.add_edge("retrieve", "generate")
+    graph.add_edge("generate", END)
+    return graph.compile()
+
+
+def _crag() -> Any:
+    graph = StateGraph(State, context_schema=Tools)
+    for name, node in (
+        ("classify", corrective_nodes.classify),
+        ("retrieve", answer_nodes.retrieve),
+        ("grade", corrective_nodes.grade),
+        ("rewrite", corrective_nodes.rewrite),
+        ("generate", answer_nodes.generate),
+        ("verify", corrective_nodes.verify),
+    ):
+        graph.add_node(name, traced(name, node))
+    graph.add_edge(START, "classify")
+    graph.add_conditional_edges(
+        "classify", edges.after_classification, {"retrieve": "retrieve", "end": END}
+    )
+    graph.add_edge("retrieve", "grade")
+    graph.add_conditional_edges("grade", edges.after_grading, ["rewrite", "generate"])
+    graph.add_edge("rewrite", "retrieve")
+    graph.add_edge("generate", "verify")
+    graph.add_edge("verify", END)
+    return graph.compile()
+
+
+_GRAPHS = {Mode.SIMPLE: _simple, Mode.CRAG: _crag}
+
+
+@lru_cache
+def graph_of(mode: Mode) -> Any:
+    """The compiled graph of a mode; it is run with a `State` and `Tools` as its context."""
+    return _GRAPHS[mode]()

@@ -1,0 +1,230 @@
+"""The graphs with real clients against a local server that speaks OpenAI's protocol."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from flotilla.errors import ModelUnavailable
+from flotilla.models import Answer, Mode, Passage, Query
+from flotilla.rag.answering import Answerer
+from flotilla.rag.citations import cite
+from flotilla.rag.generate import NOT_FOUND, Draft
+from flotilla.rag.llm import Models
+from flotilla.settings import LLMSettings, RagSettings
+from tests.doubles.openai_server import OpenAIServer, error, structured, text
+
+HOURS = "We open at nine o'clock. On Sundays the yard is closed."
+CARS = "Used cars have a warranty of twelve months. New cars have one of five years."
+QUERY = Query(tenant_id="t", question="How long is the warranty?", collection_ids=("default",))
+
+
+def passage(body: str, number: int) -> Passage:
+    return Passage(
+        chunk_id=f"chunk-{number}",
+        document_id=f"document-{number}",
+        document_name=f"{number}.pdf",
+        version_id=f"version-{number}",
+        collection="default",
+        position=0,
+        text=body,
+        start=0,
+        end=len(body),
+        page_start=1,
+        page_end=1,
+        score=1.0,
+    )
+
+
+OPENING, WARRANTY = passage(HOURS, 1), passage(CARS, 2)
+
+
+class FirstSentence:
+    """An answerer without a model: the first sentence of the best passage."""
+
+    model = "extractive"
+
+    def generate(self, question: str, passages: Sequence[Passage]) -> Draft:
+        best = passages[0]
+        end = best.text.index(".") + 1
+        return Draft(
+            text=f"{best.text[:end]} [1]",
+            answerable=True,
+            citations=(cite(1, best, 0, end),),
+            model=self.model,
+        )
+
+
+@pytest.fixture
+def server() -> Iterator[OpenAIServer]:
+    with OpenAIServer() as server:
+        yield server
+
+
+def run(
+    server: OpenAIServer | None,
+    mode: Mode,
+    found: Sequence[Passage] | Callable[[Query], list[Passage]] = (OPENING, WARRANTY),
+    question: str = QUERY.question,
+    llm: dict[str, Any] | None = None,
+    **rag: Any,
+) -> Answer:
+    models = None
+    if server is not None:
+        given = {"model": "openai:test", "base_url": server.base_url, "attempts": 1}
+        models = Models(LLMSettings.model_validate(given | (llm or {})))
+    retrieve = found if callable(found) else lambda _: list(found)
+    answerer = Answerer(retrieve, FirstSentence(), models, RagSettings(**rag))
+    return answerer.answer(QUERY.model_copy(update={"question": question}), mode=mode)
+
+
+def names(answer: Answer) -> list[str]:
+    return [step.name for step in answer.trace]
+
+
+def test_a_trace_says_what_each_step_saw_took_and_cost(server: OpenAIServer) -> None:
+    server.script(text("Twelve months [2]."))
+    prices = {"openai:test": {"input": 1_000_000.0, "output": 1_000_000.0}}
+    answer = run(server, Mode.SIMPLE, llm={"prices": prices})
+    assert names(answer) == ["retrieve", "generate"]
+    retrieve, generate = answer.trace
+    assert retrieve.saw["found"] == 2
+    assert not retrieve.calls
+    (call,) = generate.calls
+    assert (call.role, call.model, call.prompt) == ("answer", "openai:test", "answer.v1")
+    assert generate.started >= retrieve.started + retrieve.took
+    assert call.took <= generate.took
+    # At one a token the cost is the number of tokens.
+    assert answer.usage.cost == call.prompt_tokens + call.completion_tokens > 0
+    assert answer.usage.calls == 1
+
+
+def test_crag_sets_aside_what_does_not_help_and_says_what_is_not_borne_out(
+    server: OpenAIServer,
+) -> None:
+    server.script(
+        structured({"small_talk": False, "reply": ""}),
+        structured({"relevant": [2]}),
+        text("It is twelve months for used cars [1]. New cars have ten years [1]. Good luck."),
+        structured(
+            {
+                "verdicts": [
+                    {"statement": 1, "supported": True, "reason": ""},
+                    {"statement": 2, "supported": False, "reason": "The passage says five."},
+                ]
+            }
+        ),
+    )
+    answer = run(server, Mode.CRAG)
+    assert names(answer) == ["classify", "retrieve", "grade", "generate", "verify"]
+    assert answer.passages == (WARRANTY,)
+    flagged = {answer.text[each.start : each.end]: each.reason for each in answer.unsupported}
+    assert flagged == {
+        "New cars have ten years [2].": "The passage says five.",
+        "Good luck.": "No passage is cited for it.",
+    }
+    assert [len(step.calls) for step in answer.trace] == [1, 0, 1, 1, 1]
+    assert answer.usage.calls == 4
+    # The writer saw what the grader left, and nothing else.
+    assert HOURS not in server.requests[2].messages[1]["content"]
+
+
+def test_crag_searches_in_other_words_where_nothing_helps(server: OpenAIServer) -> None:
+    server.script(
+        structured({"small_talk": False, "reply": ""}),
+        structured({"relevant": []}),
+        structured({"query": "guarantee period of cars"}),
+        structured({"relevant": [1]}),
+        text("Twelve months [1]."),
+        structured({"verdicts": [{"statement": 1, "supported": True, "reason": ""}]}),
+    )
+    asked: list[str] = []
+
+    def retrieve(query: Query) -> list[Passage]:
+        asked.append(query.question)
+        return [OPENING, WARRANTY] if "guarantee" in query.question else [OPENING]
+
+    answer = run(server, Mode.CRAG, retrieve)
+    assert asked == [QUERY.question, "guarantee period of cars"]
+    assert names(answer)[1:5] == ["retrieve", "grade", "rewrite", "retrieve"]
+    assert answer.citations[0].document_name == "2.pdf"
+    assert answer.question == QUERY.question
+
+
+def test_crag_gives_up_after_its_rewritings_and_shows_what_was_nearby(
+    server: OpenAIServer,
+) -> None:
+    server.script(
+        structured({"small_talk": False, "reply": ""}),
+        structured({"relevant": []}),
+        structured({"query": "other words"}),
+    )
+    answer = run(server, Mode.CRAG)
+    assert not answer.answerable
+    assert answer.passages == (OPENING, WARRANTY)
+    # What was set aside once is not judged again.
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("message", ["Hello!", "Guten Morgen", "Thanks a lot.", "Wie geht's?"])
+def test_small_talk_costs_neither_a_search_nor_a_call(server: OpenAIServer, message: str) -> None:
+    def retrieve(query: Query) -> list[Passage]:
+        raise AssertionError("it was searched for")
+
+    for used in (server, None):
+        answer = run(used, Mode.CRAG, retrieve, message)
+        assert names(answer) == ["classify"]
+        assert answer.citations == answer.passages == ()
+        assert "small talk" in answer.notes[0]
+    assert not server.requests
+
+
+def test_a_question_with_a_greeting_is_a_question() -> None:
+    answer = run(None, Mode.CRAG, question="Hello, how long is the warranty?")
+    assert "retrieve" in names(answer)
+
+
+def test_without_a_model_crag_says_what_it_cannot_do() -> None:
+    answer = run(None, Mode.CRAG)
+    assert answer.text == "We open at nine o'clock. [1]"
+    assert answer.unsupported == ()
+    assert "No language model is configured" in answer.notes[0]
+    assert answer.usage.calls == 0
+
+
+def test_a_judge_that_fails_costs_no_answer(server: OpenAIServer) -> None:
+    refused = error(500)
+    server.script(refused, refused, text("Twelve months [2]."), refused)
+    answer = run(server, Mode.CRAG, llm={"breaker_failures": 0})
+    assert answer.answerable
+    assert answer.citations[0].document_name == "2.pdf"
+    assert len([note for note in answer.notes if "left out" in note]) == 3
+
+
+def test_a_spent_budget_gives_the_best_answer_without_a_model_and_says_so(
+    server: OpenAIServer,
+) -> None:
+    server.script(structured({"small_talk": False, "reply": ""}))
+    answer = run(server, Mode.CRAG, budget_tokens=1)
+    assert len(server.requests) == 1
+    assert answer.answerable
+    assert answer.fallback_used == answer.model == "extractive"
+    assert any("budget" in note for note in answer.notes)
+
+
+def test_the_chain_ends_with_sentences_of_the_documents_where_it_says_so(
+    server: OpenAIServer,
+) -> None:
+    server.fallback = error(503)
+    answer = run(server, Mode.SIMPLE, llm={"fallbacks": ("extractive",), "breaker_failures": 0})
+    assert answer.answerable
+    assert answer.fallback_used == "extractive"
+    with pytest.raises(ModelUnavailable):
+        run(server, Mode.SIMPLE, llm={"breaker_failures": 0})
+
+
+def test_a_refusal_has_what_was_found_nearby(server: OpenAIServer) -> None:
+    server.script(text("NOT_IN_PASSAGES"))
+    answer = run(server, Mode.SIMPLE)
+    assert (answer.answerable, answer.text) == (False, NOT_FOUND)
+    assert answer.passages == (OPENING, WARRANTY)
