@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flotilla.errors import ConfigurationError
-from flotilla.rag.llm.deadlines import bound_client
 from flotilla.rag.llm.failures import failure
 from flotilla.rag.llm.roles import Candidate
 from flotilla.rag.llm.thoughts import without_thoughts
@@ -34,6 +33,8 @@ def build_chat_model(settings: LLMSettings, name: str | None = None) -> "BaseCha
             missing.
     """
     from langchain.chat_models import init_chat_model
+
+    from flotilla.rag.llm.bounded_network import bound_client
 
     options: dict[str, Any] = {
         "timeout": settings.timeout,

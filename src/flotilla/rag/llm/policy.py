@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tenacity import RetryCallState, Retrying, retry_if_exception
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
 from flotilla.errors import FlotillaError, ModelUnavailable
@@ -120,22 +120,22 @@ class Policy:
         settings = self._settings
         jitter = wait_random_exponential(multiplier=settings.backoff_base, max=settings.backoff_cap)
 
+        enough = stop_after_attempt(settings.attempts)
+
         def pause(state: RetryCallState) -> float:
             asked = _trouble(state).error.retry_after
             # Behind what was asked for, so that not all come back in the same moment.
             return jitter(state) if asked is None else asked + jitter(state) / 4
 
-        def enough(state: RetryCallState) -> bool:
+        def too_long(state: RetryCallState) -> bool:
             asked = _trouble(state).error.retry_after or 0.0
-            return (
-                state.attempt_number >= settings.attempts
-                or asked > settings.retry_after_cap
-                or state.upcoming_sleep >= meter.remaining_seconds()
+            return asked > settings.retry_after_cap or (
+                state.upcoming_sleep >= meter.remaining_seconds()
             )
 
         retrying = Retrying(
             retry=retry_if_exception(lambda e: isinstance(e, Trouble) and e.retryable),
-            stop=enough,
+            stop=lambda state: enough(state) or too_long(state),
             wait=pause,
             sleep=self._sleep,
             reraise=True,
