@@ -117,6 +117,12 @@ class Conflict(FlotillaError):
     code, status = "conflict", 409
 
 
+class CachesOff(Conflict):
+    """There are no caches."""
+
+    code = "caches_off"
+
+
 class BatchClosed(Conflict):
     """The batch takes no more documents."""
 

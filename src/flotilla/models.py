@@ -180,6 +180,34 @@ class Unsupported(Value):
     reason: str
 
 
+class CacheOutcome(StrEnum):
+    """What came of a look into a cache."""
+
+    HIT = "hit"
+    MISS = "miss"
+    BYPASS = "bypass"
+    """The request asked not to look."""
+    OFF = "off"
+    """The cache is switched off, is not for this request, or does not answer."""
+
+
+class Cached(Value):
+    """What each cache had for a question.
+
+    `retrieval` and `embedding` are `off` where nobody had to look, since the answer was there.
+    `age` is in seconds, of what answered. Where that is the answer to an earlier question which
+    means the same, `question` is that one and `cosine` says how near the two are.
+    """
+
+    answer: CacheOutcome = CacheOutcome.OFF
+    semantic: CacheOutcome = CacheOutcome.OFF
+    retrieval: CacheOutcome = CacheOutcome.OFF
+    embedding: CacheOutcome = CacheOutcome.OFF
+    age: float | None = None
+    question: str | None = None
+    cosine: float | None = None
+
+
 class Answer(Value):
     """An answer with numbered citations, or the statement that the documents hold none.
 
@@ -187,7 +215,7 @@ class Answer(Value):
     text (`extractive` where no language model was used); `timings` are milliseconds. `notes` are
     sentences that a reader should know of how it came about (a mode that fell back, a budget that
     was spent); `fallback_used` names what stood in for the configured model, None where nothing
-    had to.
+    had to. `cached` says what came out of a cache.
     """
 
     question: str
@@ -203,6 +231,7 @@ class Answer(Value):
     trace: tuple[Step, ...] = ()
     usage: Usage = Field(default_factory=Usage)
     timings: dict[str, float] = Field(default_factory=dict)
+    cached: Cached = Field(default_factory=Cached)
 
 
 class Found(Value):
@@ -211,6 +240,7 @@ class Found(Value):
     question: str
     passages: tuple[Passage, ...]
     timings: dict[str, float] = Field(default_factory=dict)
+    cached: Cached = Field(default_factory=Cached)
 
 
 class Turn(Value):

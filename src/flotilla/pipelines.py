@@ -39,6 +39,7 @@ FORGET = "vectorstore.forget"
 ANSWER = "rag.answer"
 SEARCH = "rag.search"
 REMEMBER = "rag.remember"
+WARM = "rag.warm"
 FINISH = "upkeep.finish"
 FAIL = "upkeep.fail"
 GATHER = "upkeep.gather"
@@ -59,6 +60,7 @@ ORDER = {
     "sweep": (POINTS_STAGE, BLOBS_STAGE),
     "migration": (PREPARE_SPACE, FILL_SPACE, SWITCH_SPACE),
     "drop": (DROP_SPACE,),
+    "warm": (WARM,),
 }
 """A job's stages by its kind, in the order in which they are done. Some are done by some jobs only:
 a document that is uploaded is not fetched, and a short one has no page ranges."""
@@ -181,6 +183,11 @@ def search(job_id: str, reply_to: str | None = None, priority: int = NORMAL) -> 
 def remember() -> None:
     """Have the turns remembered whose points are missing."""
     _send_one(REMEMBER)
+
+
+def warm_on(job_id: str) -> Signature:
+    """Go on filling the caches, once all that waits in the queue has had its turn."""
+    return _task(WARM, job_id)
 
 
 def fail(job_id: str) -> None:

@@ -137,7 +137,14 @@ def running_stack(data: Path, ingest_root: Path, **settings: str) -> Iterator[St
     """A stack on free ports, so that it runs beside any other; nothing of it is left behind."""
     # Nothing of the developer's own environment or .env may change what is tested; a variable
     # that is empty counts as not set.
-    foreign = ("REDIS_URL", "QDRANT_URL", "DATABASE_URL", "LLM_MODEL", "FLOTILLA_BLOB_URL")
+    foreign = (
+        "REDIS_URL",
+        "FLOTILLA_CACHE_URL",
+        "QDRANT_URL",
+        "DATABASE_URL",
+        "LLM_MODEL",
+        "FLOTILLA_BLOB_URL",
+    )
     environment = dict.fromkeys(foreign, "") | {
         "FLOTILLA_DATA": str(data),
         "FLOTILLA_ENV_FILE": str(data / "no-such.env"),
@@ -145,9 +152,8 @@ def running_stack(data: Path, ingest_root: Path, **settings: str) -> Iterator[St
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         **settings,
     }
-    free = [
-        part for flag in ("", "redis-", "qdrant-", "flower-") for part in (f"--{flag}port", "0")
-    ]
+    servers = ("", "redis-", "cache-", "qdrant-", "flower-")
+    free = [part for server in servers for part in (f"--{server}port", "0")]
     up = flotilla("up", "--detach", *free)
     try:
         started = subprocess.run(

@@ -15,6 +15,7 @@ from types import FrameType
 
 from tests.benchmarks import (
     answers,
+    caches,
     enqueueing,
     followups,
     ingestion,
@@ -36,6 +37,7 @@ SHARED: dict[str, Benchmark] = {
     "enqueueing": enqueueing.run,
     "queue": queueing.run,
     "answers": answers.run,
+    "caches": caches.run,
 }
 FRESH: dict[str, Benchmark] = {"memory": memory.run}
 

@@ -36,13 +36,20 @@ class Load:
         self.first_error = self.first_error or error
 
 
-def run_load(url: str, bodies: Sequence[Mapping[str, Any]], clients: int) -> Load:
+def run_load(
+    url: str,
+    bodies: Sequence[Mapping[str, Any]],
+    clients: int,
+    headers: Mapping[str, str] | None = None,
+) -> Load:
     """POST each of the JSON bodies once from `clients` connections, each one at a time."""
-    return asyncio.run(_run(url, bodies, clients))
+    return asyncio.run(_run(url, bodies, clients, headers or {}))
 
 
-async def _run(url: str, bodies: Sequence[Mapping[str, Any]], clients: int) -> Load:
-    messages = iter([_message(url, body) for body in bodies])
+async def _run(
+    url: str, bodies: Sequence[Mapping[str, Any]], clients: int, headers: Mapping[str, str]
+) -> Load:
+    messages = iter([_message(url, body, headers) for body in bodies])
     load = Load()
     began = time.perf_counter()
     await asyncio.gather(*(_client(url, messages, load) for _ in range(clients)))
@@ -50,13 +57,15 @@ async def _run(url: str, bodies: Sequence[Mapping[str, Any]], clients: int) -> L
     return load
 
 
-def _message(url: str, body: Mapping[str, Any]) -> bytes:
+def _message(url: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:
     parts = urlsplit(url)
     path = parts.path + (f"?{parts.query}" if parts.query else "")
     encoded = json.dumps(body).encode()
     head = (
         f"POST {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(encoded)}\r\n\r\n"
+        f"Content-Length: {len(encoded)}\r\n"
+        + "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        + "\r\n"
     )
     return head.encode() + encoded
 

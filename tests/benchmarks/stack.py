@@ -128,7 +128,8 @@ def running_stack() -> Iterator[Stack]:
     folder = Path(tempfile.mkdtemp(prefix="flotilla-bench-"))
     flotilla = [sys.executable, "-m", "flotilla"]
     try:
-        ports = [part for name in ("", "redis-", "qdrant-") for part in (f"--{name}port", "0")]
+        servers = ("", "redis-", "cache-", "qdrant-")
+        ports = [part for server in servers for part in (f"--{server}port", "0")]
         command = [*flotilla, "up", "--detach", "--no-flower", "--data", str(folder), *ports]
         progress("starting a stack")
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

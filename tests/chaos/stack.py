@@ -187,7 +187,8 @@ def running_stack(folder: Path, **environment: str) -> Iterator[Stack]:
     environment = SETTINGS | environment
     child = child_environment(environment)
     flotilla = [sys.executable, "-m", "flotilla"]
-    ports = [part for name in ("", "redis-", "qdrant-") for part in (f"--{name}port", "0")]
+    servers = ("", "redis-", "cache-", "qdrant-")
+    ports = [part for server in servers for part in (f"--{server}port", "0")]
     up = [*flotilla, "up", "--detach", "--no-flower", "--data", str(folder), *ports]
     try:
         started = subprocess.run(

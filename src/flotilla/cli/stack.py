@@ -29,6 +29,7 @@ def up(
     ] = None,
     port: Annotated[int | None, _port("--port", "the gateway")] = None,
     redis_port: Annotated[int | None, _port("--redis-port", "Redis")] = None,
+    cache_port: Annotated[int | None, _port("--cache-port", "the Redis of the caches")] = None,
     qdrant_port: Annotated[int | None, _port("--qdrant-port", "the Qdrant node")] = None,
     flower_port: Annotated[int | None, _port("--flower-port", "Flower")] = None,
     workers: Annotated[
@@ -46,7 +47,13 @@ def up(
     from flotilla.local.stack.supervisor import follow
 
     settings = settings_for(data)
-    ports = {"gateway": port, "redis": redis_port, "qdrant": qdrant_port, "flower": flower_port}
+    ports = {
+        "gateway": port,
+        "redis": redis_port,
+        "cache": cache_port,
+        "qdrant": qdrant_port,
+        "flower": flower_port,
+    }
     addresses = start(
         settings,
         host=host,

@@ -7,7 +7,16 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
-from flotilla.client import batches, callbacks, chats, control, flows, maintenance, operations
+from flotilla.client import (
+    batches,
+    caching,
+    callbacks,
+    chats,
+    control,
+    flows,
+    maintenance,
+    operations,
+)
 from flotilla.client.event_source import EventSource
 from flotilla.client.exchange import Exchange, Outcome, Pause, Steps, client_options
 from flotilla.client.methods import named_after
@@ -185,6 +194,10 @@ class AsyncFlotilla:
     migrate_model = _call(maintenance.migrate_model)
     roll_back_model = _call(maintenance.roll_back_model)
     drop_model = _call(maintenance.drop_model)
+
+    caches = _call(caching.caches)
+    clear_caches = _call(caching.clear_caches)
+    warm = _call(caching.warm)
 
     smoke_process = _call(operations.smoke_process)
     smoke_add = _call(operations.smoke_add)

@@ -10,7 +10,16 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
-from flotilla.client import batches, callbacks, chats, control, flows, maintenance, operations
+from flotilla.client import (
+    batches,
+    caching,
+    callbacks,
+    chats,
+    control,
+    flows,
+    maintenance,
+    operations,
+)
 from flotilla.client.errors import GatewayUnreachable
 from flotilla.client.event_source import EventSource, closed
 from flotilla.client.exchange import Exchange, Outcome, Pause, Steps, client_options
@@ -244,6 +253,10 @@ class Flotilla:
     migrate_model = _call(maintenance.migrate_model)
     roll_back_model = _call(maintenance.roll_back_model)
     drop_model = _call(maintenance.drop_model)
+
+    caches = _call(caching.caches)
+    clear_caches = _call(caching.clear_caches)
+    warm = _call(caching.warm)
 
     smoke_process = _call(operations.smoke_process)
     smoke_add = _call(operations.smoke_add)

@@ -58,6 +58,8 @@ def request_options(operation: Operation[Any], timeout: float) -> dict[str, Any]
             timeout, connect=CONNECT_TIMEOUT, read=timeout + operation.patience
         ),
     }
+    if operation.headers:
+        options["headers"] = dict(operation.headers)
     if operation.body is not None:
         options["json"] = operation.body
     if operation.form is not None:

@@ -26,6 +26,7 @@ class Operation(Generic[T]):
     path: str
     parse: Callable[[bytes], T]
     params: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
     body: dict[str, Any] | None = None
     form: Mapping[str, str] | None = None
     files: Sequence[FileSource] = ()

@@ -238,17 +238,20 @@ def ask(
     top_k: int | None = None,
     filter: Metadata | None = None,  # noqa: A002
     timeout: float | None = None,
+    cache_control: str | None = None,
 ) -> Operation[AnswerResponse]:
     """Ask and wait for the answer.
 
     `timeout` is how many seconds the gateway waits; past it the error has status 504 and the
-    `task_id` under which the answer will be found.
+    `task_id` under which the answer will be found. `cache_control` is sent as that header:
+    `no-cache` has the question answered anew.
     """
     return post(
         "/rag/query/sync",
         _question(question, collections, top_k, filter),
         AnswerResponse,
         params={"timeout": timeout},
+        headers=_asking(cache_control),
         patience=timeout if timeout is not None else SYNC_TIMEOUT,
     )
 
@@ -260,10 +263,11 @@ def ask_async(
     top_k: int | None = None,
     filter: Metadata | None = None,  # noqa: A002
     callback_url: str | None = None,
+    cache_control: str | None = None,
 ) -> Operation[TaskAccepted]:
     """Ask and get a task id; the answer will be the task's result."""
     body = _question(question, collections, top_k, filter, callback_url)
-    return post("/rag/query", body, TaskAccepted)
+    return post("/rag/query", body, TaskAccepted, headers=_asking(cache_control))
 
 
 def search(
@@ -272,15 +276,21 @@ def search(
     collections: Sequence[str] | None = None,
     top_k: int | None = None,
     filter: Metadata | None = None,  # noqa: A002
+    cache_control: str | None = None,
 ) -> Operation[SearchResponse]:
     """The passages that retrieval alone finds, best first."""
     return post(
         "/rag/search",
         _question(question, collections, top_k, filter),
         SearchResponse,
+        headers=_asking(cache_control),
         patience=SYNC_TIMEOUT,
         repeatable=True,
     )
+
+
+def _asking(cache_control: str | None) -> dict[str, str]:
+    return {} if cache_control is None else {"Cache-Control": cache_control}
 
 
 # --- tasks ---------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from flotilla.gateway.dependencies import open_services
 from flotilla.gateway.middleware import BodyLimit, RequestId
 from flotilla.gateway.routes import (
     batches,
+    caches,
     collections,
     conversations,
     documents,
@@ -70,6 +71,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         collections,
         questions,
         conversations,
+        caches,
         smoke,
         tasks,
         sweeps,

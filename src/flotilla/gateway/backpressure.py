@@ -28,7 +28,7 @@ SMOOTHING = 0.3  # weight of the newest measurement of how fast the fleet works
 INGESTIONS, QUESTIONS, SMOKE_TESTS = "ingestions", "questions", "smoke tests"
 SUBMISSIONS = {
     INGESTIONS: re.compile(r"/documents|/rag/pipeline|/(documents|collections)/[^/]+/reindex"),
-    QUESTIONS: re.compile(r"/rag/(query|query/sync|search)|/chat"),
+    QUESTIONS: re.compile(r"/rag/(query|query/sync|search)|/chat|/collections/[^/]+/warm"),
     SMOKE_TESTS: re.compile(r"/tasks/(process|calculate/(add|divide)|workflow/(chain|parallel))"),
 }
 

@@ -2,6 +2,7 @@
 its stream."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from flotilla import pipelines
 from flotilla.gateway.dependencies import Services
@@ -23,7 +24,9 @@ class ChatTurn:
     prepare: Prepare
 
 
-async def chat_turn(body: ChatRequest, services: Services, tenant: str) -> ChatTurn:
+async def chat_turn(
+    body: ChatRequest, services: Services, tenant: str, cache: dict[str, Any]
+) -> ChatTurn:
     """Check a question of a conversation.
 
     `ChatTurn.prepare` raises ConversationNotFound where the user has no such conversation.
@@ -33,7 +36,7 @@ async def chat_turn(body: ChatRequest, services: Services, tenant: str) -> ChatT
     """
     job_id = new_id()
     conversation_id = body.conversation_id or new_id()
-    question = await preparation(body, services, tenant, job_id, "query", pipelines.ANSWER)
+    question = await preparation(body, services, tenant, job_id, "query", pipelines.ANSWER, cache)
 
     def prepare(batch: Batch) -> NewJob:
         job = question(batch)  # first: nothing is to be written of a question that is refused

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from flotilla import dispatch
 from flotilla.blobs import BlobStore
+from flotilla.cache_store import CacheStore
 from flotilla.errors import DependencyUnavailable, InvalidRequest
 from flotilla.gateway.backpressure import INGESTIONS, QUESTIONS, SMOKE_TESTS, Backlogs
 from flotilla.gateway.callbacks import CallbackAddresses
@@ -45,6 +46,7 @@ class Services:
     database: Database
     blobs: BlobStore
     redis: redis.Redis
+    caches: CacheStore | None
     http: httpx.AsyncClient
     replies: Replies
     feeds: Feeds
@@ -119,6 +121,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             redis=redis.Redis.from_url(
                 settings.redis_url, decode_responses=True, socket_connect_timeout=2
             ),
+            caches=CacheStore(settings.cache) if settings.cache.url else None,
             http=http,
             replies=Replies(settings.redis_url),
             feeds=Feeds(settings.redis_url, lambda ids: services.read(task_events.states, ids)),
@@ -145,6 +148,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             await services.replies.close()
             services.callbacks.close()
             await services.redis.aclose()
+            if services.caches is not None:
+                services.caches.close()
             database.close()
 
 

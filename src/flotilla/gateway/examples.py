@@ -11,6 +11,7 @@ from flotilla import __version__
 from flotilla.errors import (
     AnswerTimeout,
     BatchClosed,
+    CachesOff,
     CallbackRefused,
     CollectionExists,
     CollectionNotFound,
@@ -277,11 +278,33 @@ _message = {
     "created_at": ENDED,
 }
 
+_cached = {"answer": "miss", "semantic": "miss", "retrieval": "miss", "embedding": "miss"}
+_cache_counts = {"ttl": 1800, "hits": 31, "misses": 9, "hit_rate": 0.775}
+
 SCHEMAS: dict[str, Any] = {
     "ModelCall": _call,
     "Step": _step,
     "Usage": _usage,
     "Unsupported": {"start": 112, "end": 163, "reason": "No passage is cited for it."},
+    "Cached": {
+        "answer": "miss",
+        "semantic": "hit",
+        "embedding": "hit",
+        "age": 42.0,
+        "question": QUESTION,
+        "cosine": 0.9712,
+    },
+    "CacheCounts": _cache_counts,
+    "CachesState": {
+        "available": True,
+        "caches": {"answer": _cache_counts},
+        "used_bytes": 2_411_724,
+        "max_bytes": 268_435_456,
+        "entries": 112,
+        "evictions": 0,
+    },
+    "CachesCleared": {"removed": 40},
+    "WarmRequest": {"questions": [QUESTION, "How long is the warranty on a used car?"]},
     "SweepRequest": {"dry_run": True},
     "Citation": _citation,
     "Passage": _passage,
@@ -297,6 +320,7 @@ SCHEMAS: dict[str, Any] = {
         "mode": "simple",
         "trace": _extractive_trace,
         "timings": {"retrieve": 11.4, "generate": 6.2},
+        "cached": _cached,
     },
     "ChatRequest": {"question": _follow_up, "conversation_id": CONVERSATION, "user": "default"},
     "ChatContextUsed": _context_used,
@@ -325,6 +349,7 @@ SCHEMAS: dict[str, Any] = {
         "question": QUESTION,
         "passages": [_passage],
         "timings": {"retrieve": 11.4},
+        "cached": {"retrieval": "miss", "embedding": "hit"},
     },
     "QuestionRequest": _question,
     "Task": _task,
@@ -454,8 +479,15 @@ PARAMETERS: dict[str, Any] = {
     "wait": 30,
     "Last-Event-ID": EVENT,
     "timeout": 10,
+    "cache-control": "no-cache",
 }
 
+CACHES_OFF = CachesOff("There are no caches here: set FLOTILLA_CACHE_URL to a Redis for them.")
+CACHES_AWAY = DependencyUnavailable(
+    "The Redis of the caches does not answer: questions are answered without them meanwhile; "
+    "check FLOTILLA_CACHE_URL and the server.",
+    retry_after=5,
+)
 NO_DOCUMENT = DocumentNotFound(
     f"There is no document {DOCUMENT!r}: GET /documents lists what there is."
 )

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from flotilla.errors import CollectionExists, CollectionNotFound
+from flotilla.ledger import generations
 from flotilla.ledger.database import new_id, now
 from flotilla.ledger.tables import COLLECTIONS, DOCUMENTS, VERSIONS
 from flotilla.schemas import DEFAULT_COLLECTION, Collection, DocumentStatus
@@ -138,6 +139,7 @@ def delete(
         .where(documents.id.in_(there))
         .values(deleted_at=deleted_at, updated_at=deleted_at, status=DocumentStatus.DELETING.value)
     )
+    generations.advance(connection, collection_id)
     if name != DEFAULT_COLLECTION:
         connection.execute(
             update(COLLECTIONS).where(collections.id == collection_id).values(deleted_at=deleted_at)

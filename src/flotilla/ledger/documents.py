@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, func, or_, select, update
 
 from flotilla.errors import DocumentNotFound
+from flotilla.ledger import generations
 from flotilla.ledger.database import now
 from flotilla.ledger.job_views import error_of
 from flotilla.ledger.locks import lock_documents
@@ -69,20 +70,25 @@ def mark_deleted(connection: Connection, tenant_id: str, document_id: str) -> st
     Raises:
         DocumentNotFound: the tenant has no such document.
     """
-    moment = now()
-    row = connection.execute(
-        update(DOCUMENTS)
-        .where(
-            documents.id == document_id,
-            documents.tenant_id == tenant_id,
-            documents.deleted_at.is_(None),
-        )
-        .values(deleted_at=moment, updated_at=moment, status=DocumentStatus.DELETING.value)
-        .returning(documents.collection_id)
-    ).one_or_none()
-    if row is None:
+    there = (
+        documents.id == document_id,
+        documents.tenant_id == tenant_id,
+        documents.deleted_at.is_(None),
+    )
+    # First, since a collection is locked before its documents.
+    collection_id = connection.scalar(select(documents.collection_id).where(*there))
+    if collection_id is None:
         raise _missing(document_id)
-    return str(row.collection_id)
+    generations.advance(connection, collection_id)
+    moment = now()
+    deleted = connection.execute(
+        update(DOCUMENTS)
+        .where(*there)
+        .values(deleted_at=moment, updated_at=moment, status=DocumentStatus.DELETING.value)
+    )
+    if deleted.rowcount == 0:  # another has been quicker
+        raise _missing(document_id)
+    return str(collection_id)
 
 
 def purge(connection: Connection, document_ids: Sequence[str]) -> None:

@@ -17,7 +17,17 @@ documents = DOCUMENTS.c
 versions = VERSIONS.c
 
 # A smoke test shows what a failure looks like, and a batch has no work but its members'.
-RETRIED_KINDS = ("ingest", "reindex", "delete", "forget", "migration", "drop", "query", "search")
+RETRIED_KINDS = (
+    "ingest",
+    "reindex",
+    "delete",
+    "forget",
+    "migration",
+    "drop",
+    "query",
+    "search",
+    "warm",
+)
 
 USUAL_KINDS = ("ingest", "reindex", "delete", "forget")
 """Those of them that are meant where no kind is named: nobody waits for an old question any more,

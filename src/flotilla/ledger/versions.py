@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select, update
 
 from flotilla.errors import DocumentNotFound
+from flotilla.ledger import generations
 from flotilla.ledger.database import now
 from flotilla.ledger.locks import lock_documents
 from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
@@ -131,7 +132,7 @@ def describe(connection: Connection, version_id: str, **values: Any) -> None:
 def publish(connection: Connection, document_id: str, version_id: str) -> bool:
     """Make a version the live one, and its name and metadata the document's.
 
-    False when the document is deleted or has a newer one.
+    False when the document is deleted or has a newer one. Its collection has to be locked.
     """
     # In a statement of its own: one that waits for the document's row would go on with what it had
     # read of the other versions before.
@@ -157,6 +158,7 @@ def publish(connection: Connection, document_id: str, version_id: str) -> bool:
     )
     if changed.rowcount == 0:
         return False
+    generations.advance(connection, submitted.collection_id)
     connection.execute(
         update(VERSIONS)
         .where(

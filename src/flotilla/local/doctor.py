@@ -7,18 +7,15 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psutil
 
 from flotilla.errors import FlotillaError
-from flotilla.local.redis_server import find_redis_server
+from flotilla.local.findings import Finding, without_password
+from flotilla.local.server_checks import check_cache, check_qdrant, check_redis
 from flotilla.local.stack.options import LOOPBACK, Ports
 from flotilla.local.stack.ports import is_free
-from flotilla.local.stack.programs import runs_qdrant, runs_redis
-from flotilla.local.stack.readiness import http_get
 from flotilla.local.stack.record import StackRecord, read_record
 from flotilla.local.stack.status import ProcessStatus, status
 from flotilla.settings import Settings, unknown_variables
@@ -35,16 +32,6 @@ LEAST_DISK = 1 * GIBIBYTE
 
 LEAST_MEMORY = 1 * GIBIBYTE
 """What the fleets with one worker each hold when their models are loaded, rounded up."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was looked at, whether it is well, what was seen, and how to mend it if it is not."""
-
-    name: str
-    ok: bool
-    detail: str
-    remedy: str | None = None
 
 
 LedgerCheck = Callable[[Settings], bool]
@@ -113,6 +100,7 @@ def doctor(
         check_disk(data),
         check_memory(running=bool(processes)),
         check_redis(settings),
+        check_cache(settings),
         check_qdrant(settings),
         check_model(settings),
         check_ledger(settings, ledger),
@@ -204,56 +192,6 @@ def check_memory(*, running: bool) -> Finding:
     return Finding("memory", False, detail, "End other programs: the stack wants about 1 GiB.")
 
 
-def check_redis(settings: Settings) -> Finding:
-    """There is a Redis to run, or the one that was named answers and never evicts."""
-    if runs_redis(settings):
-        try:
-            server = find_redis_server()
-        except FlotillaError as error:
-            return Finding("Redis", False, "no usable redis-server", error.message)
-        return Finding("Redis", True, f"{server.version_text}, {server.path}")
-    import redis
-
-    where = _without_password(settings.redis_url)
-    try:
-        with redis.Redis.from_url(
-            settings.redis_url, socket_connect_timeout=3, socket_timeout=3, decode_responses=True
-        ) as client:
-            client.ping()
-            policy = client.info("memory").get("maxmemory_policy")
-    except (redis.RedisError, ValueError, OSError) as error:
-        return Finding(
-            "Redis",
-            False,
-            f"{where} does not answer: {error}",
-            "Start that Redis or correct REDIS_URL; without REDIS_URL the stack runs its own.",
-        )
-    if policy == "noeviction":
-        return Finding("Redis", True, where)
-    return Finding(
-        "Redis",
-        False,
-        f"{where} may throw queued work away (maxmemory-policy {policy})",
-        "Set maxmemory-policy to noeviction in that Redis.",
-    )
-
-
-def check_qdrant(settings: Settings) -> Finding:
-    """The Qdrant that was named answers; the stack's own node needs nothing but its package."""
-    if runs_qdrant(settings):
-        return Finding("Qdrant", True, "the stack runs its own node")
-    url = settings.qdrant.url.rstrip("/")
-    where = _without_password(url)
-    if http_get(f"{url}/readyz") is not None:
-        return Finding("Qdrant", True, where)
-    return Finding(
-        "Qdrant",
-        False,
-        f"{where} does not answer",
-        "Start that Qdrant or correct QDRANT_URL; without QDRANT_URL the stack runs a node.",
-    )
-
-
 def check_model(settings: Settings) -> Finding:
     """The embedding model lies on this machine."""
     from flotilla.local.model.pull import is_present, model_folder
@@ -269,7 +207,7 @@ def check_model(settings: Settings) -> Finding:
 
 def check_ledger(settings: Settings, is_current: LedgerCheck) -> Finding:
     """The ledger's database answers and its tables have the newest form."""
-    where = _without_password(settings.ledger_url)
+    where = without_password(settings.ledger_url)
     path = where.removeprefix("sqlite:///")
     if path != where and not Path(path).exists():
         return Finding("ledger", True, "not made yet; `flotilla up` makes it")
@@ -350,8 +288,3 @@ def _is_installed(package: str) -> bool:
 
 def _existing(folder: Path) -> Path:
     return next(path for path in (folder, *folder.parents) if os.path.lexists(path))
-
-
-def _without_password(url: str) -> str:
-    password = urlsplit(url).password
-    return url.replace(f":{password}@", ":***@") if password else url

@@ -46,6 +46,15 @@ def find_redis_server() -> RedisServer:
     )
 
 
+def has_redis_server() -> bool:
+    """Whether there is one."""
+    try:
+        find_redis_server()
+    except StackFailed:
+        return False
+    return True
+
+
 def _candidates() -> list[Path]:
     candidates = []
     if on_path := shutil.which("redis-server"):

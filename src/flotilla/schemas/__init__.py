@@ -24,6 +24,12 @@ from flotilla.schemas.batches import (
     Refusal,
     RefusalsRequest,
 )
+from flotilla.schemas.caches import (
+    CacheCounts,
+    CachesCleared,
+    CachesState,
+    WarmRequest,
+)
 from flotilla.schemas.collections import (
     Collection,
     CollectionRequest,
@@ -122,6 +128,9 @@ __all__ = [
     "BatchRequest",
     "BatchResult",
     "BlobFindings",
+    "CacheCounts",
+    "CachesCleared",
+    "CachesState",
     "Callback",
     "ChainRequest",
     "ChatRequest",
@@ -184,6 +193,7 @@ __all__ = [
     "TaskKind",
     "TaskStatus",
     "TurnFindings",
+    "WarmRequest",
     "Webhook",
     "WebhookCreated",
     "WebhookEvent",

@@ -38,6 +38,7 @@ class TaskKind(StrEnum):
     SWEEP = "sweep"
     QUERY = "query"
     SEARCH = "search"
+    WARM = "warm"
     DEMO = "demo"
 
 

@@ -6,6 +6,7 @@ the names that people already have (`REDIS_URL`, `OPENAI_API_KEY`).
 """
 
 from flotilla.settings.base import cores
+from flotilla.settings.caching import CacheSettings
 from flotilla.settings.environment import (
     STACK_MARKER,
     child_environment,
@@ -37,6 +38,7 @@ __all__ = [
     "EXTRACTIVE",
     "FLEETS",
     "STACK_MARKER",
+    "CacheSettings",
     "DefaultSettings",
     "DocumentSettings",
     "EmbeddingSettings",

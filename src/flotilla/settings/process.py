@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, NoDecode
 
 from flotilla.settings.addresses import BlobURL, DatabaseURL, RedisURL
 from flotilla.settings.base import group_config
+from flotilla.settings.caching import CacheSettings
 from flotilla.settings.fleets import (
     DefaultSettings,
     DocumentSettings,
@@ -73,6 +74,7 @@ class Settings(BaseSettings):
     qdrant: QdrantSettings = Field(default_factory=QdrantSettings)
     embedding: EmbeddingSettings = Field(default_factory=EmbeddingSettings)
     llm: LLMSettings = Field(default_factory=LLMSettings)
+    cache: CacheSettings = Field(default_factory=CacheSettings)
 
     @field_validator("cors_origins", mode="before")
     @classmethod

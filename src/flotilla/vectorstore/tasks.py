@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from flotilla import pipelines
 from flotilla.broker import app
 from flotilla.errors import Cancelled, DependencyUnavailable, DocumentNotFound, LeaseLost
-from flotilla.ledger import documents, jobs, recovery, removals, versions
+from flotilla.ledger import documents, generations, jobs, recovery, removals, versions
 from flotilla.ledger import spaces as ledger_spaces
 from flotilla.ledger.database import get_database
 from flotilla.ledger.runs import StageRun
@@ -83,7 +83,7 @@ def publish(run: StageRun) -> None:
             for space in new:
                 space.points.publish(version.tenant_id, version.document_id, version.id)
                 done[space.id] = space
-            with run.writing(document=True) as connection:
+            with run.writing(version.collection_id, document=True) as connection:
                 in_use = ledger_spaces.written(connection)
                 if any(space.id not in done for space in in_use):
                     continue  # one has begun to be filled in this moment
@@ -165,6 +165,9 @@ def confirm(run: StageRun) -> None:
     version = _still_live(run)
     for space in get_spaces().writable(fresh=True):
         space.points.publish(version.tenant_id, version.document_id, version.id)
+    # Whatever was found while some of it was missing, or in between, is not found again.
+    with run.writing(version.collection_id) as connection:
+        generations.advance(connection, version.collection_id)
     _still_live(run)
 
 

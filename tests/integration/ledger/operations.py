@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
-from flotilla.ledger import documents, job_ends, job_views, jobs, submissions, versions
+from flotilla.ledger import documents, job_ends, job_views, jobs, locks, submissions, versions
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database
 from flotilla.ledger.jobs import NewJob
@@ -25,6 +25,9 @@ def submit(
 
 def publish(ledger: Database, accepted: DocumentAccepted, source: NewSource) -> bool:
     with ledger.writing() as connection:
+        locks.lock_collections(
+            connection, [versions.get(connection, source.version_id).collection_id]
+        )
         published = versions.publish(connection, accepted.document_id, source.version_id)
         job_ends.complete(connection, accepted.task_id, {})
     return published

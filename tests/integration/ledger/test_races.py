@@ -190,9 +190,13 @@ def test_a_document_that_is_being_published_is_deleted_after_that(
             documents.mark_deleted(connection, DEFAULT_TENANT, accepted.document_id)
             cancel_all(connection, accepted.document_id)
 
+    def begin_to_publish(connection: Connection) -> None:
+        locks.lock_collections(connection, [DEFAULT_TENANT])
+        locks.lock_jobs(connection, [accepted.task_id])
+
     in_the_middle(
         ledger,
-        lambda connection: locks.lock_jobs(connection, [accepted.task_id]),
+        begin_to_publish,
         delete,
         lambda connection: versions.publish(connection, accepted.document_id, version.version_id),
     )

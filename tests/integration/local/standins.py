@@ -109,9 +109,9 @@ class StandIns:
 
 
 def only_redis(table: ProgramTable) -> ProgramTable:
-    """The Redis of a table and nothing else."""
+    """The Redis of a table's queues and nothing else."""
 
     def redis(settings: Settings, options: StackOptions, ports: Ports) -> list[Program]:
-        return [p for p in table(settings, options, ports) if p.stage == Stage.REDIS]
+        return [p for p in table(settings, options, ports) if p.name == "redis"]
 
     return redis

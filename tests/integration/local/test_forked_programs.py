@@ -42,7 +42,7 @@ def some(settings: Settings, options: StackOptions, ports: Ports) -> list[Progra
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("forked") / "data"
-    ports = Ports(gateway=0, redis=0, qdrant=0, flower=0)
+    ports = Ports(gateway=0, redis=0, cache=0, qdrant=0, flower=0)
     options = StackOptions(data=folder, ports=ports, detach=True)
     up(Settings(), options, migrate=lambda _: None, report=lambda _: None, table=some, timeout=60)
     yield folder

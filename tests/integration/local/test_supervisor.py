@@ -21,7 +21,7 @@ from flotilla.local.stack.supervisor import down, up
 from flotilla.settings import Settings
 from tests.integration.local.standins import StandIns, only_redis
 
-ANY_PORTS = Ports(gateway=0, redis=0, qdrant=0, flower=0)
+ANY_PORTS = Ports(gateway=0, redis=0, cache=0, qdrant=0, flower=0)
 
 
 def options(data: Path, **changes: object) -> StackOptions:

@@ -10,7 +10,7 @@ from qdrant_client import QdrantClient
 from flotilla.blobs import BlobStore
 from flotilla.ledger import endings, runs, stages
 from flotilla.ledger.database import Database
-from flotilla.rag import tasks as rag_tasks
+from flotilla.rag import retrieval
 from flotilla.settings import EmbeddingSettings, QdrantSettings, Settings
 from flotilla.vectorstore import migration, sweep, tasks
 from flotilla.vectorstore.bm25 import Bm25Encoder
@@ -43,7 +43,7 @@ def points(client: QdrantClient) -> Iterator[PointStore]:
 def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     database = make_ledger(tmp_path)
     monkeypatch.setattr(stages, "get_database", lambda: database)
-    monkeypatch.setattr(rag_tasks, "get_database", lambda: database)
+    monkeypatch.setattr(retrieval, "get_database", lambda: database)
     # Nobody follows the tasks, so that no Redis is needed.
     monkeypatch.setattr(runs.task_events, "tell", lambda _task: None)
     monkeypatch.setattr(endings, "announce", lambda _task: None)
@@ -88,7 +88,7 @@ def process(
     for module in (tasks, migration):
         monkeypatch.setattr(module, "get_spaces", lambda: process.spaces)
         monkeypatch.setattr(module, "get_indexer", lambda: indexer)
-    for module in (rag_tasks, sweep):
+    for module in (retrieval, sweep):
         monkeypatch.setattr(module, "get_spaces", lambda: process.spaces)
     process.spaces.writable(fresh=True)
     yield process

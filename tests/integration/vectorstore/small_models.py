@@ -13,7 +13,7 @@ from flotilla.ledger import model_migrations, spaces
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database
 from flotilla.models import Passage, Query
-from flotilla.rag import tasks as rag_tasks
+from flotilla.rag import retrieval
 from flotilla.settings import Settings
 from flotilla.vectorstore.embedder import Matrix, Vector
 from flotilla.vectorstore.spaces import Spaces
@@ -101,4 +101,4 @@ def passages(process: Process, question: str, top_k: int = CHUNKS) -> list[Passa
     """What the question finds, the nearest first."""
     space = process.spaces.readable()
     query = Query(tenant_id=DEFAULT_TENANT, question=question, collection_ids=(), top_k=top_k)
-    return rag_tasks.retrieve(query, space)
+    return retrieval.retrieve(query, space)

@@ -122,9 +122,9 @@ def test_a_question_finds_one_whole_version_where_publishing_stopped_half_way(
 def test_a_version_that_is_shown_meanwhile_crowds_none_out(
     ledger: Database, process: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flotilla.rag import tasks as rag_tasks
+    from flotilla.rag import retrieval
 
-    monkeypatch.setattr(rag_tasks, "SPARE", 0)
+    monkeypatch.setattr(retrieval, "SPARE", 0)
     document = add_document(ledger)
     first = ingest(ledger, tmp_path, document, 1)
     tasks.publish.apply([first])

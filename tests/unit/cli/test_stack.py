@@ -33,6 +33,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[StackOptions]:
             data=options.data,
             gateway="http://127.0.0.1:8123",
             redis="redis://127.0.0.1:6380/0",
+            cache=None,
             qdrant="http://127.0.0.1:6334",
             flower=None,
             logs=options.data / "logs",
@@ -46,14 +47,14 @@ def test_up_hands_over_what_was_asked_for(
     run: Run, started: list[StackOptions], tmp_path: Path
 ) -> None:
     result = run(
-        *("up", "--data", tmp_path, "--port", 8123, "--redis-port", 0, "--detach"),
-        *("--workers", "document=2,rag=4", "--no-flower"),
+        *("up", "--data", tmp_path, "--port", 8123, "--redis-port", 0, "--cache-port", 6399),
+        *("--detach", "--workers", "document=2,rag=4", "--no-flower"),
     )
     assert result.exit_code == 0, result.stderr
     assert "http://127.0.0.1:8123/docs" in result.stdout
     [options] = started
     assert options.data == tmp_path
-    assert options.ports == Ports(gateway=8123, redis=0)
+    assert options.ports == Ports(gateway=8123, redis=0, cache=6399)
     assert options.workers == {"document": 2, "vectorstore": 1, "rag": 4, "default": 1}
     assert options.detach
     assert not options.with_flower

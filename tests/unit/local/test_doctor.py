@@ -7,6 +7,7 @@ from flotilla.errors import DependencyUnavailable
 from flotilla.local import doctor as module
 from flotilla.local.doctor import (
     Finding,
+    check_cache,
     check_disk,
     check_folder,
     check_ledger,
@@ -65,6 +66,23 @@ def test_a_redis_that_does_not_answer_is_named_without_its_password(
     assert not finding.ok
     assert f"127.0.0.1:{port}" in finding.detail
     assert "sesame" not in finding.detail
+
+
+def test_a_redis_of_the_caches_has_to_answer_and_to_be_another_than_that_of_the_queues(
+    monkeypatch: pytest.MonkeyPatch, redis_url: str
+) -> None:
+    assert check_cache(Settings()).ok
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    monkeypatch.setenv("FLOTILLA_CACHE_URL", f"redis://:sesame@127.0.0.1:{port}/0")
+    finding = check_cache(Settings())
+    assert not finding.ok
+    assert "does not answer" in finding.detail
+    assert "sesame" not in finding.detail
+    monkeypatch.setenv("FLOTILLA_CACHE_URL", redis_url)
+    assert "noeviction" in check_cache(Settings()).detail
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    assert "may not forget" in check_cache(Settings()).detail
 
 
 def test_a_qdrant_that_does_not_answer_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from flotilla import pipelines
 from flotilla.errors import AnswerTimeout, DependencyUnavailable, InvalidRequest
 from flotilla.gateway import examples, problems
+from flotilla.gateway.cache_control import CachePolicyDep
 from flotilla.gateway.chat import chat_turn
 from flotilla.gateway.dependencies import PartDep, ServicesDep, TenantDep, cursor_after
 from flotilla.gateway.routes.questions import REFUSALS, Timeout, answered
@@ -37,7 +38,11 @@ UserParameter = Annotated[User, Query(description="Whose conversations.")]
     responses=problems.responses(*REFUSALS, examples.NO_CONVERSATION, examples.LATE),
 )
 async def chat(
-    body: ChatRequest, services: ServicesDep, tenant: TenantDep, timeout: Timeout = None
+    body: ChatRequest,
+    services: ServicesDep,
+    tenant: TenantDep,
+    cache: CachePolicyDep,
+    timeout: Timeout = None,
 ) -> Response:
     """The answer with its citations, and the conversation that it belongs to.
 
@@ -46,7 +51,7 @@ async def chat(
     as they end; each sees those that had ended when it began. A turn that fails leaves nothing in
     its conversation.
     """
-    turn = await chat_turn(body, services, tenant)
+    turn = await chat_turn(body, services, tenant, cache)
     try:
         return await answered(
             services, tenant, turn.job_id, turn.prepare, pipelines.answer, timeout

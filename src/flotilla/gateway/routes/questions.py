@@ -1,18 +1,19 @@
 """Questions: answered now, answered later, or searched for alone."""
 
-import unicodedata
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
 from flotilla import pipelines
-from flotilla.errors import AnswerTimeout, Cancelled, QuestionEmpty, QuestionTooLong
+from flotilla.errors import AnswerTimeout, Cancelled
 from flotilla.filters import parse_filter
 from flotilla.gateway import examples, problems
+from flotilla.gateway.cache_control import CachePolicyDep
 from flotilla.gateway.dependencies import Services, ServicesDep, TenantDep
 from flotilla.gateway.problems import from_task
+from flotilla.gateway.question_text import checked_question
 from flotilla.gateway.replies import Ended
 from flotilla.gateway.submissions import Batch, Prepare
 from flotilla.ledger import job_views
@@ -52,10 +53,12 @@ REFUSALS = (
     summary="Ask, and poll the answer",
     responses=problems.responses(*REFUSALS),
 )
-async def ask(body: QuestionRequest, services: ServicesDep, tenant: TenantDep) -> TaskAccepted:
+async def ask(
+    body: QuestionRequest, services: ServicesDep, tenant: TenantDep, cache: CachePolicyDep
+) -> TaskAccepted:
     """The answer is the `result` of the task."""
     job_id = new_id()
-    prepare = await preparation(body, services, tenant, job_id, "query", pipelines.ANSWER)
+    prepare = await preparation(body, services, tenant, job_id, "query", pipelines.ANSWER, cache)
     await services.submissions.submit(prepare, pipelines.answer)
     return TaskAccepted(task_id=job_id)
 
@@ -67,11 +70,15 @@ async def ask(body: QuestionRequest, services: ServicesDep, tenant: TenantDep) -
     responses=problems.responses(*REFUSALS, examples.LATE),
 )
 async def ask_and_wait(
-    body: QuestionRequest, services: ServicesDep, tenant: TenantDep, timeout: Timeout = None
+    body: QuestionRequest,
+    services: ServicesDep,
+    tenant: TenantDep,
+    cache: CachePolicyDep,
+    timeout: Timeout = None,
 ) -> Response:
     """The answer with its citations; 504 with the task id when it takes too long."""
     job_id = new_id()
-    prepare = await preparation(body, services, tenant, job_id, "query", pipelines.ANSWER)
+    prepare = await preparation(body, services, tenant, job_id, "query", pipelines.ANSWER, cache)
     return await answered(services, tenant, job_id, prepare, pipelines.answer, timeout)
 
 
@@ -82,30 +89,30 @@ async def ask_and_wait(
     responses=problems.responses(*REFUSALS, examples.LATE),
 )
 async def search(
-    body: QuestionRequest, services: ServicesDep, tenant: TenantDep, timeout: Timeout = None
+    body: QuestionRequest,
+    services: ServicesDep,
+    tenant: TenantDep,
+    cache: CachePolicyDep,
+    timeout: Timeout = None,
 ) -> Response:
     """The passages that retrieval finds, best first."""
     job_id = new_id()
-    prepare = await preparation(body, services, tenant, job_id, "search", pipelines.SEARCH)
+    prepare = await preparation(body, services, tenant, job_id, "search", pipelines.SEARCH, cache)
     return await answered(services, tenant, job_id, prepare, pipelines.search, timeout)
 
 
 async def preparation(
-    body: QuestionRequest, services: Services, tenant: str, job_id: str, kind: str, stage: str
+    body: QuestionRequest,
+    services: Services,
+    tenant: str,
+    job_id: str,
+    kind: str,
+    stage: str,
+    cache: dict[str, Any],
 ) -> Prepare:
     """Check the question; returns what makes its job where the ledger is at hand."""
     limit = services.settings.gateway.max_question_chars
-    question = body.question.replace("\x00", " ").strip()
-    # Separators, marks, control and format characters alone (a zero-width space) say nothing.
-    if all(unicodedata.category(character)[0] in "CMZ" for character in question):
-        raise QuestionEmpty(
-            "The question is empty: send the text to be answered.", field="question"
-        )
-    if len(question) > limit:
-        raise QuestionTooLong(
-            f"The question has {len(question):,} characters: shorten it to {limit:,}.",
-            field="question",
-        )
+    question = checked_question(body.question, limit)
     parse_filter(body.filter)
     callback_url = await services.callbacks.check_given(body.callback_url)
     names = body.collections or [body.collection or DEFAULT_COLLECTION]
@@ -124,7 +131,8 @@ async def preparation(
                 "top_k": body.top_k or services.settings.rag.top_k,
                 "filter": body.filter,
             }
-            | ({"mode": body.mode.value} if body.mode is not None else {}),
+            | ({"mode": body.mode.value} if body.mode is not None else {})
+            | ({"cache": cache} if cache else {}),
             collection=names[0] if len(names) == 1 else None,
             callback_url=callback_url,
         )

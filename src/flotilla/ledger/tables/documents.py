@@ -29,7 +29,10 @@ class TenantRow(Table):
 
 
 class CollectionRow(Table):
-    """A named set of a tenant's documents."""
+    """A named set of a tenant's documents.
+
+    `generation` counts the changes of what it answers with (`ledger.generations`).
+    """
 
     __tablename__ = "collections"
 
@@ -39,6 +42,7 @@ class CollectionRow(Table):
     description: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None]
+    generation: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
     __table_args__ = (
         # A name is free again as soon as its collection is deleted.

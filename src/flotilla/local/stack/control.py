@@ -173,6 +173,8 @@ class Supervisord:
         record = self._record
         return {
             "REDIS_URL": record.redis_url,
+            # Empty counts as not set.
+            "FLOTILLA_CACHE_URL": record.cache_url or "",
             "QDRANT_URL": record.qdrant_url,
             "FLOTILLA_DATA": str(record.data),
             "FLOTILLA_GATEWAY_HOST": record.host,

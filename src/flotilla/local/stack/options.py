@@ -22,6 +22,7 @@ class Ports(Value):
 
     gateway: int = 8000
     redis: int = 6379
+    cache: int = 6380
     qdrant: int = 6333
     flower: int = 5555
 

@@ -1,12 +1,12 @@
 """Which processes a stack consists of, in what order they end, and how they show readiness."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from pathlib import Path
 from typing import Literal
 
-from flotilla.local.redis_server import find_redis_server
+from flotilla.local.redis_server import find_redis_server, has_redis_server
 from flotilla.local.stack.options import LOOPBACK, Ports, StackOptions
 from flotilla.models import Value
 from flotilla.settings import FLEETS, Settings
@@ -67,6 +67,14 @@ def runs_redis(settings: Settings) -> bool:
     return "redis_url" not in settings.model_fields_set
 
 
+def runs_cache(settings: Settings) -> bool:
+    """Whether the stack brings its own Redis of the caches: the user wants any and named none.
+
+    It can do without, where this machine has no Redis to run since that of the queues is elsewhere.
+    """
+    return settings.cache.url is None and settings.cache.wanted and has_redis_server()
+
+
 def runs_qdrant(settings: Settings) -> bool:
     """Whether the stack brings its own Qdrant node, since the user named no server."""
     return "url" not in settings.qdrant.model_fields_set
@@ -75,6 +83,12 @@ def runs_qdrant(settings: Settings) -> bool:
 def redis_url(settings: Settings, ports: Ports) -> str:
     """The Redis that the stack uses: its own or the user's."""
     return f"redis://{LOOPBACK}:{ports.redis}/0" if runs_redis(settings) else settings.redis_url
+
+
+def cache_url(settings: Settings, ports: Ports) -> str | None:
+    """The Redis of the caches that the stack uses, its own or the user's; None without caches."""
+    own = f"redis://{LOOPBACK}:{ports.cache}/0"
+    return own if runs_cache(settings) else settings.cache.url
 
 
 def qdrant_url(settings: Settings, ports: Ports) -> str:
@@ -98,6 +112,8 @@ def programs(settings: Settings, options: StackOptions, ports: Ports) -> list[Pr
     gateway = http_address(options.host, ports.gateway)
     if runs_redis(settings):
         table.append(_redis(options.data / "redis", ports.redis))
+    if runs_cache(settings):
+        table.append(_cache(options.data / "cache", ports.cache, settings.cache.max_memory))
     if runs_qdrant(settings):
         table.append(_qdrant(options.data / "qdrant", ports.qdrant))
     for fleet in FLEETS:
@@ -121,22 +137,36 @@ def _flotilla(*arguments: str) -> tuple[str, ...]:
 
 
 def _redis(folder: Path, port: int) -> Program:
+    keeps_all = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction"}
+    return _redis_server("redis", folder, port, keeps_all)
+
+
+def _cache(folder: Path, port: int, max_memory: int) -> Program:
+    forgets = {
+        "appendonly": "no",
+        "maxmemory": str(max_memory),
+        "maxmemory-policy": "allkeys-lru",
+        # Memory is freed beside the work: an eviction makes no question wait.
+        "lazyfree-lazy-eviction": "yes",
+    }
+    return _redis_server("cache", folder, port, forgets)
+
+
+def _redis_server(name: str, folder: Path, port: int, policy: Mapping[str, str]) -> Program:
     address = f"redis://{LOOPBACK}:{port}/0"
     options = {
         "bind": LOOPBACK,
         "port": str(port),
         "dir": str(folder),
         "daemonize": "no",
-        "appendonly": "yes",
-        "appendfsync": "everysec",
         "save": "",
-        "maxmemory-policy": "noeviction",
+        **policy,
         # Redis writes its title over its environment, by which its stack knows it.
         "set-proc-title": "no",
     }
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
     return Program(
-        name="redis",
+        name=name,
         command=(str(find_redis_server().path), *arguments),
         stage=Stage.REDIS,
         address=address,

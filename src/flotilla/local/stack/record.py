@@ -14,6 +14,7 @@ from flotilla.local.stack.options import Ports, StackOptions
 from flotilla.local.stack.programs import (
     Program,
     ProgramTable,
+    cache_url,
     http_address,
     qdrant_url,
     redis_url,
@@ -36,6 +37,7 @@ class StackAddresses:
     data: Path
     gateway: str
     redis: str
+    cache: str | None
     qdrant: str
     flower: str | None
     logs: Path
@@ -49,6 +51,7 @@ class StackRecord(Value):
     ports: Ports
     taken: Ports
     redis_url: str
+    cache_url: str | None = None
     qdrant_url: str
     programs: tuple[Program, ...]
     socket: Path
@@ -81,6 +84,7 @@ class StackRecord(Value):
             data=self.data,
             gateway=http_address(self.host, self.taken.gateway),
             redis=self.redis_url,
+            cache=self.cache_url,
             qdrant=self.qdrant_url,
             flower=flower,
             logs=self.logs,
@@ -89,7 +93,12 @@ class StackRecord(Value):
     def settings(self, settings: Settings) -> Settings:
         """The caller's settings, turned to this stack."""
         qdrant = settings.qdrant.model_copy(update={"url": self.qdrant_url})
-        changes = {"data": self.data, "redis_url": self.redis_url, "qdrant": qdrant}
+        changes = {
+            "data": self.data,
+            "redis_url": self.redis_url,
+            "qdrant": qdrant,
+            "cache": settings.cache.model_copy(update={"url": self.cache_url}),
+        }
         return settings.model_copy(update=changes)
 
     def remove_socket(self) -> None:
@@ -117,6 +126,7 @@ def new_record(
         ports=options.ports,
         taken=taken,
         redis_url=redis_url(settings, taken),
+        cache_url=cache_url(settings, taken),
         qdrant_url=qdrant_url(settings, taken),
         programs=tuple(table(settings, options, taken)),
         socket=_socket_path(options.data),

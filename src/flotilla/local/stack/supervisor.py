@@ -68,7 +68,7 @@ def up(
     Raises:
         StackFailed: a program keeps failing or is not ready in time.
     """
-    for folder in ("", "logs", "redis", "qdrant"):
+    for folder in ("", "logs", "redis", "cache", "qdrant"):
         (options.data / folder).mkdir(parents=True, exist_ok=True)
     with exclusive(options.data), interruptible():
         record = read_record(options.data)

@@ -5,6 +5,8 @@ from pathlib import Path
 from flotilla.local.stack.options import Ports
 from flotilla.local.stack.ports import choose_ports, is_free, reserved_ports
 
+ANY = Ports(gateway=0, redis=0, cache=0, qdrant=0, flower=0)
+
 
 def listening() -> socket.socket:
     server = socket.create_server(("127.0.0.1", 0))
@@ -13,7 +15,7 @@ def listening() -> socket.socket:
 
 
 def test_free_ports_are_given_as_asked() -> None:
-    asked = choose_ports(Ports(gateway=0, redis=0, qdrant=0, flower=0), "127.0.0.1")
+    asked = choose_ports(ANY, "127.0.0.1")
     assert choose_ports(asked, "127.0.0.1") == asked
 
 
@@ -21,25 +23,26 @@ def test_a_taken_port_gives_way_to_another() -> None:
     with listening() as server:
         taken = server.getsockname()[1]
         assert not is_free("127.0.0.1", taken)
-        chosen = choose_ports(Ports(gateway=taken, redis=0, qdrant=0, flower=0), "127.0.0.1")
+        chosen = choose_ports(ANY.model_copy(update={"gateway": taken}), "127.0.0.1")
     assert chosen.gateway > taken
 
 
 def test_a_port_of_last_time_is_kept_while_the_one_asked_for_is_taken() -> None:
-    before = choose_ports(Ports(gateway=0, redis=0, qdrant=0, flower=0), "127.0.0.1")
+    before = choose_ports(ANY, "127.0.0.1")
     with listening() as server:
-        asked = Ports(gateway=server.getsockname()[1], redis=0, qdrant=0, flower=0)
+        asked = Ports(gateway=server.getsockname()[1], redis=0, cache=0, qdrant=0, flower=0)
         assert choose_ports(asked, "127.0.0.1", before) == before
 
 
 def test_no_port_is_given_twice() -> None:
-    free = choose_ports(Ports(gateway=0, redis=0, qdrant=0, flower=0), "127.0.0.1").gateway
-    chosen = choose_ports(Ports(gateway=free, redis=free, qdrant=free, flower=0), "127.0.0.1")
-    assert len(set(chosen.model_dump().values())) == 4
+    free = choose_ports(ANY, "127.0.0.1").gateway
+    asked = Ports(gateway=free, redis=free, cache=free, qdrant=free, flower=0)
+    chosen = choose_ports(asked, "127.0.0.1")
+    assert len(set(chosen.model_dump().values())) == 5
 
 
 def test_two_stacks_that_start_at_once_do_not_plan_the_same_ports() -> None:
-    asked = choose_ports(Ports(gateway=0, redis=0, qdrant=0, flower=0), "127.0.0.1")
+    asked = choose_ports(ANY, "127.0.0.1")
     where = (asked, "127.0.0.1")
     with reserved_ports(*where) as first, reserved_ports(*where) as second:
         assert first == asked

@@ -1,0 +1,28 @@
+"""The text of a question, checked before anything is made of it."""
+
+import unicodedata
+
+from flotilla.errors import QuestionEmpty, QuestionTooLong
+
+
+def checked_question(text: str, limit: int, field: str = "question") -> str:
+    """The question as it is asked.
+
+    Args:
+        text: as it was sent.
+        limit: its most characters.
+        field: the request's field that it stands in.
+
+    Raises:
+        QuestionEmpty: it says nothing.
+        QuestionTooLong: it is longer than the limit.
+    """
+    question = text.replace("\x00", " ").strip()
+    # Separators, marks, control and format characters alone (a zero-width space) say nothing.
+    if all(unicodedata.category(character)[0] in "CMZ" for character in question):
+        raise QuestionEmpty("The question is empty: send the text to be answered.", field=field)
+    if len(question) > limit:
+        raise QuestionTooLong(
+            f"The question has {len(question):,} characters: shorten it to {limit:,}.", field=field
+        )
+    return question

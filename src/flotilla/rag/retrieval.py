@@ -1,0 +1,107 @@
+"""Searching as the fleet does it: in one space, through the caches, by the ledger's word."""
+
+from functools import lru_cache
+
+from flotilla.cache_store import get_cache_store
+from flotilla.ledger import documents
+from flotilla.ledger.database import get_database
+from flotilla.models import Passage, Query
+from flotilla.rag.caching.caches import Caches
+from flotilla.settings import cores, get_settings
+from flotilla.vectorstore.bm25 import Bm25Encoder
+from flotilla.vectorstore.embedder import load_embedder
+from flotilla.vectorstore.kept_vectors import KeptVectors
+from flotilla.vectorstore.qdrant import connect
+from flotilla.vectorstore.query_vectors import QueryVectors
+from flotilla.vectorstore.search import Retriever
+from flotilla.vectorstore.spaces import Spaces, VectorSpace
+
+# Passages asked for beyond top_k, in place of those whose document was deleted a moment ago.
+SPARE = 5
+
+# Searches of one question, at most: each further one needs a document that is replaced meanwhile.
+LOOKS = 3
+
+
+@lru_cache(maxsize=1)
+def get_spaces() -> Spaces:
+    """The spaces of this process."""
+    settings = get_settings()
+
+    def load(model: str) -> QueryVectors:
+        threads = settings.rag.embedding_threads
+        # A few sentences of unlike lengths: padding costs more than a larger batch saves.
+        embedder = load_embedder(settings, threads=threads, batch_size=2, model=model)
+        store, seconds = get_cache_store(), settings.cache.embedding_ttl
+        kept = (
+            KeptVectors(store, model, embedder.dimensions, seconds) if store and seconds else None
+        )
+        return QueryVectors(embedder, turns=max(1, cores() // threads), kept=kept)
+
+    return Spaces(get_database, settings, connect(settings), load)
+
+
+@lru_cache(maxsize=1)
+def get_caches() -> Caches:
+    """The caches of this process."""
+    return Caches(get_cache_store(), get_settings(), get_database)
+
+
+@lru_cache(maxsize=1)
+def get_bm25() -> Bm25Encoder:
+    """What encodes questions for BM25."""
+    return Bm25Encoder()
+
+
+def retrieve(query: Query, space: VectorSpace) -> list[Passage]:
+    """The nearest passages that may answer, from the cache where an earlier search still holds."""
+    return get_caches().passages(query, space, lambda: _search(query, space))
+
+
+def _search(query: Query, space: VectorSpace) -> list[Passage]:
+    """The nearest passages that may answer: those of documents which the ledger holds.
+
+    All of it is done in one space: what another model makes of the question never meets its
+    vectors. Should the space have been dropped in this moment, the question begins anew.
+    """
+    passages = _retrieve(query, space)
+    if not passages:
+        active = get_spaces().readable(fresh=True)
+        if active.id != space.id:
+            return _retrieve(query, active)
+    return passages
+
+
+def _retrieve(query: Query, space: VectorSpace) -> list[Passage]:
+    """Search, and keep what the ledger names live afterwards.
+
+    The points of a version are shown before the ledger names it live, and those of the version
+    before are removed after that. So whichever is live by now is found; but a search that is older
+    than the ledger's word may have found only the version before, or passages of the two in each
+    other's place. It is made again then, without those that do not count.
+    """
+    retriever = Retriever(space.points, space.embedder, get_bm25(), get_settings().rag)
+    limit = query.top_k + SPARE
+    documents_of: dict[str, str] = {}  # by their versions that were found
+    not_live: set[str] = set()
+    for _ in range(LOOKS):
+        found = retriever.search(query, limit=limit, without=not_live)
+        documents_of |= {passage.version_id: passage.document_id for passage in found}
+        with get_database().reading() as connection:
+            live = documents.live(connection, documents_of.values())
+        kept = [
+            passage.model_copy(update={"collection": live[passage.document_id].collection})
+            for passage in found
+            if passage.document_id in live
+            and passage.version_id == live[passage.document_id].version_id
+        ]
+        not_live = {
+            version_id
+            for version_id, document_id in documents_of.items()
+            if document_id in live and version_id != live[document_id].version_id
+        }
+        dropped = {each.document_id for each in found if each.version_id in not_live}
+        crowded_out = dropped and len(kept) < query.top_k and len(found) == limit
+        if dropped <= {each.document_id for each in kept} and not crowded_out:
+            break
+    return kept[: query.top_k]
