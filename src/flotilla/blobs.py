@@ -235,6 +235,11 @@ def pages_ref(tenant_id: str, version_id: str, part: int) -> str:
     return f"{tenant_id}/{version_id}/pages/{part:05d}.jsonl"
 
 
+def page_index_ref(tenant_id: str, version_id: str) -> str:
+    """Where each page stands in the document's text, and in which page range."""
+    return f"{tenant_id}/{version_id}/pages/index.jsonl"
+
+
 def chunks_ref(tenant_id: str, version_id: str, part: int) -> str:
     """One batch of chunks."""
     return f"{tenant_id}/{version_id}/chunks/{part:05d}.jsonl"

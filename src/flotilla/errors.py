@@ -87,6 +87,12 @@ class DocumentNotFound(NotFound):
     code = "document_not_found"
 
 
+class PageNotFound(NotFound):
+    """The document has no such page."""
+
+    code = "page_not_found"
+
+
 class CollectionNotFound(NotFound):
     """There is no collection with this name."""
 

@@ -66,6 +66,25 @@ def test_each_quote_stands_where_it_is_said_to_stand(
     assert quoted >= len(answers) - 2
 
 
+def test_each_quote_is_read_on_its_page(
+    client: Flotilla,
+    samples: dict[str, Document],
+    answers: list[tuple[dict[str, Any], AnswerResponse]],
+) -> None:
+    checked, numbers = 0, set()
+    for citation in (citation for _, answer in answers for citation in answer.citations):
+        if citation.page_start != citation.page_end:
+            continue
+        page = client.page(citation.document_id, citation.page_start or 1)
+        quoted = page.text[citation.start - page.start : citation.end - page.start]
+        assert quoted == citation.quote
+        assert page.number == citation.page_start
+        checked += 1
+        numbers.add((citation.document_name, page.page))
+    assert checked >= len(answers) - 2
+    assert len(numbers) >= 10, "pages of several blobs and documents are read"
+
+
 def test_what_no_document_holds_is_not_answered(
     client: Flotilla, samples: dict[str, Document]
 ) -> None:

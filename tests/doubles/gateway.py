@@ -23,6 +23,7 @@ from flotilla.schemas import (
     Document,
     DocumentAccepted,
     DocumentChunk,
+    DocumentPage,
     DocumentsAccepted,
     DocumentStatus,
     FleetsInfo,
@@ -193,6 +194,8 @@ class GatewayDouble:
                 return _reply(self.documents[document_id])
             case ["GET", document_id, "chunks"] if document_id in self.documents:
                 return _listing([_chunk(number) for number in range(5)], request)
+            case ["GET", document_id, "pages", number] if document_id in self.documents:
+                return _reply(_page(document_id, int(number), int(request.params.get("start", 0))))
             case ["POST", document_id, "reindex"] if document_id in self.documents:
                 self.add_task("reindexing", a_task("reindexing", kind="reindex"))
                 return _reply(TaskAccepted(task_id="reindexing"), 202)
@@ -376,6 +379,22 @@ def _listing(items: Iterable[BaseModel], request: Recorded) -> Response:
     end = start + PAGE
     following = str(end) if end < len(rows) else None
     return JSONResponse({"items": rows[start:end], "next_cursor": following})
+
+
+def _page(document_id: str, number: int, start: int) -> DocumentPage:
+    text = f"The text of page {number}, at some length."
+    return DocumentPage(
+        document_id=document_id,
+        page=number,
+        pages=3,
+        number=number,
+        characters=len(text),
+        text=text[start : start + 20],
+        start=start,
+        end=min(start + 20, len(text)),
+        next_start=start + 20 if start + 20 < len(text) else None,
+        headings=[],
+    )
 
 
 def _chunk(position: int) -> DocumentChunk:

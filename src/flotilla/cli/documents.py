@@ -109,6 +109,34 @@ def show_chunks(
         console.print(Padding(Text(chunk.text), (0, 0, 1, 4), expand=False))
 
 
+@app.command("page")
+def show_page(
+    document_id: DocumentArgument,
+    number: Annotated[int, typer.Argument(metavar="N", min=1, help="Which page, from 1.")] = 1,
+    start: Annotated[
+        int | None,
+        typer.Option("--start", min=0, help="Offset in the document's text to read from."),
+    ] = None,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    data: DataOption = None,
+) -> None:
+    """Show a page's text, in which citations can be checked."""
+    from rich.text import Text
+
+    from flotilla.cli.terminal import out, print_json, print_note
+
+    with connect(url, data) as flotilla:
+        found = flotilla.page(document_id, number, start=start)
+    if as_json:
+        print_json(found)
+        return
+    print_note(f"page {found.page} of {found.pages}, from character {found.start} on")
+    out().print(Text(found.text), soft_wrap=True)
+    if found.next_start is not None:
+        print_note(f"The page goes on: --start {found.next_start}")
+
+
 @app.command("reindex")
 def reindex_document(
     document_id: DocumentArgument,

@@ -206,6 +206,8 @@ class Flotilla:
     document = _call(operations.document)
     document_status = _call(operations.document_status)
     chunks = _pages(operations.chunks)
+    pages = _pages(operations.pages)
+    page = _call(operations.page)
     delete_document = _call(operations.delete_document)
 
     collections = _pages(operations.collections)

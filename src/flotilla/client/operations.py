@@ -23,11 +23,13 @@ from flotilla.schemas import (
     Document,
     DocumentAccepted,
     DocumentChunk,
+    DocumentPage,
     DocumentsAccepted,
     DocumentState,
     FleetsInfo,
     Health,
     Listing,
+    PageEntry,
     ParallelRequest,
     PipelineRequest,
     ProcessRequest,
@@ -179,6 +181,20 @@ def document_status(document_id: str) -> Operation[DocumentState]:
 def chunks(document_id: str, *, limit: int | None = None) -> Operation[Listing[DocumentChunk]]:
     """The chunks of a document's live version, in its order."""
     return get(f"/documents/{segment(document_id)}/chunks", Listing[DocumentChunk], limit=limit)
+
+
+def pages(document_id: str, *, limit: int | None = None) -> Operation[Listing[PageEntry]]:
+    """Where each page of a document's live version stands in its text."""
+    return get(f"/documents/{segment(document_id)}/pages", Listing[PageEntry], limit=limit)
+
+
+def page(
+    document_id: str, number: int = 1, *, start: int | None = None, limit: int | None = None
+) -> Operation[DocumentPage]:
+    """A page's text. A document without pages is its page 1, of which a long one is read in
+    parts: `start` is where in the document's text, `limit` how many characters at most."""
+    path = f"/documents/{segment(document_id)}/pages/{number}"
+    return get(path, DocumentPage, start=start, limit=limit)
 
 
 def delete_document(

@@ -36,7 +36,8 @@ from flotilla.ledger.endings import tell
 from flotilla.ledger.runs import StageRun
 from flotilla.ledger.stages import stage
 from flotilla.ledger.versions import Version
-from flotilla.models import Chunk, Page
+from flotilla.models import Chunk
+from flotilla.pages import StoredPages
 from flotilla.schemas import Task
 from flotilla.settings import get_settings
 
@@ -174,7 +175,11 @@ def split(run: StageRun) -> Signature:
     version = run.version()
     known = KnownTexts(_live_chunks(run, version))
     chunks = known.mark(
-        _splitter().split(_pages(version), document_id=version.document_id, version_id=version.id)
+        _splitter().split(
+            StoredPages(_blobs(), version.tenant_id, version.id).indexing(),
+            document_id=version.document_id,
+            version_id=version.id,
+        )
     )
     size = get_settings().vectorstore.chunks_per_batch
     total = parts = 0
@@ -220,13 +225,6 @@ def _check_wanted(run: StageRun, version: Version) -> None:
 
 def _source(version: Version) -> Any:
     return _blobs().local_path(source_ref(version.tenant_id, version.id))
-
-
-def _pages(version: Version) -> Iterator[Page]:
-    part = 0
-    while _blobs().exists(ref := pages_ref(version.tenant_id, version.id, part)):
-        yield from _blobs().values(ref, Page)
-        part += 1
 
 
 def _live_chunks(run: StageRun, version: Version) -> Iterator[Chunk]:

@@ -24,6 +24,7 @@ from flotilla.errors import (
     InvalidRequest,
     ModelNotFound,
     Overloaded,
+    PageNotFound,
     PathNotAllowed,
     QuestionEmpty,
     TaskNotFound,
@@ -91,6 +92,14 @@ _chunk = {
     "end": START + len(TEXT),
     "tokens": 31,
 }
+_page = {
+    "page": 3,
+    "number": 3,
+    "characters": 1204,
+    "start": START - 20,
+    "end": START + 1184,
+}
+_page_heading = {"start": START, "level": 2, "title": HEADINGS[1]}
 _task = {
     "task_id": TASK,
     "name": FILE,
@@ -399,6 +408,19 @@ SCHEMAS: dict[str, Any] = {
         "duplicate_documents": [_duplicate],
     },
     "DocumentChunk": _chunk,
+    "PageEntry": _page,
+    "PageHeading": _page_heading,
+    "DocumentPage": {
+        **_page,
+        "document_id": DOCUMENT,
+        "pages": 7,
+        "text": TEXT,
+        "start": START,
+        "end": START + len(TEXT),
+        "next_start": START + len(TEXT),
+        "headings": [_page_heading],
+    },
+    "Listing_PageEntry_": {"items": [_page], "next_cursor": "Mw"},
     "Listing_Document_": {"items": [_document], "next_cursor": CURSOR},
     "Listing_DocumentChunk_": {"items": [_chunk], "next_cursor": "Nw"},
     "PipelineRequest": {
@@ -474,6 +496,8 @@ PARAMETERS: dict[str, Any] = {
     "kind": "ingest",
     "stage": "vectorstore.index",
     "code": "quarantined",
+    "page": 3,
+    "start": START,
     "limit": 20,
     "cursor": CURSOR,
     "wait": 30,
@@ -490,6 +514,12 @@ CACHES_AWAY = DependencyUnavailable(
 )
 NO_DOCUMENT = DocumentNotFound(
     f"There is no document {DOCUMENT!r}: GET /documents lists what there is."
+)
+NO_PAGE = PageNotFound("The document has 7 pages, and no page 8: ask for one of 1 to 7.")
+OFF_THE_PAGE = InvalidRequest(
+    f"The page is the characters {START - 20:,} to {START + 1184:,} of the document's text: choose "
+    "a start between them, or leave it out.",
+    field="start",
 )
 NO_BATCH = TaskNotFound(f"There is no batch {BATCH!r}: open one with POST /batches.", field="batch")
 BATCH_CLOSED = BatchClosed(

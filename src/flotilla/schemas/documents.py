@@ -91,6 +91,41 @@ class DocumentChunk(Response):
     tokens: int
 
 
+class PageEntry(Response):
+    """Where a page stands in its document."""
+
+    page: int = Field(description="Its place in the document, from 1, by which it is read.")
+    number: int | None = Field(description="The same, or null for formats without pages.")
+    characters: int
+    start: int = Field(description="Offset in the document's text, in characters.")
+    end: int
+
+
+class PageHeading(Response):
+    """A heading on a page."""
+
+    start: int = Field(description="Offset in the document's text, in characters.")
+    level: int = Field(description="1 for the outermost.")
+    title: str
+
+
+class DocumentPage(Response):
+    """A page's text, as citations quote it."""
+
+    document_id: str
+    page: int = Field(description="Its place in the document, from 1.")
+    pages: int = Field(description="How many there are.")
+    number: int | None = Field(description="The page's number, or null for formats without pages.")
+    characters: int = Field(description="Of the whole page.")
+    text: str
+    start: int = Field(description="Where `text` begins in the document's text, in characters.")
+    end: int = Field(description="Where `text` ends.")
+    next_start: int | None = Field(
+        None, description="`start` of the page's next part; null where this is its end."
+    )
+    headings: list[PageHeading] = Field(description="Those in `text`.")
+
+
 class PipelineRequest(Request):
     """A source that is not uploaded: exactly one of `url`, `text` and `path`."""
 

@@ -35,7 +35,8 @@ def test_a_method_that_is_not_offered(http: httpx.Client) -> None:
 
 
 def test_a_resource_that_is_not_there(http: httpx.Client) -> None:
-    for address in ("/documents/x", "/documents/x/status", "/documents/x/chunks"):
+    parts = ("", "/status", "/chunks", "/pages", "/pages/1")
+    for address in (f"/documents/x{part}" for part in parts):
         assert_problem(http.get(address), 404, "document_not_found")
     assert_problem(http.delete("/documents/x"), 404, "document_not_found")
     assert_problem(http.get("/collections/x"), 404, "collection_not_found")

@@ -98,6 +98,16 @@ def test_a_document_its_chunks_and_its_end(run: Run, gateway: GatewayDouble) -> 
     assert "d1" not in gateway.documents
 
 
+@pytest.mark.usefixtures("filled")
+def test_a_page_is_read_part_by_part(run: Run) -> None:
+    first = run("documents", "page", "d1", 2)
+    assert first.stdout == "The text of page 2, \n"
+    assert "page 2 of 3" in first.stderr
+    assert "--start 20" in first.stderr
+    rest = run("documents", "page", "d1", 2, "--start", 20, "--json")
+    assert json.loads(rest.stdout)["text"] == "at some length."
+
+
 def test_a_deletion_that_fails_is_told(run: Run, filled: GatewayDouble) -> None:
     filled.add_task = lambda *_: None  # type: ignore[method-assign]
     filled.states["deletion"] = [failed("deletion", "Qdrant is out of reach.")]

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from sqlalchemy import Connection
 
 from flotilla.blobs import chunks_ref
@@ -20,12 +20,15 @@ from flotilla.ledger import (
     removals,
 )
 from flotilla.models import Chunk
+from flotilla.pages import MOST_CHARACTERS, list_pages, read_page
 from flotilla.schemas import (
     Document,
     DocumentChunk,
+    DocumentPage,
     DocumentState,
     DocumentStatus,
     Listing,
+    PageEntry,
     Task,
     TaskAccepted,
 )
@@ -123,6 +126,64 @@ async def list_chunks(
 
     items = await services.in_thread(read)
     return part.listing(items, lambda item: str(item.position + 1))
+
+
+@router.get(
+    "/documents/{document_id}/pages",
+    summary="List a document's pages",
+    responses=problems.responses(examples.NO_DOCUMENT, examples.BAD_PARAMETER),
+)
+async def list_document_pages(
+    document_id: str, services: ServicesDep, tenant: TenantDep, part: PartDep
+) -> Listing[PageEntry]:
+    """Where each page of the live version stands; none while no version is live.
+
+    A document without pages (HTML, Markdown, text, DOCX) is one.
+    """
+    first = _position(part.after) + 1 if part.after is not None else 1
+    items = await services.in_thread(
+        list_pages, services.database, services.blobs, tenant, document_id, first, part.wanted
+    )
+    return part.listing(items, lambda item: str(item.page))
+
+
+@router.get(
+    "/documents/{document_id}/pages/{page}",
+    summary="Read a page",
+    responses=problems.responses(examples.NO_DOCUMENT, examples.NO_PAGE, examples.OFF_THE_PAGE),
+)
+async def get_page(
+    document_id: str,
+    services: ServicesDep,
+    tenant: TenantDep,
+    page: Annotated[int, Path(ge=1, description="Its place in the document, from 1.")],
+    start: Annotated[
+        int | None,
+        Query(
+            ge=0,
+            description="Offset in the document's text to read from; the page's start by default.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int, Query(ge=1, le=MOST_CHARACTERS, description="Most characters to return.")
+    ] = MOST_CHARACTERS,
+) -> DocumentPage:
+    """The text of a page of the live version, in which citations can be checked.
+
+    A citation's `quote` is `text[citation.start - start : citation.end - start]` where it lies on
+    this page. A document without pages is its page 1; a long one is read in parts, the next from
+    `next_start` on.
+    """
+    return await services.in_thread(
+        read_page,
+        services.database,
+        services.blobs,
+        tenant,
+        document_id,
+        page,
+        start=start,
+        limit=limit,
+    )
 
 
 @router.post(
