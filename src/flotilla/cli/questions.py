@@ -12,6 +12,7 @@ from flotilla.cli.connection import (
     connect,
     json_object,
 )
+from flotilla.models import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +46,9 @@ def ask(
     collection: CollectionsOption = None,
     top_k: TopKOption = None,
     filter_: FilterOption = None,
+    mode: Annotated[
+        Mode | None, typer.Option("--mode", help="How it is answered; the fleet's own way if left.")
+    ] = None,
     timeout: Annotated[
         float | None, typer.Option("--timeout", min=0.1, help="Seconds to wait for the answer.")
     ] = None,
@@ -58,7 +62,12 @@ def ask(
     conditions = json_object(filter_, "--filter")
     with connect(url, data) as flotilla:
         answer = flotilla.ask(
-            question, collections=collection, top_k=top_k, filter=conditions, timeout=timeout
+            question,
+            collections=collection,
+            top_k=top_k,
+            filter=conditions,
+            mode=mode,
+            timeout=timeout,
         )
     if as_json:
         print_json(answer)
@@ -102,6 +111,7 @@ def print_answer(answer: "Answer") -> None:
         if answer.passages:
             console.print(Text("\nNearest passages:", style="bold"))
             print_passages(answer.passages[:NEAREST])
+        _print_remarks(answer)
         return
     console.print(Text(answer.text))
     console.print()
@@ -113,8 +123,22 @@ def print_answer(answer: "Answer") -> None:
         console.print(source)
         quote = " ".join(citation.quote.split())
         console.print(Padding(Text(f"“{quote}”", style="italic"), (0, 0, 0, 4), expand=False))
+    _print_remarks(answer)
     total = sum(answer.timings.values())
     console.print(Text(f"\n{answer.model}, {total:.0f} ms", style="dim"))
+
+
+def _print_remarks(answer: "Answer") -> None:
+    """What nothing bears out, and how the answer came about where that is out of the ordinary."""
+    from rich.text import Text
+
+    from flotilla.cli.terminal import out
+
+    for each in answer.unsupported:
+        statement = answer.text[each.start : each.end]
+        out().print(Text(f"Not borne out: “{statement}” {each.reason}", style="yellow"))
+    for note in answer.notes:
+        out().print(Text(f"Note: {note}", style="dim"))
 
 
 def print_passages(passages: "Sequence[Passage]") -> None:

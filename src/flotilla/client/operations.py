@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from flotilla.client.operation import Operation, delete, get, post, segment
 from flotilla.client.sources import FileSource, Source, UploadProgress
-from flotilla.models import Metadata
+from flotilla.models import Metadata, Mode
 from flotilla.schemas import (
     DEFAULT_COLLECTION,
     AddRequest,
@@ -237,12 +237,14 @@ def _question(
     top_k: int | None,
     filter: Metadata | None,  # noqa: A002 - the field's name on the wire
     callback_url: str | None = None,
+    mode: Mode | None = None,
 ) -> QuestionRequest:
     return QuestionRequest.model_construct(
         question=question,
         collections=list(collections) if collections else None,
         top_k=top_k,
         filter=filter or {},
+        mode=mode,
         callback_url=callback_url,
     )
 
@@ -253,18 +255,19 @@ def ask(
     collections: Sequence[str] | None = None,
     top_k: int | None = None,
     filter: Metadata | None = None,  # noqa: A002
+    mode: Mode | None = None,
     timeout: float | None = None,
     cache_control: str | None = None,
 ) -> Operation[AnswerResponse]:
     """Ask and wait for the answer.
 
-    `timeout` is how many seconds the gateway waits; past it the error has status 504 and the
-    `task_id` under which the answer will be found. `cache_control` is sent as that header:
-    `no-cache` has the question answered anew.
+    `mode` is the graph, the fleet's own when not given. `timeout` is how many seconds the gateway
+    waits; past it the error has status 504 and the `task_id` under which the answer will be found.
+    `cache_control` is sent as that header: `no-cache` has the question answered anew.
     """
     return post(
         "/rag/query/sync",
-        _question(question, collections, top_k, filter),
+        _question(question, collections, top_k, filter, mode=mode),
         AnswerResponse,
         params={"timeout": timeout},
         headers=_asking(cache_control),
@@ -278,11 +281,12 @@ def ask_async(
     collections: Sequence[str] | None = None,
     top_k: int | None = None,
     filter: Metadata | None = None,  # noqa: A002
+    mode: Mode | None = None,
     callback_url: str | None = None,
     cache_control: str | None = None,
 ) -> Operation[TaskAccepted]:
     """Ask and get a task id; the answer will be the task's result."""
-    body = _question(question, collections, top_k, filter, callback_url)
+    body = _question(question, collections, top_k, filter, callback_url, mode)
     return post("/rag/query", body, TaskAccepted, headers=_asking(cache_control))
 
 

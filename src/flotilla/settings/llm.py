@@ -11,8 +11,8 @@ from flotilla.settings.base import group_config
 
 EXTRACTIVE = "extractive"
 
-AFTER_MODELS = ("cached", EXTRACTIVE)
-"""Words of the fallback chain that name no model: an earlier answer, and sentences of passages."""
+AFTER_MODELS = (EXTRACTIVE,)
+"""Words of the fallback chain that name no model."""
 
 _FORM = (
     "it has to be extractive or PROVIDER:NAME, such as openai:gpt-4o-mini, unless LLM_BASE_URL "
@@ -114,8 +114,7 @@ class LLMSettings(BaseSettings):
     fallbacks: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="What stands in for a model that fails, comma separated, in this order: other "
-        "models, then `cached` for an earlier answer and `extractive` for sentences of the "
-        "passages.",
+        "models, then `extractive` for sentences of the passages.",
     )
     fallback_base_url: ModelURL | None = Field(
         None, description="Address of the `openai:` models of the chain; LLM_BASE_URL when not set."
@@ -150,7 +149,7 @@ class LLMSettings(BaseSettings):
     def _words_come_last(cls, chain: tuple[str, ...]) -> tuple[str, ...]:
         words = [entry in AFTER_MODELS for entry in chain]
         if words != sorted(words):
-            raise ValueError("`cached` and `extractive` have to stand behind the models")
+            raise ValueError("`extractive` has to stand behind the models")
         return chain
 
     @field_validator("fallback_base_url")

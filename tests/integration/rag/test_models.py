@@ -127,12 +127,12 @@ def test_one_that_is_too_long_goes_to_the_next_model_at_once(
 
 def test_a_chain_that_fails_says_when_to_come_back(server: OpenAIServer) -> None:
     server.script(rate_limited(70), rate_limited(50))
-    configured = settings(server, fallbacks=("openai:other", "cached", "extractive"))
+    configured = settings(server, fallbacks=("openai:other", "extractive"))
     calls = calls_of(configured)
     with pytest.raises(ModelUnavailable) as caught:
         calls.models.complete(Role.ANSWER, QUESTION, meter())
     assert caught.value.retry_after == 50
-    assert calls.models.after_models() == ("cached", "extractive")
+    assert calls.models.after_models() == ("extractive",)
 
 
 @pytest.mark.parametrize(

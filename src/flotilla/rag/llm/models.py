@@ -74,8 +74,7 @@ class Models:
         return first_model(self._settings, role)
 
     def after_models(self) -> tuple[str, ...]:
-        """What stands in where every model of the chain has failed, in order: `cached`,
-        `extractive`, or nothing."""
+        """What stands in where every model of the chain has failed: `extractive`, or nothing."""
         return tuple(entry for entry in self._settings.fallbacks if entry in AFTER_MODELS)
 
     def complete(
