@@ -10,7 +10,7 @@ from tests.benchmarks.load import Load, run_load
 from tests.benchmarks.report import NONE, Outcome, Row, median
 from tests.benchmarks.stack import Stack, progress
 
-MOST_COST = 3.0  # milliseconds at p50 of looking and keeping, where nothing is there
+MOST_SHARE = 0.1  # of an answer without the caches, which looking in vain and keeping may take
 BLOCKS = 5
 
 ANSWER, SEARCH = "/rag/query/sync", "/rag/search"
@@ -73,11 +73,13 @@ def run(stack: Stack, quick: bool) -> Outcome:
         outcome.notes.append(
             f"{state.entries} entries take {state.used_bytes / 2**20:.1f} MiB with Redis itself"
         )
-    outcome.rows.append(_in_process(stack, name, count, outcome))
+    outcome.rows.append(_in_process(stack, name, count, outcome, p50["answer, without the caches"]))
     return outcome
 
 
-def _in_process(stack: Stack, collection: str, count: int, outcome: Outcome) -> Row:
+def _in_process(
+    stack: Stack, collection: str, count: int, outcome: Outcome, uncached: float
+) -> Row:
     """What the caches do themselves in a worker, around an answer that costs nothing."""
     from flotilla.cache_store import CacheStore
     from flotilla.rag.caching.caches import Caches
@@ -103,6 +105,8 @@ def _in_process(stack: Stack, collection: str, count: int, outcome: Outcome) -> 
     return Row(
         f"the caches' own work in the worker, in vain / found, p50 of {count}",
         f"{vain:.2f} / {hit:.2f} ms",
-        goal=f"≤ {MOST_COST:g} ms",
-        met=max(vain, hit) <= MOST_COST,
+        f"{uncached:.1f} ms",
+        f"{vain / uncached:.1%} / {hit / uncached:.1%}",
+        f"≤ {MOST_SHARE:.0%}",
+        max(vain, hit) <= MOST_SHARE * uncached,
     )
