@@ -285,15 +285,15 @@ class ModelRejected(FlotillaError):
 class BudgetSpent(FlotillaError):
     """The answer's budget is spent.
 
-    Args:
-        which: what ran out, `time` or `tokens`.
+    Its detail `which` says what ran out, `time` or `tokens`.
     """
 
     code, status = "budget_spent", 504
 
-    def __init__(self, message: str, *, which: str) -> None:
-        super().__init__(message, which=which)
-        self.which = which
+    @property
+    def which(self) -> str:
+        """What ran out, `time` or `tokens`."""
+        return str(self.details.get("which", ""))
 
 
 class ModelMissing(FlotillaError):

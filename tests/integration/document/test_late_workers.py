@@ -160,6 +160,7 @@ def test_a_worker_that_was_frozen_over_the_completion_takes_nothing_away(
     assert of_version(blobs, document.version_id) == {
         "source",
         "pages/00000.jsonl",
+        "pages/index.jsonl",
         "chunks/00000.jsonl",
     }
 
@@ -289,6 +290,7 @@ def test_chunks_of_an_attempt_with_other_settings_are_not_the_versions(
     assert of_version(blobs, document.version_id) == {
         "source",
         "pages/00000.jsonl",
+        "pages/index.jsonl",
         "chunks/00000.jsonl",
     }
 

@@ -275,6 +275,9 @@ def fleets_on(data: Path, redis_url: str) -> Iterator[Fleets]:
     upgrade(settings)
     backend = app.conf.result_backend.replace(get_settings().redis_url, redis_url)
     app.conf.update(broker_url=redis_url, result_backend=backend)
+    # Another test of this process may have made a canvas, which opens the backend.
+    app._backend_cache = None
+    vars(app._local).pop("backend", None)
     fleets = Fleets(
         settings,
         {
