@@ -11,7 +11,7 @@ from tests.chaos.stack import Stack
 SOURCE = re.compile(r"source(\.[0-9a-f]{32}\.part)?")
 """What an upload writes before the ledger knows of it."""
 
-WHOLE = re.compile(r"source|(pages|chunks)/\d{5}\.jsonl")
+WHOLE = re.compile(r"source|pages/index\.jsonl|(pages|chunks)/\d{5}\.jsonl")
 """What a version consists of."""
 
 UNFINISHED = ".part"
