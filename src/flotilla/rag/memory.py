@@ -18,7 +18,7 @@ from flotilla.models import Turn
 from flotilla.rag.terms import coverage, terms, weights
 from flotilla.settings import RagSettings
 from flotilla.vectorstore.bm25 import Bm25Encoder
-from flotilla.vectorstore.point_queries import Fusion
+from flotilla.vectorstore.hybrid_collection import Fusion
 from flotilla.vectorstore.spaces import VectorSpace
 from flotilla.vectorstore.turn_points import TurnPoint
 

@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from qdrant_client import QdrantClient, models
+from qdrant_client import models
 
 from flotilla.models import Passage
 from flotilla.vectorstore.bm25 import SparseVector
 from flotilla.vectorstore.embedder import Vector
+from flotilla.vectorstore.hybrid_collection import BM25, DENSE, Fusion, HybridCollection, fused
 from flotilla.vectorstore.qdrant import CollectionAbsent, call
-
-DENSE = "dense"
-BM25 = "bm25"
 
 
 def equal(field: str, value: str | bool) -> models.FieldCondition:
@@ -33,21 +31,6 @@ def tenants(tenant_id: str, *conditions: Any, must_not: Sequence[Any] = ()) -> m
     )
 
 
-@dataclass(frozen=True)
-class Fusion:
-    """Weighted reciprocal rank fusion: a point's score is the sum over both searches of
-    weight / (k + rank), after Cormack et al. 2009 (SIGIR, "Reciprocal rank fusion outperforms
-    Condorcet and individual rank learning methods").
-
-    `prefetch` is how many candidates each search hands to the fusion.
-    """
-
-    prefetch: int
-    k: int
-    dense_weight: float
-    bm25_weight: float
-
-
 @dataclass(frozen=True, eq=False)
 class StoredVectors:
     """A point's vectors as they are stored: the dense one of length 1, and the BM25 weights."""
@@ -56,7 +39,7 @@ class StoredVectors:
     sparse: SparseVector
 
 
-class PointReader:
+class PointReader(HybridCollection):
     """Reads the points of a Qdrant collection; every method takes the tenant first.
 
     All methods raise DependencyUnavailable, which is retryable, when Qdrant is out of reach or
@@ -66,10 +49,6 @@ class PointReader:
         client: as `qdrant.connect` makes it.
         collection: the Qdrant collection's name, see `points.collection_name`.
     """
-
-    def __init__(self, client: QdrantClient, collection: str) -> None:
-        self._client = client
-        self.collection = collection
 
     def count(
         self,
@@ -90,19 +69,9 @@ class PointReader:
         given = [equal(name, value) for name, value in fields.items() if value is not None]
         return self._count(tenants(tenant_id, *given))
 
-    def total(self) -> int:
-        """How many points the collection has, of all tenants."""
-        return self._count(models.Filter())
-
     def count_documents(self, tenant_id: str, document_ids: Sequence[str]) -> int:
         """How many points some hundreds of documents have, live or not; exact."""
         return self._count(tenants(tenant_id, one_of("document_id", document_ids)))
-
-    def _count(self, selected: models.Filter) -> int:
-        try:
-            return call(lambda: self._client.count(self.collection, selected, exact=True)).count
-        except CollectionAbsent:
-            return 0
 
     def present(self, tenant_id: str, ids: Sequence[str]) -> set[str]:
         """Which of the ids are those of the tenant's points, in one request."""
@@ -165,22 +134,9 @@ class PointReader:
         if collection_ids:
             conditions.append(one_of("collection_id", collection_ids))
         selected = tenants(tenant_id, *conditions, must_not=must_not)
-        depth = max(fusion.prefetch, limit)
-        prefetch = [
-            models.Prefetch(query=dense.tolist(), using=DENSE, filter=selected, limit=depth)
-        ]
-        weights = [fusion.dense_weight]
-        if sparse.indices:
-            terms = models.SparseVector(indices=sparse.indices, values=sparse.values)
-            prefetch.append(models.Prefetch(query=terms, using=BM25, filter=selected, limit=depth))
-            weights.append(fusion.bm25_weight)
-        ranks = models.RrfQuery(rrf=models.Rrf(k=fusion.k, weights=weights))
+        search = fused(dense, sparse, fusion, limit, selected)
         try:
-            found = call(
-                lambda: self._client.query_points(
-                    self.collection, query=ranks, prefetch=prefetch, limit=limit
-                )
-            )
+            found = call(lambda: self._client.query_points(self.collection, **search))
         except CollectionAbsent:
             return []
         return [_passage(point) for point in found.points]

@@ -20,10 +20,8 @@ from flotilla.models import Chunk
 from flotilla.settings import Settings
 from flotilla.vectorstore.bm25 import SparseVector
 from flotilla.vectorstore.embedder import Matrix
+from flotilla.vectorstore.hybrid_collection import BM25, DENSE, TENANT_INDEX, Fusion
 from flotilla.vectorstore.point_queries import (
-    BM25,
-    DENSE,
-    Fusion,
     PointReader,
     StoredVectors,
     equal,
@@ -68,38 +66,9 @@ class PointStore(PointReader):
 
     def ensure(self) -> None:
         """Create the collection and its payload indexes where they are missing."""
-        if not self._exists():
-            self._create()
-        self._index("tenant_id", models.KeywordIndexParams(type="keyword", is_tenant=True))
-        for field in KEYWORD_INDEXES:
-            self._index(field, models.PayloadSchemaType.KEYWORD)
-        self._index("live", models.PayloadSchemaType.BOOL)
-
-    def _exists(self) -> bool:
-        return call(lambda: self._client.collection_exists(self.collection))
-
-    def _create(self) -> None:
-        vectors = models.VectorParams(size=self._dimensions, distance=models.Distance.COSINE)
-        sparse = models.SparseVectorParams(modifier=models.Modifier.IDF)
-        try:
-            call(
-                lambda: self._client.create_collection(
-                    self.collection,
-                    vectors_config={DENSE: vectors},
-                    sparse_vectors_config={BM25: sparse},
-                )
-            )
-        except Exception:
-            # Of several workers that start at once, one creates it and the others meet a refusal.
-            if not self._exists():
-                raise
-
-    def drop(self) -> None:
-        """Delete the Qdrant collection with all its points, if there is one."""
-        call(lambda: self._client.delete_collection(self.collection))
-
-    def _index(self, field: str, schema: Any) -> None:
-        call(lambda: self._client.create_payload_index(self.collection, field, schema))
+        keywords = dict.fromkeys(KEYWORD_INDEXES, models.PayloadSchemaType.KEYWORD)
+        live = {"live": models.PayloadSchemaType.BOOL}
+        self._ensure(self._dimensions, {"tenant_id": TENANT_INDEX} | keywords | live)
 
     # --- writing ---------------------------------------------------------------------------
 

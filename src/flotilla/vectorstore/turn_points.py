@@ -14,7 +14,15 @@ from qdrant_client import QdrantClient, models
 
 from flotilla.vectorstore.bm25 import SparseVector
 from flotilla.vectorstore.embedder import Matrix, Vector
-from flotilla.vectorstore.point_queries import BM25, DENSE, Fusion, equal, one_of, tenants
+from flotilla.vectorstore.hybrid_collection import (
+    BM25,
+    DENSE,
+    TENANT_INDEX,
+    Fusion,
+    HybridCollection,
+    fused,
+)
+from flotilla.vectorstore.point_queries import equal, one_of, tenants
 from flotilla.vectorstore.qdrant import CollectionAbsent, call
 
 SUFFIX = "__turns"
@@ -43,7 +51,7 @@ class NearTurn(NamedTuple):
     similarity: float
 
 
-class TurnPoints:
+class TurnPoints(HybridCollection):
     """A space's collection of turns, with a dense and a BM25 vector each.
 
     Every method may be repeated. All raise DependencyUnavailable, which is retryable, when Qdrant
@@ -56,44 +64,13 @@ class TurnPoints:
     """
 
     def __init__(self, client: QdrantClient, collection: str, dimensions: int) -> None:
-        self._client = client
-        self.collection = collection + SUFFIX
+        super().__init__(client, collection + SUFFIX)
         self._dimensions = dimensions
 
     def ensure(self) -> None:
         """Create the collection and its payload indexes where they are missing."""
-        if not self._exists():
-            self._create()
-        tenant = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True)
-        self._index("tenant_id", tenant)
-        for field in INDEXES:
-            self._index(field, models.PayloadSchemaType.KEYWORD)
-
-    def _exists(self) -> bool:
-        return call(lambda: self._client.collection_exists(self.collection))
-
-    def _create(self) -> None:
-        vectors = models.VectorParams(size=self._dimensions, distance=models.Distance.COSINE)
-        sparse = models.SparseVectorParams(modifier=models.Modifier.IDF)
-        try:
-            call(
-                lambda: self._client.create_collection(
-                    self.collection,
-                    vectors_config={DENSE: vectors},
-                    sparse_vectors_config={BM25: sparse},
-                )
-            )
-        except Exception:
-            # Of several workers that start at once, one creates it and the others meet a refusal.
-            if not self._exists():
-                raise
-
-    def _index(self, field: str, schema: Any) -> None:
-        call(lambda: self._client.create_payload_index(self.collection, field, schema))
-
-    def drop(self) -> None:
-        """Delete the collection with all its points, if there is one."""
-        call(lambda: self._client.delete_collection(self.collection))
+        keywords = dict.fromkeys(INDEXES, models.PayloadSchemaType.KEYWORD)
+        self._ensure(self._dimensions, {"tenant_id": TENANT_INDEX} | keywords)
 
     def upsert(
         self, turns: Sequence[TurnPoint], dense: Matrix, sparse: Sequence[SparseVector]
@@ -138,25 +115,11 @@ class TurnPoints:
             equal("user_id", user_id),
             must_not=[models.HasIdCondition(has_id=list(without))] if without else [],
         )
-        depth = max(fusion.prefetch, limit)
-        prefetch = [
-            models.Prefetch(query=dense.tolist(), using=DENSE, filter=selected, limit=depth)
-        ]
-        weights = [fusion.dense_weight]
-        if sparse.indices:
-            terms = models.SparseVector(indices=sparse.indices, values=sparse.values)
-            prefetch.append(models.Prefetch(query=terms, using=BM25, filter=selected, limit=depth))
-            weights.append(fusion.bm25_weight)
-        ranks = models.RrfQuery(rrf=models.Rrf(k=fusion.k, weights=weights))
+        search = fused(dense, sparse, fusion, limit, selected)
         try:
             found = call(
                 lambda: self._client.query_points(
-                    self.collection,
-                    query=ranks,
-                    prefetch=prefetch,
-                    limit=limit,
-                    with_payload=False,
-                    with_vectors=[DENSE],
+                    self.collection, **search, with_payload=False, with_vectors=[DENSE]
                 )
             )
         except CollectionAbsent:
@@ -180,16 +143,6 @@ class TurnPoints:
         """Delete the points of some hundreds of conversations."""
         if conversation_ids:
             self._delete(tenants(tenant_id, one_of("conversation_id", conversation_ids)))
-
-    def total(self) -> int:
-        """How many points the collection has, of all tenants."""
-        return self._count(models.Filter())
-
-    def _count(self, selected: models.Filter) -> int:
-        try:
-            return call(lambda: self._client.count(self.collection, selected, exact=True)).count
-        except CollectionAbsent:
-            return 0
 
     def _delete(self, selected: models.Filter) -> None:
         selector = models.FilterSelector(filter=selected)

@@ -18,7 +18,7 @@ from flotilla.settings import RagSettings
 from flotilla.vectorstore import forgetting as forget_task
 from flotilla.vectorstore.bm25 import Bm25Encoder
 from flotilla.vectorstore.forgetting import TurnSweep
-from flotilla.vectorstore.point_queries import Fusion
+from flotilla.vectorstore.hybrid_collection import Fusion
 from flotilla.vectorstore.turn_points import TurnPoint
 from tests.doubles.ledger_rows import aged_id
 from tests.integration.vectorstore.small_models import (

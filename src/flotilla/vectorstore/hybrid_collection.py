@@ -1,0 +1,105 @@
+"""A Qdrant collection whose points have a dense and a BM25 vector each, whatever they stand for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from qdrant_client import QdrantClient, models
+
+from flotilla.vectorstore.bm25 import SparseVector
+from flotilla.vectorstore.embedder import Vector
+from flotilla.vectorstore.qdrant import CollectionAbsent, call
+
+DENSE = "dense"
+BM25 = "bm25"
+
+TENANT_INDEX = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True)
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """Weighted reciprocal rank fusion: a point's score is the sum over both searches of
+    weight / (k + rank), after Cormack et al. 2009 (SIGIR, "Reciprocal rank fusion outperforms
+    Condorcet and individual rank learning methods").
+
+    `prefetch` is how many candidates each search hands to the fusion.
+    """
+
+    prefetch: int
+    k: int
+    dense_weight: float
+    bm25_weight: float
+
+
+def fused(
+    dense: Vector, sparse: SparseVector, fusion: Fusion, limit: int, selected: models.Filter
+) -> dict[str, Any]:
+    """The arguments of `query_points` that search by both vectors and fuse what is found.
+
+    An empty `sparse` leaves the ranking to the dense vector.
+    """
+    depth = max(fusion.prefetch, limit)
+    prefetch = [models.Prefetch(query=dense.tolist(), using=DENSE, filter=selected, limit=depth)]
+    weights = [fusion.dense_weight]
+    if sparse.indices:
+        terms = models.SparseVector(indices=sparse.indices, values=sparse.values)
+        prefetch.append(models.Prefetch(query=terms, using=BM25, filter=selected, limit=depth))
+        weights.append(fusion.bm25_weight)
+    ranks = models.RrfQuery(rrf=models.Rrf(k=fusion.k, weights=weights))
+    return {"query": ranks, "prefetch": prefetch, "limit": limit}
+
+
+class HybridCollection:
+    """Such a collection: made, counted and dropped.
+
+    Args:
+        client: as `qdrant.connect` makes it.
+        collection: the Qdrant collection's name.
+    """
+
+    def __init__(self, client: QdrantClient, collection: str) -> None:
+        self._client = client
+        self.collection = collection
+
+    def _ensure(self, dimensions: int, indexes: Mapping[str, Any]) -> None:
+        """Create the collection and the payload indexes, given by field, where they are missing."""
+        if not self._exists():
+            self._create(dimensions)
+        for field, schema in indexes.items():
+            self._index(field, schema)
+
+    def _exists(self) -> bool:
+        return call(lambda: self._client.collection_exists(self.collection))
+
+    def _create(self, dimensions: int) -> None:
+        vectors = models.VectorParams(size=dimensions, distance=models.Distance.COSINE)
+        sparse = models.SparseVectorParams(modifier=models.Modifier.IDF)
+        try:
+            call(
+                lambda: self._client.create_collection(
+                    self.collection,
+                    vectors_config={DENSE: vectors},
+                    sparse_vectors_config={BM25: sparse},
+                )
+            )
+        except Exception:
+            # Of several workers that start at once, one creates it and the others meet a refusal.
+            if not self._exists():
+                raise
+
+    def _index(self, field: str, schema: Any) -> None:
+        call(lambda: self._client.create_payload_index(self.collection, field, schema))
+
+    def drop(self) -> None:
+        """Delete the Qdrant collection with all its points, if there is one."""
+        call(lambda: self._client.delete_collection(self.collection))
+
+    def total(self) -> int:
+        """How many points the collection has, of all tenants."""
+        return self._count(models.Filter())
+
+    def _count(self, selected: models.Filter) -> int:
+        try:
+            return call(lambda: self._client.count(self.collection, selected, exact=True)).count
+        except CollectionAbsent:
+            return 0
