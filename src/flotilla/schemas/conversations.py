@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AliasChoices, ConfigDict, Field, StringConstraints
 
-from flotilla.models import ChatAnswer, Citation, Mode
+from flotilla.models import ChatAnswer, Citation
 from flotilla.schemas.base import Request, Response
 from flotilla.schemas.questions import QuestionRequest
 
@@ -30,7 +30,6 @@ class ChatRequest(QuestionRequest):
     user: User = Field(
         DEFAULT_USER, description="Whose conversation it is; users know nothing of one another."
     )
-    mode: Mode | None = Field(None, description="Which graph answers.")
 
 
 class ChatResponse(ChatAnswer, Response):

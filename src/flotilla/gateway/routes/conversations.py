@@ -1,20 +1,19 @@
 """Conversations: talk, list, read, rename, delete."""
 
-from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from sqlalchemy import Connection
 
 from flotilla import pipelines
-from flotilla.errors import AnswerTimeout, DependencyUnavailable, InvalidRequest
+from flotilla.errors import AnswerTimeout, InvalidRequest
 from flotilla.gateway import examples, problems
 from flotilla.gateway.cache_control import CachePolicyDep
 from flotilla.gateway.chat import chat_turn
 from flotilla.gateway.dependencies import PartDep, ServicesDep, TenantDep, cursor_after
+from flotilla.gateway.removals import start_forgetting
 from flotilla.gateway.routes.questions import REFUSALS, Timeout, answered
 from flotilla.ledger import conversations, forgetting
-from flotilla.ledger.announce import announce
 from flotilla.schemas import (
     ChatRequest,
     ChatResponse,
@@ -150,21 +149,4 @@ async def delete_conversation(
         conversations.mark_deleted(connection, tenant, user, conversation_id)
         return forgetting.add(connection, tenant, conversation_id)
 
-    job_id = await services.write(write)
-
-    def send() -> None:
-        with suppress(DependencyUnavailable):  # the task cancels them all the same
-            with services.database.writing() as connection:
-                cancelled = forgetting.cancel_turns(connection, conversation_id)
-            for task in cancelled:
-                announce(task)
-        try:
-            pipelines.begin(forgetting.KIND, job_id, forgetting.STAGE)
-        except Exception as error:
-            raise DependencyUnavailable(
-                "The deletion is written and will be carried out; the broker does not answer now.",
-                task_id=job_id,
-            ) from error
-
-    await services.in_thread(send)
-    return TaskAccepted(task_id=job_id)
+    return await start_forgetting(services, await services.write(write), conversation_id)
