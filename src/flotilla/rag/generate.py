@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Protocol
 
 from flotilla.errors import ModelRejected
 from flotilla.logging import get_logger
 from flotilla.models import Citation, Passage, Value
 from flotilla.rag.citations import resolve
+from flotilla.rag.prompts import prompt
 
 if TYPE_CHECKING:
     from flotilla.rag.llm import Meter, Models
@@ -118,10 +117,9 @@ def _empty(reason: object) -> str:
     return "The language model returned an empty answer: ask again, or use another LLM_MODEL."
 
 
-@lru_cache(maxsize=1)
 def instructions() -> str:
     """The system prompt."""
-    return files("flotilla.rag").joinpath(f"prompts/{PROMPT}.md").read_text(encoding="utf-8")
+    return prompt(PROMPT)
 
 
 def render(question: str, passages: Sequence[Passage]) -> str:

@@ -92,8 +92,8 @@ def answer_query(
 
 def answer_turn(
     run: ReplyRun, query: Query, policy: CachePolicy, mode: Mode | None = None
-) -> ChatAnswer | None:
-    """The answer to the job's turn of its conversation; None where it is of none.
+) -> ChatAnswer:
+    """The answer to the job's turn of its conversation.
 
     An earlier answer is never given again here: what a turn means, the turns before it decide.
     """
@@ -102,8 +102,7 @@ def answer_turn(
     meter = answerer.meter()
     # Generators know passages alone: earlier turns only make the question stand alone.
     asked = conversations.prepare(run.job, rewrite=_rewrite(meter), recall=False)
-    if asked is None:
-        return None
+    assert asked is not None  # noqa: S101 - such a job has a conversation
     drawn = [conversations.context(asked, [], turns=False)]
 
     def within(passages: list[Passage]) -> list[Passage]:

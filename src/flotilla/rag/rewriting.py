@@ -3,12 +3,11 @@ reply is worth. Without a model, and where its reply is worth nothing, `followup
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from flotilla.models import Turn
 from flotilla.rag.followups import Standalone, standalone
+from flotilla.rag.prompts import prompt
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -28,10 +27,9 @@ _THOUGHT = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 _LABEL = re.compile(r"\A(?:rewritten |standalone |newest )?question:\s*", re.IGNORECASE)
 
 
-@lru_cache(maxsize=1)
 def instructions() -> str:
     """The system prompt."""
-    return files("flotilla.rag").joinpath(f"prompts/{PROMPT}.md").read_text(encoding="utf-8")
+    return prompt(PROMPT)
 
 
 def messages(history: Sequence[Turn], question: str) -> "list[BaseMessage]":

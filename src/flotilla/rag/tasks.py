@@ -55,9 +55,7 @@ def answer(run: ReplyRun) -> str:
     mode = Mode(run.job.payload["mode"]) if "mode" in run.job.payload else None
     with at_work():
         if run.job.conversation_id is not None:
-            turn = answer_turn(run, query, policy, mode)
-            if turn is not None:
-                return turn.model_dump_json()
+            return answer_turn(run, query, policy, mode).model_dump_json()
         return answer_query(query, policy, run.checkpoint, mode).model_dump_json()
 
 

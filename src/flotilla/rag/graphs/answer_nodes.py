@@ -8,6 +8,7 @@ from flotilla.rag.citations import renumber, verify
 from flotilla.rag.generate import NOT_FOUND, Draft
 from flotilla.rag.graphs.state import State, Tools
 from flotilla.rag.graphs.steps import Update
+from flotilla.rag.llm.models import Models
 from flotilla.rag.llm.roles import Role
 
 EXTRACTIVE = "extractive"
@@ -71,7 +72,7 @@ def _may_extract(tools: Tools) -> bool:
     return tools.models is not None and EXTRACTIVE in tools.models.after_models()
 
 
-def has_model(tools: Tools, role: Role) -> Any:
+def models_for(tools: Tools, role: Role) -> Models | None:
     """The models, where one is there for a role; None where there is none."""
     return tools.models if tools.models is not None and tools.models.configured(role) else None
 

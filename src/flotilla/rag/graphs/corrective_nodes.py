@@ -6,7 +6,6 @@ for a judge: where one does not reply, what it would have judged is taken as it 
 so. Without a language model only small talk is told apart, by its words.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -16,11 +15,11 @@ from flotilla.logging import get_logger
 from flotilla.models import Unsupported
 from flotilla.rag.claims import claims_of
 from flotilla.rag.generate import Draft, render
-from flotilla.rag.graphs.answer_nodes import has_model
+from flotilla.rag.graphs.answer_nodes import models_for
 from flotilla.rag.graphs.state import State, Tools
 from flotilla.rag.graphs.steps import Update
-from flotilla.rag.llm.prompts import prompt
 from flotilla.rag.llm.roles import Role
+from flotilla.rag.prompts import prompt
 from flotilla.rag.small_talk import LONGEST, reply_to
 
 logger = get_logger(__name__)
@@ -69,7 +68,7 @@ def classify(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     reply = reply_to(question)
     by = "rule"
     notes: list[str] = []
-    if reply is None and has_model(tools, Role.GRADE) and len(question) <= LONGEST:
+    if reply is None and models_for(tools, Role.GRADE) and len(question) <= LONGEST:
         judged, notes = _ask(tools, Role.GRADE, CLASSIFY, question, Classification)
         by = "model"
         if judged is not None and judged.small_talk:
@@ -89,7 +88,7 @@ def classify(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
 def grade(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     """Set passages aside that do not help; all stay where there is no model to judge them."""
     passages = state["passages"]
-    if not passages or has_model(tools, Role.GRADE) is None:
+    if not passages or models_for(tools, Role.GRADE) is None:
         return {}, {"passages": len(passages), "kept": len(passages), "by": "nobody"}
     text = render(state["query"].question, passages)
     grades, notes = _ask(tools, Role.GRADE, GRADE, text, Grades)
@@ -126,7 +125,7 @@ def verify(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     ]
     cited = [claim for claim in claims if claim.numbers]
     notes: list[str] = []
-    if cited and has_model(tools, Role.GRADE):
+    if cited and models_for(tools, Role.GRADE):
         quoted = {each.number: each.chunk_id for each in draft.citations}
         place = {each.chunk_id: number for number, each in enumerate(passages, 1)}
         listed = "\n".join(
@@ -157,11 +156,8 @@ def _ask(
     assert tools.models is not None  # noqa: S101 - whoever asks has looked
     tools.checkpoint()
     messages = [SystemMessage(prompt(name)), HumanMessage(text)]
-    ask: Callable[[], Any] = lambda: tools.models.structured(  # type: ignore[union-attr] # noqa: E731
-        role, messages, schema, tools.meter, prompt=name
-    )
     try:
-        return ask(), []
+        return tools.models.structured(role, messages, schema, tools.meter, prompt=name), []
     except BudgetSpent:
         return None, [f"The budget was spent before the step `{name.partition('.')[0]}`."]
     except (ModelUnavailable, ModelRejected) as error:

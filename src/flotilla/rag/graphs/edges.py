@@ -4,7 +4,7 @@ from typing import Literal
 
 from langgraph.runtime import Runtime
 
-from flotilla.rag.graphs.answer_nodes import has_model
+from flotilla.rag.graphs.answer_nodes import models_for
 from flotilla.rag.graphs.state import State, Tools
 from flotilla.rag.llm.roles import Role
 
@@ -22,4 +22,4 @@ def after_grading(state: State, runtime: Runtime[Tools]) -> Literal["rewrite", "
     tools = runtime.context
     enough = len(state["passages"]) >= FEWEST_PASSAGES
     again = state.get("searches", 0) <= tools.rewrites and tools.meter.remaining_seconds() > 0
-    return "rewrite" if not enough and again and has_model(tools, Role.REWRITE) else "generate"
+    return "rewrite" if not enough and again and models_for(tools, Role.REWRITE) else "generate"

@@ -8,10 +8,10 @@ from flotilla.rag.llm.deadlines import Deadline, pieces
 from flotilla.rag.llm.failures import Again, Passed, broken_off, read
 from flotilla.rag.llm.meter import Meter
 from flotilla.rag.llm.policy import Call
-from flotilla.rag.llm.prompts import CONTINUE, prompt
 from flotilla.rag.llm.roles import Candidate
 from flotilla.rag.llm.thoughts import ThoughtFilter
 from flotilla.rag.llm.usage import Tokens, estimated, estimated_prompt
+from flotilla.rag.prompts import CONTINUE, prompt
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ValidationError
 
 from flotilla.rag.llm.deadlines import Deadline, wait_for
 from flotilla.rag.llm.failures import Again, read
-from flotilla.rag.llm.prompts import JSON, REPAIR, prompt
 from flotilla.rag.llm.roles import Candidate
 from flotilla.rag.llm.thoughts import without
+from flotilla.rag.prompts import JSON, REPAIR, prompt
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

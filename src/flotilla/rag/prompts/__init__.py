@@ -1,4 +1,4 @@
-"""The texts with which a model is asked to go on, or to keep to a form."""
+"""What models are told: a file a text, with its version in its name."""
 
 from functools import lru_cache
 from importlib.resources import files
@@ -11,5 +11,5 @@ REPAIR = "repair.v1"
 @lru_cache
 def prompt(name: str) -> str:
     """The text of a prompt file, given without its suffix."""
-    file = files("flotilla.rag").joinpath(f"prompts/{name}.md")
+    file = files("flotilla.rag.prompts").joinpath(f"{name}.md")
     return file.read_text(encoding="utf-8").strip()
