@@ -269,13 +269,15 @@ class Worker:
 def fleets_on(data: Path, redis_url: str) -> Iterator[Fleets]:
     """The fleets' ledger and variables, and no worker yet; this process's app sends to them.
 
-    Once a process: its app keeps the connections that it has opened.
+    Once a process: from then on its app keeps the connections that it opens.
     """
     settings = Settings(data=data, redis_url=redis_url, database_url=None)
     upgrade(settings)
     backend = app.conf.result_backend.replace(get_settings().redis_url, redis_url)
     app.conf.update(broker_url=redis_url, result_backend=backend)
-    # Another test of this process may have made a canvas, which opens the backend.
+    # Other tests of this process may have sent something, or made a canvas, at another address:
+    # the app keeps what it has opened.
+    app._after_fork()
     app._backend_cache = None
     vars(app._local).pop("backend", None)
     fleets = Fleets(
