@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 app = typer.Typer(cls=ListsByDefault, help="List, change, drop and download the embedding models.")
 
 NameArgument = Annotated[
-    str, typer.Argument(metavar="NAME", help="A model of fastembed's, such as BAAI/bge-m3.")
+    str,
+    typer.Argument(
+        metavar="NAME", help="A model of fastembed's, such as BAAI/bge-m3, or openai:NAME."
+    ),
 ]
 WaitOption = Annotated[
     bool, typer.Option("--wait", help="Follow the task until it is over; exit code 1 if it fails.")
@@ -48,7 +51,9 @@ def list_models(
 def migrate(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="A model of fastembed's, such as BAAI/bge-m3."),
+        typer.Argument(
+            metavar="NAME", help="A model of fastembed's, such as BAAI/bge-m3, or openai:NAME."
+        ),
     ] = None,
     rollback: Annotated[
         bool, typer.Option("--rollback", help="Go back to the model that answered before.")
@@ -150,22 +155,37 @@ def pull(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="NAME", help="A model of fastembed's; that of EMBEDDING_MODEL when not given."
+            metavar="NAME",
+            help="A model of fastembed's, or openai:NAME; that of EMBEDDING_MODEL when not given.",
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring an embedding model to this machine; at once when it is here."""
+    """Bring an embedding model to this machine; at once when it is here.
+
+    One that a server embeds with (`openai:NAME`) stays there: the server is asked whether it replies.
+    """
     from flotilla.cli.terminal import print_json, print_note
     from flotilla.local.model.pull import pull as pull_model
-    from flotilla.schemas.models import PROVIDER
+    from flotilla.local.model.served import ask_server
+    from flotilla.schemas.models import with_provider
     from flotilla.settings import get_settings
 
     settings = get_settings()
     if name is not None:
-        model = PROVIDER + name.removeprefix(PROVIDER)
+        model = with_provider(name)
         embedding = settings.embedding.model_copy(update={"model": model})
         settings = settings.model_copy(update={"embedding": embedding})
+    if settings.embedding_is_remote:
+        dimensions = ask_server(settings)
+        if as_json:
+            print_json({"model": settings.embedding_model_name, "dimensions": dimensions})
+        else:
+            print_note(
+                f"The model {settings.embedding_model_name} is on its server, which replies with "
+                f"{dimensions} dimensions."
+            )
+        return
     with download_bar() as report:
         folder = pull_model(settings, report)
     if as_json:

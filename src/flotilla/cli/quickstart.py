@@ -38,13 +38,17 @@ def quickstart(
     from flotilla.cli.terminal import out, print_note
     from flotilla.client import Flotilla
     from flotilla.local.model.pull import pull as pull_model
+    from flotilla.local.model.served import ask_server
 
     submissions = documents(samples)
     questions = chosen_questions(samples)
     settings = settings_for(data)
     console = out()
     with _step(1, "The embedding model"), download_bar() as progress:
-        pull_model(settings, progress)
+        if settings.embedding_is_remote:
+            ask_server(settings)
+        else:
+            pull_model(settings, progress)
     with _step(2, "The stack"):
         addresses = start(settings, report=print_note)
     with Flotilla(addresses.gateway) as flotilla:

@@ -38,6 +38,7 @@ from flotilla.ledger.stages import stage
 from flotilla.ledger.versions import Version
 from flotilla.models import Chunk
 from flotilla.pages import StoredPages
+from flotilla.remote_tokens import remote_counter
 from flotilla.schemas import Task
 from flotilla.settings import get_settings
 
@@ -58,8 +59,9 @@ def _blobs() -> BlobStore:
 @lru_cache(maxsize=1)
 def _splitter() -> Splitter:
     settings = get_settings()
+    remote = settings.embedding_is_remote
     return SectionSplitter(
-        settings.embedding_model_folder,
+        remote_counter(settings.embedding.model) if remote else settings.embedding_model_folder,
         chunk_tokens=settings.document.chunk_tokens,
         overlap=settings.document.chunk_overlap,
     )

@@ -36,7 +36,7 @@ def migrate(
 
     Args:
         connection: in a writing transaction.
-        model: of the form `fastembed:NAME`.
+        model: of the form `fastembed:NAME` or `openai:NAME`.
         prefix: of the names of Qdrant collections.
         callback_url: is told of the job's end.
 

@@ -35,7 +35,8 @@ WRITTEN = (SpaceState.ACTIVE, SpaceState.FILLING, SpaceState.STANDBY)
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """A row: `model` is of the form `fastembed:NAME`, `collection` is Qdrant's name."""
+    """A row: `model` is of the form `fastembed:NAME` or `openai:NAME`, `collection` is Qdrant's
+    name."""
 
     id: str
     model: str
@@ -47,8 +48,8 @@ class Space:
 
     @property
     def name(self) -> str:
-        """The model's name without its provider."""
-        return self.model.partition(":")[2]
+        """The model's name, without its provider where that is fastembed."""
+        return self.model.removeprefix("fastembed:")
 
 
 _COLUMNS = tuple(spaces[each.name] for each in fields(Space))

@@ -193,7 +193,9 @@ def check_memory(*, running: bool) -> Finding:
 
 
 def check_model(settings: Settings) -> Finding:
-    """The embedding model lies on this machine."""
+    """The embedding model lies on this machine, or its server replies."""
+    if settings.embedding_is_remote:
+        return _check_served_model(settings)
     from flotilla.local.model.pull import is_present, model_folder
 
     try:
@@ -203,6 +205,18 @@ def check_model(settings: Settings) -> Finding:
     except FlotillaError as error:
         return Finding("embedding model", False, error.message, "Correct EMBEDDING_MODEL.")
     return Finding("embedding model", False, f"not in {folder}", "Run: flotilla models pull")
+
+
+def _check_served_model(settings: Settings) -> Finding:
+    from flotilla.vectorstore.embedder import dimensions_of
+
+    model = settings.embedding.model
+    try:
+        dimensions = dimensions_of(settings, model)
+    except FlotillaError as error:
+        remedy = "Correct EMBEDDING_MODEL, its server's address or its key; or start that server."
+        return Finding("embedding model", False, error.message, remedy)
+    return Finding("embedding model", True, f"{model} replies with {dimensions} dimensions")
 
 
 def check_ledger(settings: Settings, is_current: LedgerCheck) -> Finding:

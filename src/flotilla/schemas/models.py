@@ -7,8 +7,13 @@ from pydantic import Field
 from flotilla.schemas.base import Request, Response
 from flotilla.schemas.tasks import TaskStatus
 
-MODEL_NAME = r"^(fastembed:)?[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"
+MODEL_NAME = r"^((fastembed|openai):)?[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"
 PROVIDER = "fastembed:"
+
+
+def with_provider(model: str) -> str:
+    """The model with its provider, which is fastembed where none is named."""
+    return model if ":" in model else PROVIDER + model
 
 
 class ModelSpace(Response):
@@ -47,6 +52,7 @@ class MigrationRequest(Request):
     model: str = Field(
         pattern=MODEL_NAME,
         max_length=200,
-        description="A model of fastembed's, which the workers' machines have.",
+        description="A model of fastembed's, which the workers' machines have, or `openai:NAME` "
+        "for one of a server's.",
         examples=["BAAI/bge-small-en-v1.5"],
     )

@@ -5,8 +5,11 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
-from flotilla.settings.addresses import QdrantURL
+from flotilla.settings.addresses import ModelURL, QdrantURL
 from flotilla.settings.base import group_config
+
+PROVIDERS = ("fastembed", "openai")
+"""Where embedding models run: on this machine, or on a server."""
 
 
 class JobSettings(BaseSettings):
@@ -130,7 +133,27 @@ class EmbeddingSettings(BaseSettings):
     model: str = Field(
         "fastembed:sentence-transformers/all-MiniLM-L6-v2",
         validation_alias="EMBEDDING_MODEL",
-        description="Embedding model, as `fastembed:NAME`.",
+        description="Embedding model: `fastembed:NAME` on this machine, or `openai:NAME` on a "
+        "server that speaks OpenAI's protocol.",
+    )
+    base_url: ModelURL | None = Field(
+        None, description="Address of the server of `openai:` models; LLM_BASE_URL when not set."
+    )
+    api_key: SecretStr | None = Field(
+        None,
+        description="Key for that server; OPENAI_API_KEY when neither it nor the address is set.",
+    )
+    dimensions: int | None = Field(
+        None,
+        gt=0,
+        description="Dimensions that are asked of an `openai:` model which can be shortened; as "
+        "many as it has when not set.",
+    )
+    max_tokens: int = Field(
+        8191, gt=0, description="Longest text that an `openai:` model takes, in tokens."
+    )
+    timeout: float = Field(
+        30.0, gt=0, description="Seconds that one request to an `openai:` model may take."
     )
     models_dir: Path = Field(
         Path("~/.cache/flotilla/models"),
@@ -144,6 +167,6 @@ class EmbeddingSettings(BaseSettings):
     @classmethod
     def _has_a_provider(cls, model: str) -> str:
         provider, _, name = model.partition(":")
-        if provider != "fastembed" or not name:
-            raise ValueError("it has to be of the form fastembed:NAME")
+        if provider not in PROVIDERS or not name:
+            raise ValueError("it has to be of the form fastembed:NAME or openai:NAME")
         return model

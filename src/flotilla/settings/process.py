@@ -109,8 +109,13 @@ class Settings(BaseSettings):
 
     @property
     def embedding_model_name(self) -> str:
-        """The embedding model's name without its provider."""
-        return self.embedding.model.partition(":")[2]
+        """The embedding model's name, without its provider where that is fastembed."""
+        return self.embedding.model.removeprefix("fastembed:")
+
+    @property
+    def embedding_is_remote(self) -> bool:
+        """Whether the embedding model is on a server, and nothing of it on this machine."""
+        return not self.embedding.model.startswith("fastembed:")
 
     @property
     def embedding_model_folder(self) -> Path:

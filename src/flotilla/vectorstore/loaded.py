@@ -7,7 +7,7 @@ from flotilla.broker import at_start
 from flotilla.ledger.database import get_database
 from flotilla.settings import get_settings
 from flotilla.vectorstore.bm25 import Bm25Encoder
-from flotilla.vectorstore.embedder import FastembedEmbedder, load_embedder
+from flotilla.vectorstore.embedder import Embedder, load_embedder
 from flotilla.vectorstore.indexing import Indexer
 from flotilla.vectorstore.qdrant import connect
 from flotilla.vectorstore.spaces import Spaces
@@ -18,7 +18,7 @@ def get_spaces() -> Spaces:
     """The spaces of this process."""
     settings = get_settings()
 
-    def load(model: str) -> FastembedEmbedder:
+    def load(model: str) -> Embedder:
         threads = settings.vectorstore.embedding_threads
         return load_embedder(settings, threads=threads, model=model)
 

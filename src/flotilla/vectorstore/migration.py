@@ -27,9 +27,9 @@ from flotilla.ledger.spaces import Space, SpaceState
 from flotilla.ledger.stages import stage
 from flotilla.logging import get_logger
 from flotilla.settings import get_settings
+from flotilla.vectorstore.embedder import dimensions_of
 from flotilla.vectorstore.filling import Filling, Piece
 from flotilla.vectorstore.loaded import get_indexer, get_spaces
-from flotilla.vectorstore.manifest import read_manifest
 from flotilla.vectorstore.spaces import READY, VectorSpace
 
 logger = get_logger(__name__)
@@ -49,9 +49,9 @@ def prepare_space(run: StageRun) -> Signature:
     space = _space(run)
     _wait_for_models(run, space)
     if space.state is SpaceState.PREPARING:
-        manifest = read_manifest(get_settings().model_folder(space.model))
+        dimensions = dimensions_of(get_settings(), space.model)
         with run.writing() as connection:
-            spaces.fill(connection, space.id, manifest.dimensions)
+            spaces.fill(connection, space.id, dimensions)
     target = _target(run)
     target.points.ensure()
     plan: list[list[list[Piece]]] = [[parts] for parts in _filling(run, target).parts()]

@@ -25,8 +25,7 @@ from flotilla.ledger.spaces import WRITTEN, Space, SpaceState
 from flotilla.logging import get_logger
 from flotilla.settings import Settings
 from flotilla.vectorstore.census import PointCensus
-from flotilla.vectorstore.embedder import Embedder
-from flotilla.vectorstore.manifest import read_manifest
+from flotilla.vectorstore.embedder import Embedder, dimensions_of
 from flotilla.vectorstore.points import PointStore, collection_name
 from flotilla.vectorstore.turn_points import TurnPoints
 
@@ -170,10 +169,10 @@ class Spaces:
             rows = spaces.undropped(connection)
         if not rows or rows[0].state is not SpaceState.ACTIVE:
             settings = self._settings
-            manifest = read_manifest(settings.embedding_model_folder)
+            dimensions = dimensions_of(settings, settings.embedding.model)
             with database.writing() as connection:
                 model, name = settings.embedding.model, collection_name(settings)
-                spaces.adopt(connection, model, name, manifest.dimensions)
+                spaces.adopt(connection, model, name, dimensions)
                 rows = spaces.undropped(connection)
         self._warn(rows[0])
         return rows

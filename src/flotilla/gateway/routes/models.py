@@ -12,7 +12,7 @@ from flotilla.gateway.dependencies import CallbackDep, Services, ServicesDep
 from flotilla.ledger import documents, job_views, jobs, model_migrations, spaces
 from flotilla.ledger.spaces import Space, SpaceState
 from flotilla.schemas import Task, TaskAccepted
-from flotilla.schemas.models import PROVIDER, MigrationRequest, ModelSpace, ModelSpaces
+from flotilla.schemas.models import MigrationRequest, ModelSpace, ModelSpaces, with_provider
 
 router = APIRouter(prefix="/models", tags=["models"])
 
@@ -90,7 +90,7 @@ async def start_migration(
 
     To cancel the task drops what was filled.
     """
-    model = PROVIDER + body.model.removeprefix(PROVIDER)
+    model = with_provider(body.model)
     prefix = services.settings.qdrant.collection
     job_id = await services.write(model_migrations.migrate, model, prefix, callback_url)
     return await _send(services, job_id)

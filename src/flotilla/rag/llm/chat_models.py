@@ -34,7 +34,7 @@ def build_chat_model(settings: LLMSettings, name: str | None = None) -> "BaseCha
     """
     from langchain.chat_models import init_chat_model
 
-    from flotilla.rag.llm.bounded_network import bound_client
+    from flotilla.bounded_network import bound_client
 
     options: dict[str, Any] = {
         "timeout": settings.timeout,

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel
 
+from flotilla.deadlines import Deadline, wait_for
 from flotilla.errors import ConfigurationError, ModelRejected
 from flotilla.rag.llm.breaker import Breaker
 from flotilla.rag.llm.chat_models import candidate
-from flotilla.rag.llm.deadlines import Deadline, wait_for
 from flotilla.rag.llm.fleet_state import FleetState
 from flotilla.rag.llm.limits import Limits
 from flotilla.rag.llm.meter import Meter

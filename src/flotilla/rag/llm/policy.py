@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
+from flotilla.deadlines import Deadline
 from flotilla.errors import FlotillaError, ModelUnavailable
 from flotilla.logging import get_logger
 from flotilla.models import ModelCall
 from flotilla.rag.llm.breaker import Breaker
-from flotilla.rag.llm.deadlines import Deadline
 from flotilla.rag.llm.failures import Again, Passed, Trouble, read
 from flotilla.rag.llm.limits import Limits
 from flotilla.rag.llm.meter import Meter, time_spent

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from flotilla.deadlines import Deadline, pieces
 from flotilla.rag.llm.continuation import Continuation
-from flotilla.rag.llm.deadlines import Deadline, pieces
 from flotilla.rag.llm.failures import Again, Passed, broken_off, read
 from flotilla.rag.llm.meter import Meter
 from flotilla.rag.llm.policy import Call

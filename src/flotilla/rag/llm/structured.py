@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from flotilla.rag.llm.deadlines import Deadline, wait_for
+from flotilla.deadlines import Deadline, wait_for
 from flotilla.rag.llm.failures import Again, read
 from flotilla.rag.llm.roles import Candidate
 from flotilla.rag.llm.thoughts import without

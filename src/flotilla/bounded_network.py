@@ -12,7 +12,7 @@ from typing import Any
 import httpcore2
 import httpx2
 
-from flotilla.rag.llm.deadlines import current
+from flotilla.deadlines import current
 
 CONNECT_SECONDS = 5.0
 """What a connection may take to be made: a server that is there takes milliseconds."""
