@@ -163,7 +163,7 @@ def pull(
 ) -> None:
     """Bring an embedding model to this machine; at once when it is here.
 
-    One that a server embeds with (`openai:NAME`) stays there: the server is asked whether it replies.
+    One of a server's (`openai:NAME`) stays there: the server is asked whether it replies.
     """
     from flotilla.cli.terminal import print_json, print_note
     from flotilla.local.model.pull import pull as pull_model

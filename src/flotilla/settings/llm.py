@@ -117,7 +117,9 @@ class LLMSettings(BaseSettings):
         "models, then `extractive` for sentences of the passages.",
     )
     fallback_base_url: ModelURL | None = Field(
-        None, description="Address of the `openai:` models of the chain; LLM_BASE_URL when not set."
+        None,
+        validate_default=True,
+        description="Address of the `openai:` models of the chain; LLM_BASE_URL when not set.",
     )
     fallback_api_key: SecretStr | None = Field(
         None, description="Key for FLOTILLA_LLM_FALLBACK_BASE_URL."

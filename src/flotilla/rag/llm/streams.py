@@ -1,6 +1,7 @@
 """Streamed replies: what was handed on is neither repeated nor lost, whatever breaks off."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from flotilla.deadlines import Deadline, pieces
@@ -55,10 +56,12 @@ class Streaming:
         received: list[AIMessageChunk] = []
         whole = False
         try:
-            for chunk in self._chunks(candidate, messages, deadline):
-                deadline.heard()
-                received.append(chunk)
-                self._emit(continuation.feed(thoughts.feed(str(chunk.text))))
+            # Closed at once, and the connection with it, should the reader be gone.
+            with closing(self._chunks(candidate, messages, deadline)) as chunks:
+                for chunk in chunks:
+                    deadline.heard()
+                    received.append(chunk)
+                    self._emit(continuation.feed(thoughts.feed(str(chunk.text))))
             self._emit(continuation.feed(thoughts.finish()))
             self._emit(continuation.finish())
             whole = True
@@ -76,7 +79,7 @@ class Streaming:
 
     def _chunks(
         self, candidate: Candidate, messages: list["BaseMessage"], deadline: Deadline
-    ) -> Iterator["AIMessageChunk"]:
+    ) -> Generator["AIMessageChunk"]:
         if not candidate.bounded:
             yield from pieces(lambda: candidate.chat.stream(messages), deadline)
             return
