@@ -118,6 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
             if number == cut_after:
                 self._hang_up()
                 return
+            if number == reply.end_after:
+                return
             if number == reply.error_after:
                 yield wire.event({"error": {"message": "The model failed", "code": 500}})
                 return

@@ -27,7 +27,8 @@ class Reply:
 
     A stream is sent a word a chunk, or as `chunks` says. `cut` closes the connection in the middle
     of the reply, `cut_after` after so many chunks of text; after `stall_after` of them nothing
-    more comes, and after `error_after` an event that tells of an error. `usage` are the tokens of
+    more comes, after `error_after` an event that tells of an error, and after `end_after` the reply
+    ends as if it were whole, but without its last events. `usage` are the tokens of
     prompt and completion, counted at four characters each when it is not given.
     """
 
@@ -46,6 +47,7 @@ class Reply:
     cut_after: int | None = None
     stall_after: int | None = None
     error_after: int | None = None
+    end_after: int | None = None
     usage: tuple[int, int] | None = None
 
     @classmethod

@@ -72,6 +72,7 @@ def test_thoughts_are_not_handed_on(server: OpenAIServer) -> None:
         Reply(WHOLE, cut_after=40),
         Reply(WHOLE, error_after=40),
         Reply(WHOLE, stall_after=40),
+        Reply(WHOLE, end_after=40),
         Reply(WHOLE, cut_after=0),
     ],
 )
