@@ -227,6 +227,29 @@ def test_an_earlier_question_answers_once_its_own_answer_is_there(
     assert (found.cached.semantic, computing.times) == (MISS, 2)
 
 
+def test_what_all_models_failed_at_may_be_answered_with_an_earlier_answer(caches: Caches) -> None:
+    assert caches.earlier(asked(), space()) is None
+    caches.answer(asked(), space(), Computing())
+
+    def fails() -> Answer:
+        found = caches.earlier(asked(), space())
+        assert found is not None
+        return found.model_copy(update={"fallback_used": "cached"})
+
+    anew = CachePolicy(reads=False)
+    found = caches.answer(asked(), space(), fails, anew)
+    assert (found.fallback_used, found.cached.answer) == ("cached", BYPASS)
+    assert caches.answer(asked(), space(), fails).fallback_used is None
+
+
+def test_who_finds_an_answer_is_told_of_it_before_it_is_returned(caches: Caches) -> None:
+    told: list[Answer] = []
+    caches.answer(asked(), space(), Computing(), on_hit=told.append)
+    assert told == []
+    found = caches.answer(asked(), space(), Computing(), on_hit=told.append)
+    assert told == [found]
+
+
 def test_many_at_once_compute_it_once_and_share_a_failure_with_nobody(caches: Caches) -> None:
     begun, go_on = Event(), Event()
 

@@ -138,6 +138,15 @@ class Caches:
         on_hit(answer)
         return answer
 
+    def earlier(self, asked: Asked, space: VectorSpace) -> Answer | None:
+        """An answer that still holds, whatever the request asks of the caches: for a run whose
+        models have all failed. What follows from it is not kept (`fallback_used`)."""
+        if self._store is None or not self._settings.answer_ttl:
+            return None
+        scope = scope_of(asked, self._ground(asked.query, space), self._fingerprint)
+        key = answer_key(scope, asked.query.question)
+        return self._found(self._store, asked, space, scope, key, CacheUse())
+
     def _found(
         self,
         store: CacheStore,

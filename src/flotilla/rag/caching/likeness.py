@@ -141,7 +141,7 @@ def _swapped(asked: Meaning, other: Meaning) -> bool:
     Where the other one joins them as well, the two have changed their roles.
     """
     words = asked.words
-    if len(words) != len(other.words):
+    if sorted(words) != sorted(other.words):
         return False
     for joint in asked.joints:
         for first in range(max(0, joint - LONGEST_SWAP), joint):
