@@ -282,6 +282,12 @@ class ModelRejected(FlotillaError):
     code, status = "model_rejected", 502
 
 
+class WebSearchUnavailable(FlotillaError):
+    """The search on the web brought nothing."""
+
+    code, status, retryable = "web_search_unavailable", 503, True
+
+
 class BudgetSpent(FlotillaError):
     """The answer's budget is spent.
 

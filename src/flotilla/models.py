@@ -88,6 +88,8 @@ class Passage(Value):
     """A chunk that retrieval found, with where it stands and its score (higher is better).
 
     `collection` is the collection's id as the vector store has it, and its name from there on.
+    `url` is the address of a page of the web; such a passage is of no document of Flotilla's, and
+    its ids are made from that address.
     """
 
     chunk_id: str
@@ -104,12 +106,14 @@ class Passage(Value):
     heading_path: tuple[str, ...] = ()
     metadata: Metadata = Field(default_factory=dict)
     score: float
+    url: str | None = None
 
 
 class Citation(Value):
     """What a claim rests on: `quote` is verbatim in the chunk at `start:end` of the document.
 
-    `number` is what stands in the answer's text in square brackets.
+    `number` is what stands in the answer's text in square brackets. `url` is the address of the
+    page where the quote is from the web, and then `start:end` counts in what the search gave of it.
     """
 
     number: int
@@ -122,6 +126,7 @@ class Citation(Value):
     quote: str
     start: int
     end: int
+    url: str | None = None
 
 
 class Mode(StrEnum):
@@ -130,7 +135,10 @@ class Mode(StrEnum):
     SIMPLE = "simple"
     """Retrieve, generate."""
     CRAG = "crag"
-    """Classify, retrieve, grade, rewrite and search again where needed, generate, verify."""
+    """Classify, retrieve, grade, rewrite and search again where needed, on the web as well;
+    generate, verify."""
+    REACT = "react"
+    """Classify; have a model search and read with tools until it has enough; generate, verify."""
 
 
 class ModelCall(Value):

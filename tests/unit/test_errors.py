@@ -60,6 +60,7 @@ def test_what_may_pass_is_retryable_and_what_is_wrong_is_not() -> None:
         "model_unavailable",
         "overloaded",
         "source_unavailable",
+        "web_search_unavailable",
     }
 
 

@@ -116,7 +116,7 @@ def print_answer(answer: "Answer") -> None:
     console.print(Text(answer.text))
     console.print()
     for citation in answer.citations:
-        where = place(citation.page_start, citation.page_end, citation.heading_path)
+        where = citation.url or place(citation.page_start, citation.page_end, citation.heading_path)
         source = Text(f"[{citation.number}] ", style="cyan")
         source.append(citation.document_name, style="bold")
         source.append(f", {where}" if where else "")
@@ -150,7 +150,7 @@ def print_passages(passages: "Sequence[Passage]") -> None:
 
     console = out()
     for number, passage in enumerate(passages, start=1):
-        where = place(passage.page_start, passage.page_end, passage.heading_path)
+        where = passage.url or place(passage.page_start, passage.page_end, passage.heading_path)
         line = Text(f"{number:>2}. ", style="cyan")
         line.append(passage.document_name, style="bold")
         line.append(f", {where}" if where else "")

@@ -10,10 +10,21 @@ from flotilla.rag.generate import Generator
 from flotilla.settings import EXTRACTIVE, LLMSettings, RagSettings
 
 if TYPE_CHECKING:
+    from flotilla.rag.graphs.state import ReadPage
     from flotilla.rag.llm import Meter, Models
+    from flotilla.rag.web import SearchWeb
 
 MOST_STEPS = 50
 """Nodes of one run; no graph comes near it."""
+
+
+WITHOUT_MODEL = {
+    Mode.CRAG: "No language model is configured: passages were not graded, the question was not "
+    "put in other words, and the answer is made of sentences of the documents.",
+    Mode.REACT: "No language model is configured: nobody could search with tools, so the documents "
+    "were searched once, and the answer is made of their sentences.",
+}
+"""What a reader is told of a mode that needs a model and has none."""
 
 
 class Answerer:
@@ -24,6 +35,8 @@ class Answerer:
         generator: writes answers without a language model, and stands in for one.
         models: the language models; None where there are none.
         settings: the fleet's: budgets, and the mode of questions that name none.
+        pages_of: gives what reads a tenant's pages; None where there is nothing to read.
+        search_web: searches the web; None where that is not done.
     """
 
     def __init__(
@@ -32,7 +45,11 @@ class Answerer:
         generator: Generator,
         models: "Models | None" = None,
         settings: RagSettings | None = None,
+        pages_of: "Callable[[str], ReadPage] | None" = None,
+        search_web: "SearchWeb | None" = None,
     ) -> None:
+        self._pages_of = pages_of
+        self._search_web = search_web
         self._retrieve = retrieve
         self._generator = generator
         self._models = models
@@ -79,6 +96,8 @@ class Answerer:
         began = perf_counter()
         tools = Tools(
             retrieve=self._retrieve,
+            read_page=self._pages_of(query.tenant_id) if self._pages_of else None,
+            search_web=self._search_web,
             writer=self._writer(meter),
             spare=self._generator,
             models=self._models,
@@ -87,6 +106,7 @@ class Answerer:
             within=within or _all_of,
             clock=lambda: perf_counter() - began,
             rewrites=self._settings.rewrites,
+            agent_calls=self._settings.agent_calls,
         )
         state = graph_of(chosen).invoke(
             {"query": query, "steps": _before(meter.calls), "notes": []},
@@ -103,12 +123,7 @@ class Answerer:
         return ModelGenerator(self._models, meter)
 
     def _notes(self, mode: Mode) -> list[str]:
-        if mode is Mode.CRAG and self._models is None:
-            return [
-                "No language model is configured: passages were not graded, the question was not "
-                "put in other words, and the answer is made of sentences of the documents."
-            ]
-        return []
+        return [WITHOUT_MODEL[mode]] if self._models is None and mode in WITHOUT_MODEL else []
 
 
 def _go_on() -> None:

@@ -27,6 +27,7 @@ def cite(number: int, passage: Passage, start: int, end: int) -> Citation:
         quote=passage.text[start:end],
         start=passage.start + start,
         end=passage.start + end,
+        url=passage.url,
     )
 
 

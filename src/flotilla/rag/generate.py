@@ -128,14 +128,22 @@ def render(question: str, passages: Sequence[Passage]) -> str:
     A passage cannot close its own mark: what looks like one of the tags loses its bracket.
     """
     parts = ["<passages>"]
-    for number, passage in enumerate(passages, 1):
-        source = " > ".join((passage.document_name, *passage.heading_path))
-        pages = "" if passage.page_start is None else f", page {passage.page_start}"
-        parts += [
-            f'<passage number="{number}">',
+    parts += [render_passage(number, passage) for number, passage in enumerate(passages, 1)]
+    parts += ["</passages>", "", f"Question: {_TAG.sub('(', question)}"]
+    return "\n".join(parts)
+
+
+def render_passage(number: int, passage: Passage, *, ids: bool = False) -> str:
+    """A passage with its number and where it stands, marked as data; with `ids`, that of its
+    document as well, where it is of one."""
+    source = " > ".join((passage.document_name, *passage.heading_path))
+    pages = "" if passage.page_start is None else f", page {passage.page_start}"
+    document = f' document="{passage.document_id}"' if ids and passage.url is None else ""
+    return "\n".join(
+        (
+            f'<passage number="{number}"{document}>',
             _TAG.sub("(", f"Source: {source}{pages}"),
             _TAG.sub("(", passage.text),
             "</passage>",
-        ]
-    parts += ["</passages>", "", f"Question: {_TAG.sub('(', question)}"]
-    return "\n".join(parts)
+        )
+    )

@@ -1,15 +1,17 @@
 """Answering as the fleet does it: a question by itself, or as a turn of its conversation."""
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from flotilla.blobs import BlobStore
 from flotilla.cache_use import CachePolicy
 from flotilla.errors import BudgetSpent, ModelRejected, ModelUnavailable
 from flotilla.ledger.database import get_database
 from flotilla.ledger.reply_runs import ReplyRun
 from flotilla.models import Answer, ChatAnswer, Mode, Passage, Query, Turn
+from flotilla.pages import read_page
 from flotilla.rag import rewriting
 from flotilla.rag.answering import Answerer, build_generator, build_models
 from flotilla.rag.caching.keys import Asked
@@ -21,7 +23,9 @@ from flotilla.settings import get_settings
 from flotilla.vectorstore.spaces import VectorSpace
 
 if TYPE_CHECKING:
+    from flotilla.rag.graphs.state import ReadPage
     from flotilla.rag.llm import Meter, Models
+    from flotilla.rag.web import SearchWeb
 
 SPACES = 4
 """Embedding models that are answered with at once, at most: one, or two around a switch."""
@@ -32,6 +36,29 @@ def get_models() -> "Models | None":
     """The language models of this process; None where answers are extractive."""
     settings = get_settings()
     return build_models(settings.llm, settings.redis_url)
+
+
+@lru_cache(maxsize=1)
+def get_blobs() -> BlobStore:
+    """Where the documents' pages lie."""
+    return BlobStore(get_settings().blobs_url)
+
+
+@lru_cache(maxsize=1)
+def get_web() -> "SearchWeb | None":
+    """What searches the web for this process; None without a key."""
+    settings = get_settings()
+    if settings.web.api_key is None:
+        return None
+    from flotilla.rag.llm.breaker import Breaker
+    from flotilla.rag.llm.fleet_state import FleetState
+    from flotilla.rag.web import TavilySearch
+
+    return TavilySearch(settings.web, Breaker(FleetState(settings.redis_url), settings.llm))
+
+
+def _pages_of(tenant_id: str) -> "ReadPage":
+    return partial(read_page, get_database(), get_blobs(), tenant_id)
 
 
 _answerers: dict[str, Answerer] = {}
@@ -49,6 +76,8 @@ def answerer_of(space: VectorSpace) -> Answerer:
                 build_generator(space.embedder),
                 get_models(),
                 get_settings().rag,
+                _pages_of,
+                get_web(),
             )
         return _answerers[space.id]
 

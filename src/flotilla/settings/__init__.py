@@ -32,6 +32,7 @@ from flotilla.settings.groups import (
 )
 from flotilla.settings.llm import AFTER_MODELS, EXTRACTIVE, LLMSettings, Price
 from flotilla.settings.process import FLEETS, Settings
+from flotilla.settings.web import WebSettings
 
 __all__ = [
     "AFTER_MODELS",
@@ -51,6 +52,7 @@ __all__ = [
     "Settings",
     "ThreadedFleetSettings",
     "VectorstoreSettings",
+    "WebSettings",
     "WebhookSettings",
     "child_environment",
     "cores",

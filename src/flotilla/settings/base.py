@@ -1,10 +1,22 @@
 """What all groups of settings have in common."""
 
 import os
+from typing import Annotated, Any
 
-from pydantic_settings import SettingsConfigDict
+from pydantic import BeforeValidator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 MEBIBYTE = 1024 * 1024
+
+
+def _split_commas(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return tuple(filter(None, (part.strip() for part in value.split(","))))
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_commas)]
+"""Words that stand in one variable with commas between them."""
 
 
 def cores() -> int:

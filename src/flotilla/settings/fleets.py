@@ -167,8 +167,9 @@ class RagSettings(ThreadedFleetSettings):
 
     model_config = group_config("FLOTILLA_RAG_")
 
-    mode: Literal["simple", "crag"] = Field(
-        "simple", description="Graph that answers where a request names none: `simple` or `crag`."
+    mode: Literal["simple", "crag", "react"] = Field(
+        "simple",
+        description="Graph that answers where a request names none: `simple`, `crag` or `react`.",
     )
     top_k: int = Field(5, ge=1, le=100, description="Passages that an answer rests on.")
     rewrites: int = Field(
@@ -176,6 +177,12 @@ class RagSettings(ThreadedFleetSettings):
         ge=0,
         le=5,
         description="Times that `crag` puts a question in other words and searches again.",
+    )
+    agent_calls: int = Field(
+        8,
+        ge=2,
+        le=50,
+        description="Calls of the model with which `react` looks for evidence, at most.",
     )
     budget_seconds: float = Field(
         90.0, gt=0, description="Seconds that all steps of one answer may take together."

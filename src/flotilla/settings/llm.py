@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, fi
 from pydantic_settings import BaseSettings, NoDecode
 
 from flotilla.settings.addresses import ModelURL
-from flotilla.settings.base import group_config
+from flotilla.settings.base import CommaSeparated, group_config
 
 EXTRACTIVE = "extractive"
 
@@ -111,7 +111,7 @@ class LLMSettings(BaseSettings):
     tokens_per_minute: int = Field(
         0, ge=0, description="Tokens a minute that the fleet sends to one provider; 0 for any."
     )
-    fallbacks: Annotated[tuple[str, ...], NoDecode] = Field(
+    fallbacks: CommaSeparated = Field(
         (),
         description="What stands in for a model that fails, comma separated, in this order: other "
         "models, then `extractive` for sentences of the passages.",
@@ -138,13 +138,6 @@ class LLMSettings(BaseSettings):
         if not known and info.data.get("base_url") is None:
             raise ValueError(_FORM)
         return model
-
-    @field_validator("fallbacks", mode="before")
-    @classmethod
-    def _split_commas(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return tuple(filter(None, (part.strip() for part in value.split(","))))
-        return value
 
     @field_validator("fallbacks")
     @classmethod

@@ -1,13 +1,13 @@
 """All settings of one process, and what follows from them."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode
+from pydantic import Field
+from pydantic_settings import BaseSettings
 
 from flotilla.settings.addresses import BlobURL, DatabaseURL, RedisURL
-from flotilla.settings.base import group_config
+from flotilla.settings.base import CommaSeparated, group_config
 from flotilla.settings.caching import CacheSettings
 from flotilla.settings.fleets import (
     DefaultSettings,
@@ -23,6 +23,7 @@ from flotilla.settings.groups import (
     WebhookSettings,
 )
 from flotilla.settings.llm import LLMSettings
+from flotilla.settings.web import WebSettings
 
 FLEETS = ("document", "vectorstore", "rag", "default")
 """Fleet = queue = task-name prefix = package folder = folder in `workers/`."""
@@ -60,7 +61,7 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = Field(
         "console", description="`console` for people, `json` for machines."
     )
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    cors_origins: CommaSeparated = Field(
         (), description="Origins that browsers may call the gateway from, separated by commas."
     )
 
@@ -75,11 +76,7 @@ class Settings(BaseSettings):
     embedding: EmbeddingSettings = Field(default_factory=EmbeddingSettings)
     llm: LLMSettings = Field(default_factory=LLMSettings)
     cache: CacheSettings = Field(default_factory=CacheSettings)
-
-    @field_validator("cors_origins", mode="before")
-    @classmethod
-    def _split_commas(cls, value: Any) -> Any:
-        return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
+    web: WebSettings = Field(default_factory=WebSettings)
 
     @property
     def data_dir(self) -> Path:

@@ -1,85 +1,12 @@
 """The graphs with real clients against a local server that speaks OpenAI's protocol."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
-
 import pytest
 
 from flotilla.errors import ModelUnavailable
-from flotilla.models import Answer, Mode, Passage, Query
-from flotilla.rag.answering import Answerer
-from flotilla.rag.citations import cite
-from flotilla.rag.generate import NOT_FOUND, Draft
-from flotilla.rag.llm import Models
-from flotilla.settings import LLMSettings, RagSettings
+from flotilla.models import Mode, Passage, Query
+from flotilla.rag.generate import NOT_FOUND
 from tests.doubles.openai_server import OpenAIServer, error, structured, text
-
-HOURS = "We open at nine o'clock. On Sundays the yard is closed."
-CARS = "Used cars have a warranty of twelve months. New cars have one of five years."
-QUERY = Query(tenant_id="t", question="How long is the warranty?", collection_ids=("default",))
-
-
-def passage(body: str, number: int) -> Passage:
-    return Passage(
-        chunk_id=f"chunk-{number}",
-        document_id=f"document-{number}",
-        document_name=f"{number}.pdf",
-        version_id=f"version-{number}",
-        collection="default",
-        position=0,
-        text=body,
-        start=0,
-        end=len(body),
-        page_start=1,
-        page_end=1,
-        score=1.0,
-    )
-
-
-OPENING, WARRANTY = passage(HOURS, 1), passage(CARS, 2)
-
-
-class FirstSentence:
-    """An answerer without a model: the first sentence of the best passage."""
-
-    model = "extractive"
-
-    def generate(self, question: str, passages: Sequence[Passage]) -> Draft:
-        best = passages[0]
-        end = best.text.index(".") + 1
-        return Draft(
-            text=f"{best.text[:end]} [1]",
-            answerable=True,
-            citations=(cite(1, best, 0, end),),
-            model=self.model,
-        )
-
-
-@pytest.fixture
-def server() -> Iterator[OpenAIServer]:
-    with OpenAIServer() as server:
-        yield server
-
-
-def run(
-    server: OpenAIServer | None,
-    mode: Mode,
-    found: Sequence[Passage] | Callable[[Query], list[Passage]] = (OPENING, WARRANTY),
-    question: str = QUERY.question,
-    llm: dict[str, Any] | None = None,
-    **rag: Any,
-) -> Answer:
-    models = None
-    if server is not None:
-        given = {"model": "openai:test", "base_url": server.base_url, "attempts": 1}
-        models = Models(LLMSettings.model_validate(given | (llm or {})))
-    retrieve = found if callable(found) else lambda _: list(found)
-    answerer = Answerer(retrieve, FirstSentence(), models, RagSettings(**rag))
-    return answerer.answer(QUERY.model_copy(update={"question": question}), mode=mode)
-
-
-def names(answer: Answer) -> list[str]:
-    return [step.name for step in answer.trace]
+from tests.integration.rag.graph_runs import HOURS, OPENING, QUERY, WARRANTY, names, run
 
 
 def test_a_trace_says_what_each_step_saw_took_and_cost(server: OpenAIServer) -> None:

@@ -1,6 +1,6 @@
 """The real LangChain and OpenAI clients against a server on localhost."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -38,12 +38,6 @@ PASSAGE = Passage(
     score=1.0,
 )
 QUERY = Query(tenant_id="t", question="Wann öffnet ihr?", collection_ids=("default",))
-
-
-@pytest.fixture
-def server() -> Iterator[OpenAIServer]:
-    with OpenAIServer() as server:
-        yield server
 
 
 def settings(server: OpenAIServer, **fields: object) -> LLMSettings:

@@ -1,7 +1,5 @@
 """Streams: each piece of text is handed on once, whatever breaks off."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from flotilla.errors import BudgetSpent, Cancelled, ModelUnavailable
@@ -11,12 +9,6 @@ from tests.doubles.openai_server import OpenAIServer, Reply, Request, chunked, e
 from tests.integration.rag.llm_doubles import QUESTION, calls_of, meter, settings
 
 WHOLE = " ".join(f"word{number}" for number in range(100)) + " [1]."
-
-
-@pytest.fixture
-def server() -> Iterator[OpenAIServer]:
-    with OpenAIServer() as server:
-        yield server
 
 
 def test_text_is_handed_on_as_it_comes(server: OpenAIServer) -> None:

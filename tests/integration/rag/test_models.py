@@ -20,12 +20,6 @@ from tests.integration.rag.llm_doubles import KEY, QUESTION, calls_of, meter, se
 
 
 @pytest.fixture
-def server() -> Iterator[OpenAIServer]:
-    with OpenAIServer() as server:
-        yield server
-
-
-@pytest.fixture
 def other() -> Iterator[OpenAIServer]:
     with OpenAIServer() as server:
         yield server

@@ -1,7 +1,5 @@
 """Objects from servers that know all manners of asking, some, or none."""
 
-from collections.abc import Iterator
-
 import pytest
 from pydantic import BaseModel, Field
 
@@ -25,12 +23,6 @@ class Grades(BaseModel):
 
 
 VALUE = {"grades": [{"number": 1, "relevant": True}]}
-
-
-@pytest.fixture
-def server() -> Iterator[OpenAIServer]:
-    with OpenAIServer() as server:
-        yield server
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def generate(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     try:
         draft = tools.writer.generate(question, passages)
     except (BudgetSpent, ModelUnavailable) as error:
-        if isinstance(error, ModelUnavailable) and not _may_extract(tools):
+        if isinstance(error, ModelUnavailable) and not may_extract(tools):
             raise
         draft = tools.spare.generate(question, passages)
         why = (
@@ -68,7 +68,8 @@ def generate(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     return update | {"draft": draft}, saw
 
 
-def _may_extract(tools: Tools) -> bool:
+def may_extract(tools: Tools) -> bool:
+    """Whether the documents' sentences may stand in where no model answers."""
     return tools.models is not None and EXTRACTIVE in tools.models.after_models()
 
 

@@ -17,9 +17,25 @@ def after_classification(state: State) -> Literal["retrieve", "end"]:
     return "end" if "small_talk" in state else "retrieve"
 
 
-def after_grading(state: State, runtime: Runtime[Tools]) -> Literal["rewrite", "generate"]:
-    """Another search, while too little is left and the question may still be put otherwise."""
+def after_classification_for_research(
+    state: State, runtime: Runtime[Tools]
+) -> Literal["research", "retrieve", "end"]:
+    """Small talk is answered already; without a model there is nobody to search with tools."""
+    if "small_talk" in state:
+        return "end"
+    return "research" if models_for(runtime.context, Role.ANSWER) else "retrieve"
+
+
+def after_grading(
+    state: State, runtime: Runtime[Tools]
+) -> Literal["rewrite", "search_web", "generate"]:
+    """Another search while too little is left: in other words while the question may still be put
+    so, and then on the web, once."""
     tools = runtime.context
-    enough = len(state["passages"]) >= FEWEST_PASSAGES
-    again = state.get("searches", 0) <= tools.rewrites and tools.meter.remaining_seconds() > 0
-    return "rewrite" if not enough and again and models_for(tools, Role.REWRITE) else "generate"
+    if len(state["passages"]) >= FEWEST_PASSAGES or tools.meter.remaining_seconds() <= 0:
+        return "generate"
+    searched_web = state.get("searched_web", False)
+    again = state.get("searches", 0) <= tools.rewrites and not searched_web
+    if again and models_for(tools, Role.REWRITE):
+        return "rewrite"
+    return "search_web" if tools.search_web is not None and not searched_web else "generate"

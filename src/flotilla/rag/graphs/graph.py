@@ -6,7 +6,7 @@ from typing import Any
 from langgraph.graph import END, START, StateGraph
 
 from flotilla.models import Mode
-from flotilla.rag.graphs import answer_nodes, corrective_nodes, edges
+from flotilla.rag.graphs import answer_nodes, corrective_nodes, edges, web_nodes
 from flotilla.rag.graphs.state import State, Tools
 from flotilla.rag.graphs.steps import traced
 
@@ -28,6 +28,7 @@ def _crag() -> Any:
         ("retrieve", answer_nodes.retrieve),
         ("grade", corrective_nodes.grade),
         ("rewrite", corrective_nodes.rewrite),
+        ("search_web", web_nodes.search_web),
         ("generate", answer_nodes.generate),
         ("verify", corrective_nodes.verify),
     ):
@@ -37,14 +38,41 @@ def _crag() -> Any:
         "classify", edges.after_classification, {"retrieve": "retrieve", "end": END}
     )
     graph.add_edge("retrieve", "grade")
-    graph.add_conditional_edges("grade", edges.after_grading, ["rewrite", "generate"])
+    graph.add_conditional_edges("grade", edges.after_grading, ["rewrite", "search_web", "generate"])
     graph.add_edge("rewrite", "retrieve")
+    graph.add_edge("search_web", "grade")
     graph.add_edge("generate", "verify")
     graph.add_edge("verify", END)
     return graph.compile()
 
 
-_GRAPHS = {Mode.SIMPLE: _simple, Mode.CRAG: _crag}
+def _react() -> Any:
+    # Imported here: agents take a while to import, which the other modes need not wait for.
+    from flotilla.rag.graphs.research_nodes import research
+
+    graph = StateGraph(State, context_schema=Tools)
+    for name, node in (
+        ("classify", corrective_nodes.classify),
+        ("research", research),
+        ("retrieve", answer_nodes.retrieve),
+        ("generate", answer_nodes.generate),
+        ("verify", corrective_nodes.verify),
+    ):
+        graph.add_node(name, traced(name, node))
+    graph.add_edge(START, "classify")
+    graph.add_conditional_edges(
+        "classify",
+        edges.after_classification_for_research,
+        {"research": "research", "retrieve": "retrieve", "end": END},
+    )
+    graph.add_edge("research", "generate")
+    graph.add_edge("retrieve", "generate")
+    graph.add_edge("generate", "verify")
+    graph.add_edge("verify", END)
+    return graph.compile()
+
+
+_GRAPHS = {Mode.SIMPLE: _simple, Mode.CRAG: _crag, Mode.REACT: _react}
 
 
 @lru_cache

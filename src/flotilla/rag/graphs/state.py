@@ -9,6 +9,8 @@ from flotilla.models import Passage, Query, Step, Unsupported
 from flotilla.rag.generate import Draft, Generator
 from flotilla.rag.llm.meter import Meter
 from flotilla.rag.llm.models import Models
+from flotilla.rag.web import SearchWeb
+from flotilla.schemas import DocumentPage
 
 
 class State(TypedDict, total=False):
@@ -16,12 +18,14 @@ class State(TypedDict, total=False):
 
     `passages` are what the answer is written from, the best first; `found` what searches have
     brought that a grader set aside or never saw; `wording` is what the next search asks for in
-    place of the question. `steps` and `notes` grow with each node.
+    place of the question. `searched_web` is there once the web was searched. `steps` and `notes`
+    grow with each node.
     """
 
     query: Query
     wording: str
     searches: int
+    searched_web: bool
     small_talk: str
     passages: list[Passage]
     found: list[Passage]
@@ -38,17 +42,35 @@ class Retrieve(Protocol):
     def __call__(self, query: Query, /) -> list[Passage]: ...
 
 
+class ReadPage(Protocol):
+    """Reads a page of a document, counted from 1; `start` is the character of the document's text
+    to begin at, `limit` the most characters.
+
+    Raises:
+        NotFound: there is no such page.
+        InvalidRequest: nothing of the page stands behind `start`.
+    """
+
+    def __call__(
+        self, document_id: str, page: int, /, *, start: int | None, limit: int
+    ) -> DocumentPage: ...
+
+
 @dataclass(frozen=True)
 class Tools:
     """What the nodes of one run work with.
 
     `models` is None where no language model is configured. `writer` writes the answer, `spare`
     does it without a model. `checkpoint` is called before what costs money, and what it raises
-    ends the run; `within` chooses from what was found what fits the context. `clock` gives the
-    seconds since the run began.
+    ends the run; `within` chooses from what was found what fits the context. `read_page` and
+    `search_web` are None where there is nothing to read or the web is not searched. `clock` gives
+    the seconds since the run began. `rewrites` and `agent_calls` bound how often a question is put
+    otherwise, and an agent's model is called.
     """
 
     retrieve: Retrieve
+    read_page: ReadPage | None
+    search_web: SearchWeb | None
     writer: Generator
     spare: Generator
     models: Models | None
@@ -57,3 +79,4 @@ class Tools:
     within: Callable[[list[Passage]], list[Passage]]
     clock: Callable[[], float]
     rewrites: int
+    agent_calls: int

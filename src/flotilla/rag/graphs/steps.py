@@ -27,13 +27,20 @@ def traced(name: str, node: Node) -> GraphNode:
         began = tools.clock()
         calls = len(tools.meter.calls)
         update, saw = node(state, tools)
-        step = Step(
-            name=name,
-            started=round(1000 * began, 2),
-            took=round(1000 * (tools.clock() - began), 2),
-            saw=saw,
-            calls=tuple(tools.meter.calls[calls:]),
-        )
-        return update | {"steps": [step]}
+        inner = update.get("steps", [])
+        counted = sum(len(step.calls) for step in inner)
+        step = step_since(tools, name, began, calls + counted, saw)
+        return update | {"steps": [*sorted(inner, key=lambda each: each.started), step]}
 
     return run
+
+
+def step_since(tools: Tools, name: str, began: float, calls: int, saw: dict[str, Any]) -> Step:
+    """The step that began at `began` of the run's clock, when so many model calls were made."""
+    return Step(
+        name=name,
+        started=round(1000 * began, 2),
+        took=round(1000 * (tools.clock() - began), 2),
+        saw=saw,
+        calls=tuple(tools.meter.calls[calls:]),
+    )
