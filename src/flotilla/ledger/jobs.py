@@ -140,6 +140,12 @@ def is_open(connection: Connection, job_id: str) -> bool:
     return connection.scalar(found) is not None
 
 
+def open_among(connection: Connection, job_ids: Collection[str]) -> set[str]:
+    """Those of these jobs that are not over."""
+    found = select(jobs.id).where(jobs.id.in_(job_ids), jobs.status.in_(OPEN))
+    return set(connection.scalars(found))
+
+
 def was_ended_otherwise(connection: Connection, job_id: str) -> bool:
     """Whether the job has completed or failed: it is over, and nobody cancelled it."""
     ended = (TaskStatus.COMPLETED.value, TaskStatus.PARTIAL.value, TaskStatus.FAILED.value)

@@ -1,16 +1,18 @@
 """From a question to an answer: a run of the graph that its mode names."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from flotilla.errors import ConfigurationError
-from flotilla.models import Answer, Mode, ModelCall, Passage, Query, Step
+from flotilla.models import Answer, ChatContextUsed, Mode, ModelCall, Passage, Query, Step
 from flotilla.rag.generate import Generator
 from flotilla.settings import EXTRACTIVE, LLMSettings, RagSettings
 
 if TYPE_CHECKING:
-    from flotilla.rag.graphs.state import ReadPage
+    from flotilla.rag.checkpoints import Checkpoints
+    from flotilla.rag.graphs.state import ReadPage, State, Within
     from flotilla.rag.llm import Meter, Models
     from flotilla.rag.web import SearchWeb
 
@@ -27,6 +29,41 @@ WITHOUT_MODEL = {
 """What a reader is told of a mode that needs a model and has none."""
 
 
+def _go_on() -> None:
+    """Nobody can change his mind."""
+
+
+def _all_of(passages: list[Passage]) -> "State":
+    return {"passages": passages}
+
+
+@dataclass(frozen=True)
+class Run:
+    """How one question is answered.
+
+    `mode` is the graph, that of the settings when not given; `meter` counts the calls, where some
+    were made before. `checkpoint` is called before a model is, and what it raises ends the work;
+    `within` chooses from what was found what the answer is written from. `thread` names the run
+    among the checkpoints; without one it is not resumed. `rewritten` says why the question was
+    made to stand alone, None where it was not.
+    """
+
+    mode: Mode | None = None
+    meter: "Meter | None" = None
+    checkpoint: Callable[[], None] = _go_on
+    within: "Within" = _all_of
+    thread: str | None = None
+    rewritten: str | None = None
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer, and what its context was drawn from where its question is of a conversation."""
+
+    answer: Answer
+    used: ChatContextUsed | None
+
+
 class Answerer:
     """Answers questions from what retrieval finds, and from nothing else.
 
@@ -37,6 +74,7 @@ class Answerer:
         settings: the fleet's: budgets, and the mode of questions that name none.
         pages_of: gives what reads a tenant's pages; None where there is nothing to read.
         search_web: searches the web; None where that is not done.
+        checkpoints: keep runs with a model, so that another worker goes on with them.
     """
 
     def __init__(
@@ -47,7 +85,9 @@ class Answerer:
         settings: RagSettings | None = None,
         pages_of: "Callable[[str], ReadPage] | None" = None,
         search_web: "SearchWeb | None" = None,
+        checkpoints: "Checkpoints | None" = None,
     ) -> None:
+        self._checkpoints = checkpoints
         self._pages_of = pages_of
         self._search_web = search_web
         self._retrieve = retrieve
@@ -61,39 +101,32 @@ class Answerer:
 
         return Meter(seconds=self._settings.budget_seconds, tokens=self._settings.budget_tokens)
 
-    def answer(
-        self,
-        query: Query,
-        checkpoint: Callable[[], None] | None = None,
-        within: Callable[[list[Passage]], list[Passage]] | None = None,
-        mode: Mode | None = None,
-        meter: "Meter | None" = None,
-    ) -> Answer:
-        """An answer whose every quote stands in a passage word for word.
+    def answer(self, query: Query, run: "Run | None" = None) -> Answer:
+        """An answer whose every quote stands in a passage word for word: see `run`."""
+        return self.run(query, run or Run()).answer
+
+    def run(self, query: Query, run: "Run") -> "Answered":
+        """Run the graph, from where an earlier attempt at the same thread was cut off.
 
         Where nothing is found, or no citation of the draft holds, the answer is not answerable;
         it has the nearest passages all the same. `timings` has `retrieve` and `generate` in
         milliseconds, each the sum of its steps; verification of quotes is counted as generation.
 
-        Args:
-            query: the question and where to look.
-            checkpoint: called before a model is, and what it raises ends the work.
-            within: chooses from what was found what the answer is written from.
-            mode: the graph; that of the settings when not given.
-            meter: counts the calls, where some were made before this.
-
         Raises:
-            DependencyUnavailable: the vector store is out of reach.
+            DependencyUnavailable: the vector store or the checkpoints are out of reach.
             ModelUnavailable: no model of the chain answers now, and nothing stands in for it.
             ModelRejected: the model's provider refuses this request.
         """
-        # Imported here: LangGraph is of no use to whoever only looks at this module.
-        from flotilla.rag.graphs.graph import graph_of
+        from langsmith import tracing_context
+
+        from flotilla.rag.checkpoints import translated
         from flotilla.rag.graphs.state import Tools
 
-        chosen = mode or Mode(self._settings.mode)
-        meter = meter or self.meter()
-        began = perf_counter()
+        mode = run.mode or Mode(self._settings.mode)
+        meter = run.meter or self.meter()
+        saved = self.saved(run.thread, mode)
+        before = self._count_again(saved, meter) if saved else 0.0
+        began = perf_counter() - before
         tools = Tools(
             retrieve=self._retrieve,
             read_page=self._pages_of(query.tenant_id) if self._pages_of else None,
@@ -102,18 +135,59 @@ class Answerer:
             spare=self._generator,
             models=self._models,
             meter=meter,
-            checkpoint=checkpoint or _go_on,
-            within=within or _all_of,
+            checkpoint=run.checkpoint,
+            within=run.within,
             clock=lambda: perf_counter() - began,
             rewrites=self._settings.rewrites,
             agent_calls=self._settings.agent_calls,
         )
-        state = graph_of(chosen).invoke(
-            {"query": query, "steps": _before(meter.calls), "notes": []},
-            {"recursion_limit": MOST_STEPS},
-            context=tools,
-        )
-        return _answer(query, chosen, state, meter, self._notes(chosen))
+        graph, options = self._graph(mode, run.thread)
+        begin = {
+            "query": query,
+            "rewritten": run.rewritten,
+            "steps": _before(meter.calls),
+            "notes": [],
+        }
+        # Users' documents go to the model that they chose and to nobody else.
+        with translated(), tracing_context(enabled=False):
+            state = graph.invoke(None if saved else begin, context=tools, **options)
+        answer = _answer(query, mode, state, meter, self._notes(mode))
+        return Answered(answer, state.get("used"))
+
+    def _graph(self, mode: Mode, thread: str | None) -> tuple[Any, dict[str, Any]]:
+        """The graph of a mode, and how it is run."""
+        # Imported here: LangGraph is of no use to whoever only looks at this module.
+        from flotilla.rag.graphs.graph import graph_of
+
+        config: dict[str, Any] = {"recursion_limit": MOST_STEPS}
+        kept = self._kept
+        if kept is None or thread is None:
+            return graph_of(mode), {"config": config}
+        config |= kept.config(thread, mode)
+        return graph_of(mode, kept.saver), {"config": config, "durability": "sync"}
+
+    @property
+    def _kept(self) -> "Checkpoints | None":
+        """The checkpoints; None without a model: a run takes less then than keeping it would."""
+        return self._checkpoints if self._models is not None else None
+
+    def saved(self, thread: str | None, mode: Mode | None) -> "State | None":
+        """The state with which the run of this thread goes on; None where it begins."""
+        if self._kept is None or thread is None:
+            return None
+        return self._kept.saved(thread, mode or Mode(self._settings.mode))
+
+    def _count_again(self, saved: "State", meter: "Meter") -> float:
+        """Count what the attempts before took, and return their seconds."""
+        from flotilla.rag.llm.roles import Role
+
+        assert self._models is not None  # noqa: S101 - nothing is saved without
+        for call in (call for step in saved["steps"] for call in step.calls):
+            first = self._models.name(Role(call.role))
+            meter.record(call, stands_in=call.model != first)
+        seconds = max(step.started + step.took for step in saved["steps"]) / 1000
+        meter.pass_seconds(seconds)
+        return seconds
 
     def _writer(self, meter: "Meter") -> Generator:
         if self._models is None:
@@ -124,14 +198,6 @@ class Answerer:
 
     def _notes(self, mode: Mode) -> list[str]:
         return [WITHOUT_MODEL[mode]] if self._models is None and mode in WITHOUT_MODEL else []
-
-
-def _go_on() -> None:
-    """Nobody can change his mind."""
-
-
-def _all_of(passages: list[Passage]) -> list[Passage]:
-    return passages
 
 
 def _before(calls: list[ModelCall]) -> list[Step]:

@@ -9,7 +9,7 @@ from flotilla.ledger.database import Database
 from flotilla.ledger.jobs import Job
 from flotilla.ledger.reply_runs import ReplyRun
 from flotilla.ledger.turns import NewTurn
-from flotilla.models import Answer, ChatAnswer, Passage, Turn
+from flotilla.models import Answer, ChatAnswer, ChatContextUsed, Passage, Turn
 from flotilla.rag.context import Context, Count, draw
 from flotilla.rag.followups import Standalone, standalone
 from flotilla.rag.memory import Memory
@@ -113,7 +113,9 @@ class Conversations:
             rewritten=asked.standalone.why if asked.standalone.changed else None,
         )
 
-    def finish(self, run: ReplyRun, asked: Asked, answer: Answer, context: Context) -> ChatAnswer:
+    def finish(
+        self, run: ReplyRun, asked: Asked, answer: Answer, used: ChatContextUsed
+    ) -> ChatAnswer:
         """The answer as the chat gives it, which is the job's result.
 
         Its turn is written in the transaction that ends the job well, and remembered after that.
@@ -124,7 +126,7 @@ class Conversations:
             **values,
             conversation_id=asked.conversation_id,
             standalone_question=asked.standalone.text,
-            chat_context_used=context.used,
+            chat_context_used=used,
         )
         question_tokens, answer_tokens = self._count([asked.standalone.text, answer.text])
         turn = NewTurn(

@@ -1,6 +1,6 @@
 """Answering as the fleet does it: a question by itself, or as a turn of its conversation."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -13,8 +13,9 @@ from flotilla.ledger.reply_runs import ReplyRun
 from flotilla.models import Answer, ChatAnswer, Mode, Passage, Query, Turn
 from flotilla.pages import read_page
 from flotilla.rag import rewriting
-from flotilla.rag.answering import Answerer, build_generator, build_models
+from flotilla.rag.answering import Answerer, Run, build_generator, build_models
 from flotilla.rag.caching.keys import Asked
+from flotilla.rag.checkpoints import Checkpoints
 from flotilla.rag.conversation import Conversations, Rewrite
 from flotilla.rag.followups import Standalone, standalone
 from flotilla.rag.memory import Memory
@@ -23,7 +24,7 @@ from flotilla.settings import get_settings
 from flotilla.vectorstore.spaces import VectorSpace
 
 if TYPE_CHECKING:
-    from flotilla.rag.graphs.state import ReadPage
+    from flotilla.rag.graphs.state import ReadPage, State
     from flotilla.rag.llm import Meter, Models
     from flotilla.rag.web import SearchWeb
 
@@ -42,6 +43,12 @@ def get_models() -> "Models | None":
 def get_blobs() -> BlobStore:
     """Where the documents' pages lie."""
     return BlobStore(get_settings().blobs_url)
+
+
+@lru_cache(maxsize=1)
+def get_checkpoints() -> Checkpoints:
+    """The checkpoints of runs, beside the ledger."""
+    return Checkpoints(get_settings().ledger_url)
 
 
 @lru_cache(maxsize=1)
@@ -78,6 +85,7 @@ def answerer_of(space: VectorSpace) -> Answerer:
                 get_settings().rag,
                 _pages_of,
                 get_web(),
+                get_checkpoints(),
             )
         return _answerers[space.id]
 
@@ -103,20 +111,23 @@ def get_conversations() -> Conversations:
 
 
 def answer_query(
-    query: Query,
-    policy: CachePolicy,
-    checkpoint: Callable[[], None] | None = None,
-    mode: Mode | None = None,
+    query: Query, policy: CachePolicy, mode: Mode | None = None, run: ReplyRun | None = None
 ) -> Answer:
-    """The answer to a question, an earlier one where that still holds."""
+    """The answer to a question, which may be that of a job; an earlier one where it still holds."""
     space = get_spaces().readable()
     chosen = mode or Mode(get_settings().rag.mode)
-    return get_caches().answer(
+    asking = Run(mode=chosen)
+    if run is not None:
+        asking = Run(mode=chosen, checkpoint=run.checkpoint, thread=run.job.id)
+    answer = get_caches().answer(
         Asked(query=query, mode=chosen),
         space,
-        lambda: answerer_of(space).answer(query, checkpoint, mode=chosen),
+        lambda: answerer_of(space).answer(query, asking),
         policy,
     )
+    if run is not None:
+        _forget_at_end(run)
+    return answer
 
 
 def answer_turn(
@@ -129,20 +140,49 @@ def answer_turn(
     conversations = get_conversations()
     answerer = answerer_of(get_spaces().readable())
     meter = answerer.meter()
+    saved = answerer.saved(run.job.id, mode)
+    rewrite = _as_before(saved) if saved else _rewrite(meter)
     # Generators know passages alone: earlier turns only make the question stand alone.
-    asked = conversations.prepare(run.job, rewrite=_rewrite(meter), recall=False)
+    asked = conversations.prepare(run.job, rewrite=rewrite, recall=False)
     assert asked is not None  # noqa: S101 - such a job has a conversation
-    drawn = [conversations.context(asked, [], turns=False)]
 
-    def within(passages: list[Passage]) -> list[Passage]:
-        drawn.append(conversations.context(asked, passages, turns=False))
-        return list(drawn[-1].passages)
+    def within(passages: list[Passage]) -> "State":
+        drawn = conversations.context(asked, passages, turns=False)
+        return {"passages": list(drawn.passages), "used": drawn.used}
 
+    asking = Run(
+        mode=mode,
+        meter=meter,
+        checkpoint=run.checkpoint,
+        within=within,
+        thread=run.job.id,
+        rewritten=asked.standalone.why if asked.standalone.changed else None,
+    )
     alone = query.model_copy(update={"question": asked.standalone.text})
     with get_caches().searching(query.tenant_id, policy) as use:
-        answered = answerer.answer(alone, run.checkpoint, within, mode, meter)
-    answered = answered.model_copy(update={"cached": use.cached()})
-    return conversations.finish(run, asked, answered, drawn[-1])
+        answered = answerer.run(alone, asking)
+    answer = answered.answer.model_copy(update={"cached": use.cached()})
+    used = answered.used or conversations.context(asked, [], turns=False).used
+    _forget_at_end(run)
+    return conversations.finish(run, asked, answer, used)
+
+
+def _as_before(saved: "State") -> Rewrite:
+    """The wording with which the run began."""
+    why = saved["rewritten"]
+    alone = Standalone(
+        saved["query"].question, changed=why is not None, why=why or "it was left as it was"
+    )
+    return lambda _history, _question: alone
+
+
+def _forget_at_end(run: ReplyRun) -> None:
+    """Drop the run's checkpoints once its answer is in the ledger."""
+    if get_models() is None:
+        return
+    kept = get_checkpoints()
+    run.after_end.append(lambda: kept.drop(run.job.id))
+    run.after_end.append(lambda: kept.drop_ended_now_and_then(run.database))
 
 
 def _rewrite(meter: "Meter") -> Rewrite:

@@ -56,7 +56,7 @@ def answer(run: ReplyRun) -> str:
     with at_work():
         if run.job.conversation_id is not None:
             return answer_turn(run, query, policy, mode).model_dump_json()
-        return answer_query(query, policy, run.checkpoint, mode).model_dump_json()
+        return answer_query(query, policy, mode, run).model_dump_json()
 
 
 @reply(pipelines.SEARCH)

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from flotilla.models import Answer, Mode, Passage, Query
-from flotilla.rag.answering import Answerer
+from flotilla.rag.answering import Answerer, Run
+from flotilla.rag.checkpoints import Checkpoints
 from flotilla.rag.citations import cite
 from flotilla.rag.generate import Draft
 from flotilla.rag.graphs.state import ReadPage
@@ -55,18 +56,21 @@ class FirstSentence:
 
 
 def run(
-    server: OpenAIServer | None,
+    server: OpenAIServer | str | None,
     mode: Mode,
     found: Sequence[Passage] | Callable[[Query], list[Passage]] = (OPENING, WARRANTY),
     question: str = QUERY.question,
     llm: dict[str, Any] | None = None,
     read_page: ReadPage | None = None,
     search_web: SearchWeb | None = None,
+    checkpoints: Checkpoints | None = None,
+    thread: str | None = None,
     **rag: Any,
 ) -> Answer:
     models = None
     if server is not None:
-        given = {"model": "openai:test", "base_url": server.base_url, "attempts": 1}
+        address = server if isinstance(server, str) else server.base_url
+        given = {"model": "openai:test", "base_url": address, "attempts": 1}
         models = Models(LLMSettings.model_validate(given | (llm or {})))
     retrieve = found if callable(found) else lambda _: list(found)
     answerer = Answerer(
@@ -76,8 +80,11 @@ def run(
         RagSettings(**rag),
         pages_of=read_page and (lambda _: read_page),
         search_web=search_web,
+        checkpoints=checkpoints,
     )
-    return answerer.answer(QUERY.model_copy(update={"question": question}), mode=mode)
+    return answerer.answer(
+        QUERY.model_copy(update={"question": question}), Run(mode=mode, thread=thread)
+    )
 
 
 def names(answer: Answer) -> list[str]:

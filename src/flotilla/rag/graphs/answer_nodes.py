@@ -25,7 +25,7 @@ def retrieve(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     known = {each.chunk_id for each in (*kept, *state.get("found", []))}
     fresh = [each for each in found if each.chunk_id not in known]
     searches = state.get("searches", 0) + 1
-    update = {"passages": tools.within(kept + fresh), "searches": searches}
+    update = {**tools.within(kept + fresh), "searches": searches}
     return update, {"searched_for": wording, "found": len(found), "new": len(fresh)}
 
 

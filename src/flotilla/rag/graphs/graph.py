@@ -1,7 +1,7 @@
 """The graphs, by the mode that a request names."""
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langgraph.graph import END, START, StateGraph
 
@@ -9,6 +9,9 @@ from flotilla.models import Mode
 from flotilla.rag.graphs import answer_nodes, corrective_nodes, edges, web_nodes
 from flotilla.rag.graphs.state import State, Tools
 from flotilla.rag.graphs.steps import traced
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
 
 
 def _simple() -> Any:
@@ -18,7 +21,7 @@ def _simple() -> Any:
     graph.add_edge(START, "retrieve")
     graph.add_edge("retrieve", "generate")
     graph.add_edge("generate", END)
-    return graph.compile()
+    return graph
 
 
 def _crag() -> Any:
@@ -43,7 +46,7 @@ def _crag() -> Any:
     graph.add_edge("search_web", "grade")
     graph.add_edge("generate", "verify")
     graph.add_edge("verify", END)
-    return graph.compile()
+    return graph
 
 
 def _react() -> Any:
@@ -69,13 +72,14 @@ def _react() -> Any:
     graph.add_edge("retrieve", "generate")
     graph.add_edge("generate", "verify")
     graph.add_edge("verify", END)
-    return graph.compile()
+    return graph
 
 
 _GRAPHS = {Mode.SIMPLE: _simple, Mode.CRAG: _crag, Mode.REACT: _react}
 
 
 @lru_cache
-def graph_of(mode: Mode) -> Any:
-    """The compiled graph of a mode; it is run with a `State` and `Tools` as its context."""
-    return _GRAPHS[mode]()
+def graph_of(mode: Mode, saver: "BaseCheckpointSaver[Any] | None" = None) -> Any:
+    """The compiled graph of a mode; it is run with a `State` and `Tools` as its context, and leaves
+    its checkpoints with the saver, where there is one."""
+    return _GRAPHS[mode]().compile(checkpointer=saver)

@@ -163,7 +163,7 @@ def research(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
         return update | {"steps": steps}, saw
     chosen = _chosen(messages[-1], found)
     update = {
-        "passages": tools.within(chosen),
+        **tools.within(chosen),
         "found": [each for each in found if each not in chosen],
         "searches": len(_findings(messages)),
         "steps": steps,
@@ -178,7 +178,7 @@ def research(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
 def _searched_once(query: Query, tools: Tools, why: str) -> tuple[Update, dict[str, Any]]:
     found = tools.retrieve(query)
     update: Update = {
-        "passages": tools.within(found),
+        **tools.within(found),
         "searches": 1,
         "notes": [f"No agent could search, so the documents were searched once: {why}"],
     }

@@ -1,7 +1,8 @@
 """The tools with which an agent looks for evidence, and how what they found is shown to it.
 
-A tool returns a `Finding` beside its text. What the agent has been shown is read from its
-conversation alone, so that a run which goes on in another process numbers passages the same way.
+A tool returns a `Finding` beside its text, as plain values. What the agent has been shown is read
+from its conversation alone, so that a run which goes on in another process numbers passages the
+same way.
 """
 
 import uuid
@@ -36,7 +37,8 @@ class Finding(Value):
     step: Step
 
 
-Found = tuple[str, Finding]
+Found = tuple[str, dict[str, Any]]
+"""A tool's text, and its finding as plain values."""
 
 
 def _finding(
@@ -56,7 +58,9 @@ def _finding(
     if not passages and not told:
         told = NOTHING
     # The text is written anew before each call of the model, with numbers.
-    return told, Finding(passages=tuple(passages), told=told, step=step)
+    finding = Finding(passages=tuple(passages), told=told, step=step)
+    # As plain values: a checkpoint brings a message's parts back as such.
+    return told, finding.model_dump(mode="json")
 
 
 @tool(response_format="content_and_artifact")
@@ -135,7 +139,7 @@ def tools_for(*, pages: bool, web: bool) -> list[BaseTool]:
 def finding_of(message: BaseMessage) -> Finding | None:
     """What a tool found, where the message is one of a tool's."""
     found = message.artifact if isinstance(message, ToolMessage) else None
-    return found if isinstance(found, Finding) else None
+    return None if found is None else Finding.model_validate(found)
 
 
 def shown(messages: Sequence[BaseMessage]) -> list[Passage]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from operator import add
 from typing import Annotated, Protocol, TypedDict
 
-from flotilla.models import Passage, Query, Step, Unsupported
+from flotilla.models import ChatContextUsed, Passage, Query, Step, Unsupported
 from flotilla.rag.generate import Draft, Generator
 from flotilla.rag.llm.meter import Meter
 from flotilla.rag.llm.models import Models
@@ -18,11 +18,14 @@ class State(TypedDict, total=False):
 
     `passages` are what the answer is written from, the best first; `found` what searches have
     brought that a grader set aside or never saw; `wording` is what the next search asks for in
-    place of the question. `searched_web` is there once the web was searched. `steps` and `notes`
-    grow with each node.
+    place of the question. `searched_web` is there once the web was searched. `used` says what the
+    passages were drawn from where the question is of a conversation, and `rewritten` why it was
+    made to stand alone. `steps` and `notes` grow with each node.
     """
 
     query: Query
+    rewritten: str | None
+    used: ChatContextUsed
     wording: str
     searches: int
     searched_web: bool
@@ -40,6 +43,13 @@ class Retrieve(Protocol):
     """Finds the passages for a query, the best first."""
 
     def __call__(self, query: Query, /) -> list[Passage]: ...
+
+
+class Within(Protocol):
+    """Chooses from what was found what fits the context: the state's `passages`, and what goes
+    with them."""
+
+    def __call__(self, found: list[Passage], /) -> State: ...
 
 
 class ReadPage(Protocol):
@@ -76,7 +86,7 @@ class Tools:
     models: Models | None
     meter: Meter
     checkpoint: Callable[[], None]
-    within: Callable[[list[Passage]], list[Passage]]
+    within: Within
     clock: Callable[[], float]
     rewrites: int
     agent_calls: int

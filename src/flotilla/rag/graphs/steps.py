@@ -27,6 +27,9 @@ def traced(name: str, node: Node) -> GraphNode:
         began = tools.clock()
         calls = len(tools.meter.calls)
         update, saw = node(state, tools)
+        if tools.models is not None:
+            # Who has lost the run leaves no state, or whoever has it now might go on from that.
+            tools.checkpoint()
         inner = update.get("steps", [])
         counted = sum(len(step.calls) for step in inner)
         step = step_since(tools, name, began, calls + counted, saw)

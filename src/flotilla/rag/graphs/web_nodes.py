@@ -19,5 +19,5 @@ def search_web(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     except WebSearchUnavailable as error:
         update["notes"] = [f"The web was not searched: {error.message}"]
         return update, {"searched_for": wording, "found": 0}
-    update |= {"passages": tools.within(state.get("passages", []) + found), "notes": [SEARCHED]}
+    update |= {**tools.within(state.get("passages", []) + found), "notes": [SEARCHED]}
     return update, {"searched_for": wording, "found": len(found)}

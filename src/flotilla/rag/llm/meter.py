@@ -42,6 +42,11 @@ class Meter:
             if stands_in:
                 self.fallback_used = call.model
 
+    def pass_seconds(self, seconds: float) -> None:
+        """Count time that the run took before its worker was lost."""
+        with self._lock:
+            self._ends -= seconds
+
     def spend(self, tokens: int) -> None:
         """Count tokens of a request that brought no whole reply."""
         with self._lock:
