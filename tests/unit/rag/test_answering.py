@@ -62,7 +62,7 @@ def test_a_model_is_not_asked_for_who_does_not_wait_any_more(passage: MakePassag
 
     draft = Draft(text="None.", answerable=False, model="scripted")
     with pytest.raises(Cancelled):
-        Answerer(lambda _: [passage(HOURS)], Paid(draft)).answer(QUERY, checkpoint)
+        Answerer(lambda _: [passage(HOURS)], Paid(draft)).answer(QUERY, Run(checkpoint=checkpoint))
 
 
 def test_a_quote_that_is_not_in_the_passage_takes_its_number_along(passage: MakePassage) -> None:
