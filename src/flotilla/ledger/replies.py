@@ -116,7 +116,8 @@ def _after_end(run: ReplyRun) -> None:
 def _reply_patience() -> float:
     """Seconds that one takes at most: it shows no progress while it waits for the model."""
     settings = get_settings()
-    return max(settings.job.stall_seconds, 2 * settings.llm.timeout)
+    # A step that has begun within the budget may take a request longer.
+    return max(settings.job.stall_seconds, settings.rag.budget_seconds + 2 * settings.llm.timeout)
 
 
 def _not_answered(

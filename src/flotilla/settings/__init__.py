@@ -30,12 +30,13 @@ from flotilla.settings.groups import (
     QdrantSettings,
     WebhookSettings,
 )
-from flotilla.settings.llm import AFTER_MODELS, EXTRACTIVE, LLMSettings, Price
+from flotilla.settings.llm import AFTER_MODELS, CACHED, EXTRACTIVE, LLMSettings, Price
 from flotilla.settings.process import FLEETS, Settings
 from flotilla.settings.web import WebSettings
 
 __all__ = [
     "AFTER_MODELS",
+    "CACHED",
     "EXTRACTIVE",
     "FLEETS",
     "STACK_MARKER",

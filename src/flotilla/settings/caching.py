@@ -34,6 +34,12 @@ class CacheSettings(BaseSettings):
         ge=0,
         description="Seconds for which it is kept that the documents hold no answer; 0 for not.",
     )
+    fallback_ttl: int = Field(
+        86_400,
+        ge=0,
+        description="Seconds for which an answer is kept for when no model answers, where "
+        "`FLOTILLA_LLM_FALLBACKS` has `cached`; no longer than the documents stay as they are.",
+    )
     semantic_ttl: int = Field(
         1800,
         ge=0,

@@ -9,9 +9,9 @@ from pydantic_settings import BaseSettings, NoDecode
 from flotilla.settings.addresses import ModelURL
 from flotilla.settings.base import CommaSeparated, group_config
 
-EXTRACTIVE = "extractive"
+EXTRACTIVE, CACHED = "extractive", "cached"
 
-AFTER_MODELS = (EXTRACTIVE,)
+AFTER_MODELS = (CACHED, EXTRACTIVE)
 """Words of the fallback chain that name no model."""
 
 _FORM = (
@@ -114,7 +114,8 @@ class LLMSettings(BaseSettings):
     fallbacks: CommaSeparated = Field(
         (),
         description="What stands in for a model that fails, comma separated, in this order: other "
-        "models, then `extractive` for sentences of the passages.",
+        "models, then `cached` for an earlier answer to the question, then `extractive` for "
+        "sentences of the passages.",
     )
     fallback_base_url: ModelURL | None = Field(
         None,
@@ -142,9 +143,9 @@ class LLMSettings(BaseSettings):
     @field_validator("fallbacks")
     @classmethod
     def _words_come_last(cls, chain: tuple[str, ...]) -> tuple[str, ...]:
-        words = [entry in AFTER_MODELS for entry in chain]
+        words = [AFTER_MODELS.index(entry) + 1 if entry in AFTER_MODELS else 0 for entry in chain]
         if words != sorted(words):
-            raise ValueError("`extractive` has to stand behind the models")
+            raise ValueError("`cached` and then `extractive` have to stand behind the models")
         return chain
 
     @field_validator("fallback_base_url")

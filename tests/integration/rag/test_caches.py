@@ -16,12 +16,13 @@ import redis
 from flotilla.cache_store import CacheStore, key_of
 from flotilla.cache_use import CachePolicy, current_use
 from flotilla.errors import DependencyUnavailable, ModelUnavailable
+from flotilla.ledger import generations
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database
 from flotilla.local.redis_server import find_redis_server
 from flotilla.models import Answer, CacheOutcome, Mode
 from flotilla.rag.caching.caches import Caches
-from flotilla.settings import CacheSettings, Settings
+from flotilla.settings import CacheSettings, LLMSettings, Settings
 from flotilla.vectorstore.kept_vectors import KeptVectors
 from flotilla.vectorstore.query_vectors import QueryVectors
 from tests.conftest import PATIENCE, free_port, wait_until
@@ -227,19 +228,29 @@ def test_an_earlier_question_answers_once_its_own_answer_is_there(
     assert (found.cached.semantic, computing.times) == (MISS, 2)
 
 
-def test_what_all_models_failed_at_may_be_answered_with_an_earlier_answer(caches: Caches) -> None:
+def test_what_all_models_failed_at_may_be_answered_with_an_earlier_answer(
+    server: Server, ledger: Database
+) -> None:
+    settings = settings_of(server, answer_ttl=1, fallback_ttl=60)
+    settings.llm = LLMSettings(model="openai:m", fallbacks=("cached", "extractive"))
+    caches = Caches(CacheStore(settings.cache), settings, lambda: ledger)
     assert caches.earlier(asked(), space()) is None
     caches.answer(asked(), space(), Computing())
 
     def fails() -> Answer:
         found = caches.earlier(asked(), space())
         assert found is not None
-        return found.model_copy(update={"fallback_used": "cached"})
+        return found[0].model_copy(update={"fallback_used": "cached"})
 
+    # However old it is, and though the request wants it made anew.
+    wait_until(lambda: caches.answer(asked(), space(), fails).cached.answer is MISS)
     anew = CachePolicy(reads=False)
     found = caches.answer(asked(), space(), fails, anew)
     assert (found.fallback_used, found.cached.answer) == ("cached", BYPASS)
-    assert caches.answer(asked(), space(), fails).fallback_used is None
+    # But never what the documents may not say any more.
+    with ledger.writing() as connection:
+        generations.advance(connection, asked().query.collection_ids[0])
+    assert caches.earlier(asked(), space()) is None
 
 
 def test_who_finds_an_answer_is_told_of_it_before_it_is_returned(caches: Caches) -> None:

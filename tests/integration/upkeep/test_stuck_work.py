@@ -7,7 +7,13 @@ from flotilla.ledger.leases import STUCK_EXIT
 from flotilla.schemas import TaskStatus
 from tests.integration.upkeep.processes import PATIENCE, Fleets, Worker
 
-STALL = ("env", "STAGES_POOL=threads", "FLOTILLA_JOB_STALL_SECONDS=4", "FLOTILLA_LLM_TIMEOUT=1")
+STALL = (
+    "env",
+    "STAGES_POOL=threads",
+    "FLOTILLA_JOB_STALL_SECONDS=4",
+    "FLOTILLA_RAG_BUDGET_SECONDS=2",
+    "FLOTILLA_LLM_TIMEOUT=1",
+)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from flotilla.errors import Cancelled, ConfigurationError
 from flotilla.models import Passage, Query
-from flotilla.rag.answering import Answerer, build_models
+from flotilla.rag.answering import Answerer, Run, build_models
 from flotilla.rag.citations import cite
 from flotilla.rag.extractive import ExtractiveGenerator
 from flotilla.rag.generate import Draft

@@ -26,10 +26,12 @@ from flotilla.rag.caching.keys import (
     scope_of,
 )
 from flotilla.rag.caching.semantic import EarlierQuestions
-from flotilla.settings import Settings
+from flotilla.settings import CACHED, Settings
 from flotilla.vectorstore.spaces import VectorSpace
 
 ANSWER, SEMANTIC, RETRIEVAL = "answer", "semantic", "retrieval"
+EARLIER = "earlier"
+"""Answers once more, for longer, for when no model answers."""
 
 _PASSAGES = TypeAdapter(list[Passage])
 
@@ -53,6 +55,8 @@ class Caches:
         self._settings = settings.cache
         self._database = database
         self._fingerprint = fingerprint(settings)
+        chain_has_it = CACHED in settings.llm.fallbacks
+        self._earlier_seconds = settings.cache.fallback_ttl if chain_has_it else 0
         self._flights = Flights()
         self._earlier = (
             EarlierQuestions(store, settings.cache.semantic_threshold) if store else None
@@ -138,14 +142,21 @@ class Caches:
         on_hit(answer)
         return answer
 
-    def earlier(self, asked: Asked, space: VectorSpace) -> Answer | None:
-        """An answer that still holds, whatever the request asks of the caches: for a run whose
-        models have all failed. What follows from it is not kept (`fallback_used`)."""
-        if self._store is None or not self._settings.answer_ttl:
+    def earlier(self, asked: Asked, space: VectorSpace) -> tuple[Answer, float] | None:
+        """An answer that the documents still bear out, however old and whatever the request asks
+        of the caches, and its age in seconds: for a run whose models have all failed. What follows
+        from it is not kept (`fallback_used`)."""
+        store = self._store
+        if store is None or not self._earlier_seconds:
             return None
         scope = scope_of(asked, self._ground(asked.query, space), self._fingerprint)
         key = answer_key(scope, asked.query.question)
-        return self._found(self._store, asked, space, scope, key, CacheUse())
+        found = _fresh(store.get(key_of(asked.query.tenant_id, EARLIER, key)), CachePolicy())
+        if found is not None:
+            return found
+        use = CacheUse()
+        answer = self._found(store, asked, space, scope, key, use)
+        return None if answer is None else (answer, use.cached().age or 0.0)
 
     def _found(
         self,
@@ -196,6 +207,8 @@ class Caches:
         tenant_id, question = asked.query.tenant_id, asked.query.question
         kept = answer.model_dump_json(exclude=_OF_THE_RUN).encode()
         done = self._store.put({key_of(tenant_id, ANSWER, key): kept}, seconds)
+        if self._earlier_seconds and answer.answerable:
+            self._store.put({key_of(tenant_id, EARLIER, key): kept}, self._earlier_seconds)
         semantic = min(self._settings.semantic_ttl, seconds)
         if done and semantic and answer.answerable and self._earlier is not None:
             vector = space.embedder.embed_query(question)

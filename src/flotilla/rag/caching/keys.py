@@ -72,7 +72,8 @@ def _place(query: Query, ground: Ground) -> list[Any]:
 def fingerprint(settings: Settings) -> str:
     """Of all else that changes answers."""
     rag = settings.rag.model_dump(mode="json", exclude=NEITHER_HERE_NOR_THERE)
-    return _digest(__version__, rag, settings.llm.model_dump(mode="json"), _prompts())
+    others = [group.model_dump(mode="json") for group in (settings.llm, settings.web)]
+    return _digest(__version__, rag, *others, _prompts())
 
 
 @lru_cache(maxsize=1)
