@@ -32,6 +32,12 @@ class GatewaySettings(BaseSettings):
         60.0, gt=0, description="Longest `?wait=` of a task's long poll, in seconds."
     )
     threads: int = Field(16, gt=0, description="Threads for the ledger and the blobs.")
+    stream_grace: float = Field(
+        30.0,
+        gt=0,
+        description="Seconds for which nobody may be reading a streamed answer before its run is "
+        "cancelled; the rag fleet reads this too.",
+    )
     max_pending_jobs: int = Field(
         100_000,
         gt=0,
@@ -241,6 +247,13 @@ class RagSettings(ThreadedFleetSettings):
     )
     concurrency: int = Field(
         16, ge=1, description="Threads of one rag worker: questions answered at once."
+    )
+    stream_pause: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="Seconds within which tokens of a streamed answer are joined; the first one is "
+        "never delayed.",
     )
 
     @field_validator("bm25_weight")
