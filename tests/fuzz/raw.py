@@ -15,6 +15,7 @@ from tests.fuzz.report import Table
 COLLECTION, FILE = "broken", ("quay.txt", b"The quay has two cranes and a scale for lorries.")
 PATIENCE = 60.0
 WIRE = "wire"
+STREAMS = ("/events", "/stream")
 KINDS = {
     "body": "a body that is none, or not the operation's",
     "value": "a value that JSON may hold and an operation may not",
@@ -43,15 +44,15 @@ def run(
         say: takes a line of progress.
         seed: which of them, where there are to be fewer.
         most: how many, of each kind the same share; all of them by default.
-        answering: whether the fleets and Qdrant stand behind the gateway. Where they do not, events
-            are left out, which would not end.
+        answering: whether the fleets and Qdrant stand behind the gateway. Where they do not,
+            streams are left out, which would not end.
     """
     judge = Judge(url, answering)
     tallies = {kind: Tally() for kind in KINDS}
     with httpx.Client(base_url=url, timeout=SLOWEST, trust_env=False) as http:
         requests = list(broken_requests(judge.document, _known(http, answering)))
         if not answering:
-            requests = [each for each in requests if not each.template.endswith("/events")]
+            requests = [each for each in requests if not each.template.endswith(STREAMS)]
         if most is not None:
             requests = random.Random(seed).sample(requests, min(most, len(requests)))
         before = "nothing"

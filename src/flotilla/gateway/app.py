@@ -26,13 +26,14 @@ from flotilla.gateway.routes import (
     questions,
     smoke,
     sources,
+    streams,
     sweeps,
     tasks,
     uploads,
     webhooks,
 )
 from flotilla.logging import configure_logging
-from flotilla.schemas import BatchResult, Problem, TaskEvent
+from flotilla.schemas import AnswerToken, BatchResult, Problem, TaskEvent
 from flotilla.settings import Settings, get_settings
 
 DESCRIPTION = """\
@@ -71,6 +72,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         collections,
         questions,
         conversations,
+        streams,
         caches,
         smoke,
         tasks,
@@ -105,13 +107,14 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     for own in ("HTTPValidationError", "ValidationError"):
         schemas.pop(own, None)
     # Neither is the type of what a function returns, and so FastAPI does not know them.
-    for model in (BatchResult, Problem, TaskEvent):
+    for model in (AnswerToken, BatchResult, Problem, TaskEvent):
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(schema.pop("$defs", {}))
         schemas[model.__name__] = schema
-    for path in document["paths"].values():
-        for operation in path.values():
-            _give_examples(operation)
+    for path, operations in document["paths"].items():
+        streamed = examples.STREAM_PARAMETERS if path.endswith("/stream") else {}
+        for operation in operations.values():
+            _give_examples(operation, examples.PARAMETERS | streamed)
     for name, schema in schemas.items():
         if name in examples.SCHEMAS:
             schema["examples"] = [examples.SCHEMAS[name]]
@@ -119,11 +122,11 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     return document
 
 
-def _give_examples(operation: dict[str, Any]) -> None:
+def _give_examples(operation: dict[str, Any], parameters: dict[str, Any]) -> None:
     """Show an example of each parameter, of the body and of what is replied with it."""
     for parameter in operation.get("parameters", ()):
-        if parameter["name"] in examples.PARAMETERS:
-            parameter["example"] = examples.PARAMETERS[parameter["name"]]
+        if parameter["name"] in parameters:
+            parameter["example"] = parameters[parameter["name"]]
     for part in (operation.get("requestBody", {}), *operation["responses"].values()):
         media = part.get("content", {}).get("application/json")
         if media is not None and "example" not in media:

@@ -28,7 +28,9 @@ SMOOTHING = 0.3  # weight of the newest measurement of how fast the fleet works
 INGESTIONS, QUESTIONS, SMOKE_TESTS = "ingestions", "questions", "smoke tests"
 SUBMISSIONS = {
     INGESTIONS: re.compile(r"/documents|/rag/pipeline|/(documents|collections)/[^/]+/reindex"),
-    QUESTIONS: re.compile(r"/rag/(query|query/sync|search)|/chat|/collections/[^/]+/warm"),
+    QUESTIONS: re.compile(
+        r"/rag/(query|query/sync|query/stream|search)|/chat(/stream)?|/collections/[^/]+/warm"
+    ),
     SMOKE_TESTS: re.compile(r"/tasks/(process|calculate/(add|divide)|workflow/(chain|parallel))"),
 }
 
@@ -153,7 +155,7 @@ class Backpressure:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] == "http" and not _goes_on(scope):
             backlogs: Backlogs = scope["app"].state.services.backlogs
             try:
                 await backlogs.let_in(scope["method"], scope["path"])
@@ -163,6 +165,12 @@ class Backpressure:
             except DependencyUnavailable:
                 pass  # the endpoint says it, in its own words
         await self.app(scope, receive, send)
+
+
+def _goes_on(scope: Scope) -> bool:
+    """Whether the request goes on with a stream whose question was let in before."""
+    streamed: bool = scope["path"].endswith("/stream")
+    return streamed and b"last-event-id" in dict(scope["headers"])
 
 
 async def _refuse(error: Overloaded, scope: Scope, receive: Receive, send: Send) -> None:

@@ -25,9 +25,14 @@ class ChatTurn:
 
 
 async def chat_turn(
-    body: ChatRequest, services: Services, tenant: str, cache: dict[str, Any]
+    body: ChatRequest,
+    services: Services,
+    tenant: str,
+    cache: dict[str, Any],
+    *,
+    stream: bool = False,
 ) -> ChatTurn:
-    """Check a question of a conversation.
+    """Check a question of a conversation; with `stream` its answer is told while it is written.
 
     `ChatTurn.prepare` raises ConversationNotFound where the user has no such conversation.
 
@@ -36,7 +41,9 @@ async def chat_turn(
     """
     job_id = new_id()
     conversation_id = body.conversation_id or new_id()
-    question = await preparation(body, services, tenant, job_id, "query", pipelines.ANSWER, cache)
+    question = await preparation(
+        body, services, tenant, job_id, "query", pipelines.ANSWER, cache, stream=stream
+    )
 
     def prepare(batch: Batch) -> NewJob:
         job = question(batch)  # first: nothing is to be written of a question that is refused

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
@@ -18,8 +18,10 @@ from flotilla import dispatch
 from flotilla.blobs import BlobStore
 from flotilla.cache_store import CacheStore
 from flotilla.errors import DependencyUnavailable, InvalidRequest
+from flotilla.gateway.answer_feeds import AnswerFeeds
 from flotilla.gateway.backpressure import INGESTIONS, QUESTIONS, SMOKE_TESTS, Backlogs
 from flotilla.gateway.callbacks import CallbackAddresses
+from flotilla.gateway.channels import Channels
 from flotilla.gateway.event_feeds import Feeds
 from flotilla.gateway.replies import Replies
 from flotilla.gateway.submissions import Submissions
@@ -50,6 +52,7 @@ class Services:
     http: httpx.AsyncClient
     replies: Replies
     feeds: Feeds
+    answers: AnswerFeeds
     submissions: Submissions
     callbacks: CallbackAddresses
     backlogs: Backlogs
@@ -113,6 +116,11 @@ class Services:
 async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """Connect everything, and close it in the end. Nothing needs to be up yet."""
     database = Database(settings.ledger_url, pool_size=settings.gateway.threads)
+    channels = Channels(settings.redis_url)
+
+    async def read_states(job_ids: Sequence[str]) -> dict[str, task_events.TaskState]:
+        return await services.read(task_events.states, job_ids)
+
     async with httpx.AsyncClient(timeout=2.0) as http:
         services = Services(
             settings=settings,
@@ -123,8 +131,11 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             ),
             caches=CacheStore(settings.cache) if settings.cache.url else None,
             http=http,
-            replies=Replies(settings.redis_url),
-            feeds=Feeds(settings.redis_url, lambda ids: services.read(task_events.states, ids)),
+            replies=Replies(channels),
+            feeds=Feeds(settings.redis_url, read_states),
+            answers=AnswerFeeds(
+                settings.redis_url, channels, read_states, settings.gateway.stream_grace
+            ),
             submissions=Submissions(database),
             callbacks=CallbackAddresses(allow_private=settings.webhook.allow_private),
             backlogs=Backlogs(
@@ -137,15 +148,19 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             ),
             threads=anyio.CapacityLimiter(settings.gateway.threads),
         )
+        await channels.start()
         await services.replies.start()
         await services.feeds.start()
+        await services.answers.start()
         await services.submissions.start()
         try:
             yield services
         finally:
+            await services.answers.close()
             await services.feeds.close()
             await services.submissions.close()
             await services.replies.close()
+            await channels.close()
             services.callbacks.close()
             await services.redis.aclose()
             if services.caches is not None:

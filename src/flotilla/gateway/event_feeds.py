@@ -17,8 +17,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from flotilla.errors import FlotillaError
+from flotilla.gateway.channels import end
 from flotilla.gateway.event_order import START, Position, position_of
-from flotilla.gateway.replies import LOOK_AGAIN, end
+from flotilla.gateway.replies import LOOK_AGAIN
 from flotilla.ledger import task_events
 from flotilla.ledger.task_events import TaskState
 from flotilla.logging import get_logger

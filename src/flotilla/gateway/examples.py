@@ -253,6 +253,10 @@ _model = {
     "switched_at": BEGAN,
 }
 
+_token = {"text": "Test drives are open ", "start": 0}
+ANSWER_EVENT = f"{QUESTION_TASK}:3"
+ANSWER_EVENTS = f"id: {ANSWER_EVENT}\nevent: token\ndata: {json.dumps(_token)}\n\n"
+
 _follow_up = "And who may ride along?"
 _alone = "And who may ride along? (test drive)"
 _context_used = {
@@ -291,6 +295,7 @@ _cached = {"answer": "miss", "semantic": "miss", "retrieval": "miss", "embedding
 _cache_counts = {"ttl": 1800, "hits": 31, "misses": 9, "hit_rate": 0.775}
 
 SCHEMAS: dict[str, Any] = {
+    "AnswerToken": _token,
     "ModelCall": _call,
     "Step": _step,
     "Usage": _usage,
@@ -506,6 +511,9 @@ PARAMETERS: dict[str, Any] = {
     "cache-control": "no-cache",
 }
 
+# Of those of a streamed answer, where they differ.
+STREAM_PARAMETERS: dict[str, Any] = {"task_id": QUESTION_TASK, "Last-Event-ID": ANSWER_EVENT}
+
 CACHES_OFF = CachesOff("There are no caches here: set FLOTILLA_CACHE_URL to a Redis for them.")
 CACHES_AWAY = DependencyUnavailable(
     "The Redis of the caches does not answer: questions are answered without them meanwhile; "
@@ -550,6 +558,7 @@ MIGRATION_RUNNING = Conflict(
 )
 BAD_MODEL = InvalidRequest("String should match the name of a model", field="model")
 TASK_OVER = Conflict("This task is completed already: there is nothing to cancel.")
+NO_ANSWER = Conflict(f"A task of the kind ingest has no answer: follow it at /tasks/{TASK}/events.")
 BEING_SENT = Conflict(f"The delivery {DELIVERY} is being sent just now: look again soon.")
 ENOUGH_WEBHOOKS = Conflict("There are 20 webhooks, which is the most: delete one first.")
 PRIVATE_CALLBACK = CallbackRefused(

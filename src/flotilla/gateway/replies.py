@@ -1,4 +1,4 @@
-"""Waiting for jobs to end, on one Redis subscription a process.
+"""Waiting for jobs to end, on the process's one connection for Redis' channels.
 
 Celery's `AsyncResult.get()` loses wake-ups when many threads wait at once, and it holds a thread
 each. Here a waiter listens first, then its job is enqueued, then it awaits; whatever Redis loses
@@ -11,18 +11,14 @@ costs no subscription a request; any other job on the job's own channel.
 import asyncio
 import contextlib
 import json
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import redis.asyncio as redis
 from pydantic import ValidationError
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 from flotilla.errors import DependencyUnavailable
+from flotilla.gateway.channels import Channels, Listener
 from flotilla.ledger.announce import channel
 from flotilla.logging import get_logger
 from flotilla.schemas import Task
@@ -31,18 +27,6 @@ logger = get_logger(__name__)
 
 LOOK_AGAIN = 2.0  # seconds between two looks at the ledger while nothing is heard
 SUBSCRIBE_TIMEOUT = 5.0
-READER_PAUSE = 0.5  # seconds until a reader that has failed reads again
-
-
-async def end(task: "asyncio.Task[None]") -> None:
-    """Cancel a task for good.
-
-    While it connects, a client library may turn the cancellation into a time-out of its own, and
-    the task goes on.
-    """
-    while not task.done():
-        task.cancel()
-        await asyncio.wait((task,), timeout=0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +44,17 @@ class Ended:
 class Replies:
     """The ends of jobs as they are announced."""
 
-    def __init__(self, url: str) -> None:
-        self.address = f"flotilla:gateway:{uuid.uuid4().hex}"
-        self._redis = redis.Redis.from_url(
-            url,
-            decode_responses=True,
-            socket_connect_timeout=5,
-            health_check_interval=15,
-            # The reader connects again by itself, and nobody is to wait for it.
-            retry=Retry(NoBackoff(), 0),
-        )
-        self._pubsub = self._redis.pubsub()
+    def __init__(self, channels: Channels) -> None:
+        self.address = channels.address
+        self._channels = channels
         self._waiting: dict[str, set[Reply]] = {}
-        self._subscribed: dict[str, asyncio.Event] = {self.address: asyncio.Event()}
-        self._reader: asyncio.Task[None] | None = None
-        # Two tasks must not connect at once. While there is no connection, the reader alone does,
-        # and then it subscribes to all that there is.
-        self._connected = False
+        self._own = contextlib.ExitStack()
 
     async def start(self) -> None:
-        self._reader = asyncio.create_task(self._read(), name="replies")
+        self._own.enter_context(self._channels.listening(self.address, Listener(self._hear)))
 
     async def close(self) -> None:
-        if self._reader is not None:
-            await end(self._reader)
-        await self._pubsub.aclose()  # type: ignore[no-untyped-call]
-        await self._redis.aclose()
+        self._own.close()
 
     @asynccontextmanager
     async def expect(self, job_id: str) -> "AsyncIterator[Reply]":
@@ -94,7 +63,8 @@ class Replies:
         Raises:
             DependencyUnavailable: Redis does not answer.
         """
-        await self._listening(self.address)
+        if not await self._channels.heard(self.address, SUBSCRIBE_TIMEOUT):
+            raise DependencyUnavailable("Redis does not answer: try again.", retry_after=1)
         with self._waiter(job_id) as reply:
             yield reply
 
@@ -104,45 +74,17 @@ class Replies:
 
         While Redis does not answer nothing is heard, and its waiter has the ledger to look at.
         """
-        name = channel(job_id)
-        with self._waiter(job_id) as reply:
-            try:
-                await self._subscribe(name)
-                yield reply
-            finally:
-                if self._waiting.get(job_id) == {reply}:
-                    await self._unsubscribe(name)
+        name, reply = channel(job_id), Reply()
 
-    async def _subscribe(self, name: str) -> None:
-        """Listen to a channel, for as long as it is among the subscribed ones."""
-        subscribed = self._subscribed.setdefault(name, asyncio.Event())
-        if subscribed.is_set() or not self._connected:
-            return
-        try:
-            async with asyncio.timeout(LOOK_AGAIN):
-                await self._pubsub.subscribe(name)
-                await subscribed.wait()
-        except Exception as error:  # noqa: BLE001 - the connection may be lost in any state
-            logger.warning("replies.not_heard", channel=name, error=str(error))
+        def hear(message: str) -> None:
+            ended = _read(message)
+            if ended is not None:
+                reply.deliver(ended)
 
-    async def _unsubscribe(self, name: str) -> None:
-        self._subscribed.pop(name, None)
-        if not self._connected:
-            self._pubsub.channels.pop(name, None)
-            return
-        try:
-            async with asyncio.timeout(LOOK_AGAIN):
-                await self._pubsub.unsubscribe(name)
-        except Exception as error:  # noqa: BLE001 - as above
-            logger.warning("replies.still_heard", channel=name, error=str(error))
-
-    async def _listening(self, name: str) -> None:
-        try:
-            await asyncio.wait_for(self._subscribed[name].wait(), SUBSCRIBE_TIMEOUT)
-        except TimeoutError:
-            raise DependencyUnavailable(
-                "Redis does not answer: try again.", retry_after=1
-            ) from None
+        with self._channels.listening(name, Listener(hear)):
+            if self._channels.connected:
+                await self._channels.heard(name, LOOK_AGAIN)
+            yield reply
 
     @contextlib.contextmanager
     def _waiter(self, job_id: str) -> "Iterator[Reply]":
@@ -156,52 +98,22 @@ class Replies:
             if not waiting:
                 del self._waiting[job_id]
 
-    async def _read(self) -> None:
-        while True:
-            try:
-                # Its own channel keeps the connection open while nobody waits; the others are those
-                # of jobs that were followed while Redis was away.
-                await self._pubsub.subscribe(*self._subscribed)
-                async for message in self._pubsub.listen():
-                    was_connected = self._connected
-                    self._handle(message)
-                    if self._connected and not was_connected:
-                        await self._catch_up()
-            except (RedisError, OSError) as error:
-                self._connected = False
-                logger.warning("replies.reconnecting", error=str(error))
-                await self._disconnect()
-                await asyncio.sleep(READER_PAUSE)
-            except ValidationError as error:  # of another release; its waiter looks at the ledger
-                logger.warning("replies.unreadable", error=str(error))
-            except Exception:  # whatever it is: without a reader nobody would hear anything again
-                self._connected = False
-                logger.exception("replies.failed")
-                await self._disconnect()
-                await asyncio.sleep(READER_PAUSE)
-
-    async def _catch_up(self) -> None:
-        """Listen to the channels too that were asked for while the connection was being made."""
-        missing = [name for name in self._subscribed if name not in self._pubsub.channels]
-        if missing:
-            await self._pubsub.subscribe(*missing)
-
-    async def _disconnect(self) -> None:
-        """Forget the connection and its channels: a new one would take up again also those that
-        were being left when the old one broke."""
-        with contextlib.suppress(RedisError, OSError):
-            await self._pubsub.aclose()  # type: ignore[no-untyped-call]
-
-    def _handle(self, message: dict[str, str]) -> None:
-        if message["type"] == "subscribe":
-            self._connected = True
-            if message["channel"] in self._subscribed:
-                self._subscribed[message["channel"]].set()
-        elif message["type"] == "message":
-            head, _, result = message["data"].partition("\n")
-            ended = Ended(Task.model_validate_json(head), result)
+    def _hear(self, message: str) -> None:
+        ended = _read(message)
+        if ended is not None:
             for reply in self._waiting.get(ended.task.task_id, ()):
                 reply.deliver(ended)
+
+
+def _read(message: str) -> Ended | None:
+    """The end that a message tells, or None where it is of another release: its waiter looks at the
+    ledger."""
+    head, _, result = message.partition("\n")
+    try:
+        return Ended(Task.model_validate_json(head), result)
+    except ValidationError as error:
+        logger.warning("replies.unreadable", error=str(error))
+        return None
 
 
 class Reply:

@@ -20,6 +20,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._app.state.services.feeds.end_all()
+        self._app.state.services.answers.end_all()
         await super().shutdown(sockets)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from flotilla import pipelines
 from flotilla.errors import DependencyUnavailable, FlotillaError
-from flotilla.gateway.replies import end
+from flotilla.gateway.channels import end
 from flotilla.ledger import collections, conversations, jobs
 from flotilla.ledger.attempts import as_task_error
 from flotilla.ledger.database import Database

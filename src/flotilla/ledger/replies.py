@@ -74,7 +74,7 @@ def reply(name: str, **options: Any) -> Callable[[Callable[[ReplyRun], str]], Ce
                     lambda: fail(database, job_id, as_task_error(name, stuck(patience)), fence),
                 )
                 with get_keeper().holding(lease):
-                    run = ReplyRun(leased, database)
+                    run = ReplyRun(leased, database, lease)
                     try:
                         result = RawJSON(function(run))
                     except Exception as error:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from flotilla.errors import Cancelled, LeaseLost
 from flotilla.ledger import job_leases, jobs
 from flotilla.ledger.database import Database
+from flotilla.ledger.leases import Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class ReplyRun:
 
     leased: job_leases.Leased
     database: Database
+    lease: Lease
     with_end: list[Callable[[Connection], object]] = field(default_factory=list)
     """What is written in the transaction that ends the job well, and taken back with it; what it
     raises as Cancelled cancels the job."""
@@ -26,6 +28,12 @@ class ReplyRun:
     @property
     def job(self) -> jobs.Job:
         return self.leased.job
+
+    @property
+    def lost(self) -> bool:
+        """Whether the job is known to be over or another's, as far as the lease's renewals tell:
+        `checkpoint` says which. Costs nothing."""
+        return self.lease.lost
 
     def checkpoint(self) -> None:
         """To be called before what costs time or money.

@@ -5,6 +5,7 @@ unknown fields, since a misspelt field that is silently ignored is a wrong answe
 allow them, so that an older client can talk to a newer gateway.
 """
 
+from flotilla.schemas.answers import AnswerEventName, AnswerToken
 from flotilla.schemas.base import (
     COLLECTION_NAME,
     DEEPEST_JSON,
@@ -127,7 +128,9 @@ __all__ = [
     "DEFAULT_COLLECTION",
     "LONGEST_METADATA_KEY",
     "AddRequest",
+    "AnswerEventName",
     "AnswerResponse",
+    "AnswerToken",
     "BatchRequest",
     "BatchResult",
     "BlobFindings",

@@ -99,13 +99,17 @@ class Reader:
                 elif line:
                     event[field] = value.strip()
                 elif event:
-                    data = json.loads(event["data"])
-                    assert (event["id"], event["event"]) == (data["id"], data["event"])
-                    self._queue.put(data)
+                    self._queue.put(self.understood(event))
                     event = {}
         except (httpx.TransportError, httpx.StreamError):
             pass
         self._queue.put(None)
+
+    def understood(self, event: dict[str, Any]) -> dict[str, Any]:
+        """What a test gets to see of an event."""
+        data: dict[str, Any] = json.loads(event["data"])
+        assert (event["id"], event["event"]) == (data["id"], data["event"])
+        return data
 
     def next(self, seconds: float = PATIENCE) -> dict[str, Any] | None:
         """The next event; None when the stream has ended."""

@@ -4,7 +4,8 @@ import asyncio
 
 import redis.asyncio as redis
 
-from flotilla.gateway.replies import Replies, end
+from flotilla.gateway.channels import Channels, end
+from flotilla.gateway.replies import Replies
 from flotilla.ledger.announce import channel
 
 
@@ -25,16 +26,18 @@ async def test_a_task_that_swallows_a_cancellation_is_ended_all_the_same() -> No
 async def test_it_is_closed_at_any_moment_of_its_start(redis_url: str) -> None:
     async with asyncio.timeout(30):
         for turns in range(60):
-            replies = Replies(redis_url)
-            await replies.start()
+            channels = Channels(redis_url)
+            await channels.start()
             for _ in range(turns):
                 await asyncio.sleep(0)
-            await replies.close()
+            await channels.close()
 
 
 async def test_a_broken_connection_leaves_no_subscription_behind(redis_url: str) -> None:
     """What was being left when it broke is not taken up again with the next one."""
-    replies = Replies(redis_url)
+    channels = Channels(redis_url)
+    replies = Replies(channels)
+    await channels.start()
     await replies.start()
     admin = redis.Redis.from_url(redis_url, decode_responses=True)
 
@@ -42,7 +45,7 @@ async def test_a_broken_connection_leaves_no_subscription_behind(redis_url: str)
         async with replies.follow(job_id):
             await leave.wait()
 
-    async def channels() -> set[str]:
+    async def heard() -> set[str]:
         return set(await admin.pubsub_channels("flotilla:job:broken-*"))
 
     try:
@@ -51,14 +54,15 @@ async def test_a_broken_connection_leaves_no_subscription_behind(redis_url: str)
                 leave = asyncio.Event()
                 jobs = [f"broken-{turn}-{number}" for number in range(20)]
                 following = [asyncio.create_task(follow(job, leave)) for job in jobs]
-                while not {channel(job) for job in jobs} <= await channels():  # noqa: ASYNC110
+                while not {channel(job) for job in jobs} <= await heard():  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
                 await admin.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
                 leave.set()
                 await asyncio.gather(*following)
             async with replies.follow("broken-last"):
-                while await channels() != {channel("broken-last")}:  # noqa: ASYNC110
+                while await heard() != {channel("broken-last")}:  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
     finally:
         await replies.close()
+        await channels.close()
         await admin.aclose()

@@ -109,8 +109,13 @@ async def preparation(
     kind: str,
     stage: str,
     cache: dict[str, Any],
+    *,
+    stream: bool = False,
 ) -> Prepare:
-    """Check the question; returns what makes its job where the ledger is at hand."""
+    """Check the question; returns what makes its job where the ledger is at hand.
+
+    With `stream` its answer is told while it is being written, and nobody else wants it.
+    """
     limit = services.settings.gateway.max_question_chars
     question = checked_question(body.question, limit)
     parse_filter(body.filter)
@@ -132,7 +137,8 @@ async def preparation(
                 "filter": body.filter,
             }
             | ({"mode": body.mode.value} if body.mode is not None else {})
-            | ({"cache": cache} if cache else {}),
+            | ({"cache": cache} if cache else {})
+            | ({"stream": True} if stream else {}),
             collection=names[0] if len(names) == 1 else None,
             callback_url=callback_url,
         )
