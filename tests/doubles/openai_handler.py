@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -128,6 +129,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             if number and reply.pause:
                 self.double.closing.wait(reply.pause)
+            if number == 0:
+                self.double.begun.append(time.perf_counter())
             yield wire.text_event(chunk, request, first=number == 0)
         if cut_after is not None:
             self._hang_up()

@@ -70,6 +70,8 @@ class OpenAIServer:
     def __init__(self, port: int = 0) -> None:
         self.requests: list[Request] = []
         self.embedding_requests: list[Request] = []
+        self.begun: list[float] = []
+        """When the first chunk of each stream was sent, by `time.perf_counter`."""
         self.fallback = text("NOT_IN_PASSAGES: The documents do not say.")
         self.responder: Responder | None = None
         self.lacks: set[str] = set()

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from flotilla.answer_streams import UNHEARD, Listener
 from flotilla.errors import ConfigurationError
 from flotilla.models import Answer, ChatContextUsed, Mode, ModelCall, Passage, Query, Step
 from flotilla.rag.generate import Generator
+from flotilla.rag.recital import recite, tell_step
 from flotilla.settings import EXTRACTIVE, LLMSettings, RagSettings
 
 if TYPE_CHECKING:
@@ -45,7 +47,8 @@ class Run:
     were made before. `checkpoint` is called before a model is, and what it raises ends the work;
     `within` chooses from what was found what the answer is written from. `thread` names the run
     among the checkpoints; without one it is not resumed. `rewritten` says why the question was
-    made to stand alone, None where it was not.
+    made to stand alone, None where it was not. `listener` is told of the steps and of the answer as
+    they come, and what it raises ends the work.
     """
 
     mode: Mode | None = None
@@ -54,6 +57,7 @@ class Run:
     within: "Within" = _all_of
     thread: str | None = None
     rewritten: str | None = None
+    listener: Listener = UNHEARD
 
 
 @dataclass(frozen=True)
@@ -131,27 +135,31 @@ class Answerer:
             retrieve=self._retrieve,
             read_page=self._pages_of(query.tenant_id) if self._pages_of else None,
             search_web=self._search_web,
-            writer=self._writer(meter),
+            writer=self._writer(meter, run.listener),
             spare=self._generator,
             models=self._models,
             meter=meter,
             checkpoint=run.checkpoint,
             within=run.within,
+            listener=run.listener,
             clock=lambda: perf_counter() - began,
             rewrites=self._settings.rewrites,
             agent_calls=self._settings.agent_calls,
         )
         graph, options = self._graph(mode, run.thread)
-        begin = {
+        begin: State = {
             "query": query,
             "rewritten": run.rewritten,
             "steps": _before(meter.calls),
             "notes": [],
         }
+        for place, step in enumerate((saved or begin)["steps"]):
+            tell_step(run.listener, step, place)
         # Users' documents go to the model that they chose and to nobody else.
         with translated(), tracing_context(enabled=False):
             state = graph.invoke(None if saved else begin, context=tools, **options)
         answer = _answer(query, mode, state, meter, self._notes(mode))
+        recite(answer.text, answer.citations, run.listener)
         return Answered(answer, state.get("used"))
 
     def _graph(self, mode: Mode, thread: str | None) -> tuple[Any, dict[str, Any]]:
@@ -189,12 +197,12 @@ class Answerer:
         meter.pass_seconds(seconds)
         return seconds
 
-    def _writer(self, meter: "Meter") -> Generator:
+    def _writer(self, meter: "Meter", listener: Listener) -> Generator:
         if self._models is None:
             return self._generator
         from flotilla.rag.generate import ModelGenerator
 
-        return ModelGenerator(self._models, meter)
+        return ModelGenerator(self._models, meter, listener)
 
     def _notes(self, mode: Mode) -> list[str]:
         return [WITHOUT_MODEL[mode]] if self._models is None and mode in WITHOUT_MODEL else []

@@ -4,13 +4,17 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from flotilla.answer_streams import UNHEARD, Listener
 from flotilla.errors import ModelRejected
 from flotilla.logging import get_logger
 from flotilla.models import Citation, Passage, Value
-from flotilla.rag.citations import resolve
 from flotilla.rag.prompts import prompt
+from flotilla.rag.reading import Reading
+from flotilla.rag.telling import Telling
 
 if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage, BaseMessage
+
     from flotilla.rag.llm import Meter, Models
 
 logger = get_logger(__name__)
@@ -19,8 +23,6 @@ PROMPT = "answer.v1"
 
 NOT_FOUND = "The documents do not contain an answer to this question."
 
-# What the prompt asks a model to write, however it decorates it.
-_REFUSAL = re.compile(r"[\s*_`\"'#>]*NOT_IN_PASSAGES[\s*_`\"'.:\-–—]*", re.IGNORECASE)
 _TAG = re.compile(r"<(?=\s*/?\s*passages?\b)", re.IGNORECASE)
 
 
@@ -63,13 +65,15 @@ class ModelGenerator:
     Args:
         models: the models of the process.
         meter: counts this run's calls, and holds them to its budget.
+        listener: is told of the answer while the model is writing it.
     """
 
-    def __init__(self, models: "Models", meter: "Meter") -> None:
+    def __init__(self, models: "Models", meter: "Meter", listener: Listener = UNHEARD) -> None:
         from flotilla.rag.llm import Role
 
         self._models = models
         self._meter = meter
+        self._listener = listener
         self.model = models.name(Role.ANSWER)
 
     def generate(self, question: str, passages: Sequence[Passage]) -> Draft:
@@ -80,30 +84,37 @@ class ModelGenerator:
         """
         from langchain_core.messages import HumanMessage, SystemMessage
 
-        from flotilla.rag.llm import Role
-
-        reply = self._models.complete(
-            Role.ANSWER,
-            [SystemMessage(instructions()), HumanMessage(render(question, passages))],
-            self._meter,
-            prompt=PROMPT,
-        )
+        messages = [SystemMessage(instructions()), HumanMessage(render(question, passages))]
+        reply = self._reply(messages, passages)
         self.model = self._meter.calls[-1].model
-        text = str(reply.text).strip()
+        written = str(reply.text)
         reason = reply.response_metadata.get("finish_reason")
-        if not text:
+        if not written.strip():
             raise ModelRejected(_empty(reason))
         if reason == "length":
             logger.warning("model_reply_truncated", model=self.model)
-        if refusal := _REFUSAL.match(text):
-            # Taken without numbers: a refusal rests on no passage.
-            sentence, _ = resolve(text[refusal.end() :], ())
-            return Draft(text=sentence or NOT_FOUND, answerable=False, model=self.model)
-        text, citations = resolve(text, passages)
+        reading = Reading(passages)
+        text = reading.feed(written) + reading.finish()
+        if reading.refused:
+            return Draft(text=text or NOT_FOUND, answerable=False, model=self.model)
+        citations = tuple(reading.citations)
         if not citations:
             logger.warning("model_reply_uncited", model=self.model)
             return Draft(text=NOT_FOUND, answerable=False, model=self.model)
         return Draft(text=text, answerable=True, citations=citations, model=self.model)
+
+    def _reply(self, messages: list["BaseMessage"], passages: Sequence[Passage]) -> "AIMessage":
+        from flotilla.rag.llm import Role
+
+        if self._listener is UNHEARD:
+            return self._models.complete(Role.ANSWER, messages, self._meter, prompt=PROMPT)
+        telling = Telling(passages, self._listener)
+        so_far = telling.resume()
+        reply = self._models.stream(
+            Role.ANSWER, messages, self._meter, telling.hear, prompt=PROMPT, so_far=so_far
+        )
+        telling.finish()
+        return reply
 
 
 def _empty(reason: object) -> str:

@@ -1,10 +1,12 @@
 """Answering as the fleet does it: a question by itself, or as a turn of its conversation."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from flotilla.answer_streams import UNHEARD, Listener
 from flotilla.blobs import BlobStore
 from flotilla.cache_use import CachePolicy
 from flotilla.errors import BudgetSpent, ModelRejected, ModelUnavailable
@@ -19,6 +21,7 @@ from flotilla.rag.checkpoints import Checkpoints
 from flotilla.rag.conversation import Conversations, Rewrite
 from flotilla.rag.followups import Standalone, standalone
 from flotilla.rag.memory import Memory
+from flotilla.rag.recital import recite, tell_step
 from flotilla.rag.retrieval import get_bm25, get_caches, get_spaces, retrieve
 from flotilla.settings import get_settings
 from flotilla.vectorstore.spaces import VectorSpace
@@ -111,19 +114,31 @@ def get_conversations() -> Conversations:
 
 
 def answer_query(
-    query: Query, policy: CachePolicy, mode: Mode | None = None, run: ReplyRun | None = None
+    query: Query,
+    policy: CachePolicy,
+    mode: Mode | None = None,
+    run: ReplyRun | None = None,
+    listener: Listener = UNHEARD,
 ) -> Answer:
-    """The answer to a question, which may be that of a job; an earlier one where it still holds."""
+    """The answer to a question, which may be that of a job; an earlier one where it still holds.
+    The listener is told of either."""
     space = get_spaces().readable()
     chosen = mode or Mode(get_settings().rag.mode)
-    asking = Run(mode=chosen)
+    asking = Run(mode=chosen, listener=listener)
     if run is not None:
-        asking = Run(mode=chosen, checkpoint=run.checkpoint, thread=run.job.id)
+        asking = replace(asking, checkpoint=run.checkpoint, thread=run.job.id)
+
+    def tell(kept: Answer) -> None:
+        for place, step in enumerate(kept.trace):
+            tell_step(listener, step, place)
+        recite(kept.text, kept.citations, listener)
+
     answer = get_caches().answer(
         Asked(query=query, mode=chosen),
         space,
         lambda: answerer_of(space).answer(query, asking),
         policy,
+        on_hit=tell,
     )
     if run is not None:
         _forget_at_end(run)
@@ -131,9 +146,13 @@ def answer_query(
 
 
 def answer_turn(
-    run: ReplyRun, query: Query, policy: CachePolicy, mode: Mode | None = None
+    run: ReplyRun,
+    query: Query,
+    policy: CachePolicy,
+    mode: Mode | None = None,
+    listener: Listener = UNHEARD,
 ) -> ChatAnswer:
-    """The answer to the job's turn of its conversation.
+    """The answer to the job's turn of its conversation, of which the listener is told.
 
     An earlier answer is never given again here: what a turn means, the turns before it decide.
     """
@@ -157,6 +176,7 @@ def answer_turn(
         within=within,
         thread=run.job.id,
         rewritten=asked.standalone.why if asked.standalone.changed else None,
+        listener=listener,
     )
     alone = query.model_copy(update={"question": asked.standalone.text})
     with get_caches().searching(query.tenant_id, policy) as use:

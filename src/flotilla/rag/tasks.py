@@ -18,7 +18,9 @@ from flotilla.rag import warming
 from flotilla.rag.busy import at_work
 from flotilla.rag.questions import answer_query, answer_turn, answerer_of, get_memory
 from flotilla.rag.retrieval import get_caches, get_spaces, retrieve
+from flotilla.rag.streamed_runs import listening
 from flotilla.redis_connections import get_redis
+from flotilla.settings import get_settings
 
 REMEMBERING = "flotilla:remembering"
 REMEMBERING_MILLISECONDS = 60_000
@@ -26,8 +28,12 @@ REMEMBERING_MILLISECONDS = 60_000
 
 @at_start
 def _warm_up() -> None:
-    """Load the models once a process, before the first question."""
+    """Load the models and the graph once a process, before the first question: several that came
+    at once would import the same packages at the same time."""
+    from flotilla.rag.graphs.graph import graph_of
+
     get_spaces().load_at_start(writes=False)
+    graph_of(Mode(get_settings().rag.mode))
     try:
         answerer_of(get_spaces().readable())
     except DependencyUnavailable:  # the ledger, which the first question waits for
@@ -53,10 +59,10 @@ def answer(run: ReplyRun) -> str:
     """Answer the job's question."""
     query, policy = _query(run.job), _policy(run.job)
     mode = Mode(run.job.payload["mode"]) if "mode" in run.job.payload else None
-    with at_work():
+    with at_work(), listening(run) as listener:
         if run.job.conversation_id is not None:
-            return answer_turn(run, query, policy, mode).model_dump_json()
-        return answer_query(query, policy, mode, run).model_dump_json()
+            return answer_turn(run, query, policy, mode, listener).model_dump_json()
+        return answer_query(query, policy, mode, run, listener).model_dump_json()
 
 
 @reply(pipelines.SEARCH)

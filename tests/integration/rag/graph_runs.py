@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from flotilla.answer_streams import UNHEARD, Listener
 from flotilla.models import Answer, Mode, Passage, Query
 from flotilla.rag.answering import Answerer, Run
 from flotilla.rag.checkpoints import Checkpoints
@@ -65,6 +66,7 @@ def run(
     search_web: SearchWeb | None = None,
     checkpoints: Checkpoints | None = None,
     thread: str | None = None,
+    listener: Listener = UNHEARD,
     **rag: Any,
 ) -> Answer:
     models = None
@@ -83,7 +85,8 @@ def run(
         checkpoints=checkpoints,
     )
     return answerer.answer(
-        QUERY.model_copy(update={"question": question}), Run(mode=mode, thread=thread)
+        QUERY.model_copy(update={"question": question}),
+        Run(mode=mode, thread=thread, listener=listener),
     )
 
 

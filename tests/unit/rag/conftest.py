@@ -44,26 +44,27 @@ def embedder() -> WordEmbedder:
     return WordEmbedder()
 
 
+def make_passage(text: str, number: int = 0, **fields: object) -> Passage:
+    """A passage that stands somewhere in the middle of its document."""
+    start = 1000 * number + 37
+    given: dict[str, object] = {
+        "chunk_id": f"chunk-{number}",
+        "document_id": "document-a",
+        "document_name": "handbook.pdf",
+        "version_id": "version-1",
+        "collection": "default",
+        "position": number,
+        "text": text,
+        "start": start,
+        "end": start + len(text),
+        "page_start": number + 1,
+        "page_end": number + 1,
+        "score": 1.0 / (number + 1),
+    }
+    return Passage.model_validate(given | fields)
+
+
 @pytest.fixture
 def passage() -> MakePassage:
-    """Makes passages; each stands somewhere in the middle of its document."""
-
-    def make(text: str, number: int = 0, **fields: object) -> Passage:
-        start = 1000 * number + 37
-        given: dict[str, object] = {
-            "chunk_id": f"chunk-{number}",
-            "document_id": "document-a",
-            "document_name": "handbook.pdf",
-            "version_id": "version-1",
-            "collection": "default",
-            "position": number,
-            "text": text,
-            "start": start,
-            "end": start + len(text),
-            "page_start": number + 1,
-            "page_end": number + 1,
-            "score": 1.0 / (number + 1),
-        }
-        return Passage.model_validate(given | fields)
-
-    return make
+    """Makes passages."""
+    return make_passage

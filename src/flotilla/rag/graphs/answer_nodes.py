@@ -10,6 +10,7 @@ from flotilla.rag.graphs.state import State, Tools
 from flotilla.rag.graphs.steps import Update
 from flotilla.rag.llm.models import Models
 from flotilla.rag.llm.roles import Role
+from flotilla.rag.recital import recite
 
 EXTRACTIVE = "extractive"
 
@@ -30,7 +31,8 @@ def retrieve(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
 
 
 def generate(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
-    """Write the answer from the passages, and keep of it what its quotes bear out.
+    """Write the answer from the passages, and keep of it what its quotes bear out. Whoever listens
+    has it then as it is kept.
 
     Where the budget is spent, or no model of the chain answers and the chain ends with
     `extractive`, the answer is written without a model, and says so.
@@ -39,6 +41,7 @@ def generate(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     if not passages:
         text = NOT_FOUND if state.get("found") else NOTHING_RETRIEVED
         draft = Draft(text=text, answerable=False, model=tools.writer.model)
+        recite(draft.text, (), tools.listener)
         return {"draft": draft}, {"passages": 0, "answerable": False}
     tools.checkpoint()
     question = state["query"].question
@@ -59,6 +62,7 @@ def generate(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
             "notes": [f"{why}: these are the sentences of the documents that answer best."],
         }
     draft = verified(draft, passages)
+    recite(draft.text, draft.citations, tools.listener)
     saw = {
         "passages": len(passages),
         "answerable": draft.answerable,
@@ -82,7 +86,10 @@ def verified(draft: Draft, passages: list[Passage]) -> Draft:
     """The draft without citations that do not hold; not answerable where none is left."""
     if not draft.answerable:
         return draft.model_copy(update={"citations": ()})
-    text, citations = renumber(draft.text, verify(draft.citations, passages))
+    held = verify(draft.citations, passages)
+    if len(held) == len(draft.citations):
+        return draft.model_copy(update={"citations": held})  # its text stays as it was told
+    text, citations = renumber(draft.text, held)
     if not citations:
         return Draft(text=NOT_FOUND, answerable=False, model=draft.model)
     return draft.model_copy(update={"text": text, "citations": citations})

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from operator import add
 from typing import Annotated, Protocol, TypedDict
 
+from flotilla.answer_streams import Listener
 from flotilla.models import ChatContextUsed, Passage, Query, Step, Unsupported
 from flotilla.rag.generate import Draft, Generator
 from flotilla.rag.llm.meter import Meter
@@ -73,9 +74,10 @@ class Tools:
     `models` is None where no language model is configured. `writer` writes the answer, `spare`
     does it without a model. `checkpoint` is called before what costs money, and what it raises
     ends the run; `within` chooses from what was found what fits the context. `read_page` and
-    `search_web` are None where there is nothing to read or the web is not searched. `clock` gives
-    the seconds since the run began. `rewrites` and `agent_calls` bound how often a question is put
-    otherwise, and an agent's model is called.
+    `search_web` are None where there is nothing to read or the web is not searched. `listener` is
+    told of the steps and of the answer as they come. `clock` gives the seconds since the run began.
+    `rewrites` and `agent_calls` bound how often a question is put otherwise, and an agent's model
+    is called.
     """
 
     retrieve: Retrieve
@@ -87,6 +89,7 @@ class Tools:
     meter: Meter
     checkpoint: Callable[[], None]
     within: Within
+    listener: Listener
     clock: Callable[[], float]
     rewrites: int
     agent_calls: int

@@ -1,4 +1,4 @@
-"""Nodes as they are run: timed, and written into the trace."""
+"""Nodes as they are run: timed, written into the trace, and told."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -7,6 +7,7 @@ from langgraph.runtime import Runtime
 
 from flotilla.models import Step
 from flotilla.rag.graphs.state import State, Tools
+from flotilla.rag.recital import tell_step
 
 Update = dict[str, Any]
 Node = Callable[[State, Tools], tuple[Update, dict[str, Any]]]
@@ -30,10 +31,13 @@ def traced(name: str, node: Node) -> GraphNode:
         if tools.models is not None:
             # Who has lost the run leaves no state, or whoever has it now might go on from that.
             tools.checkpoint()
-        inner = update.get("steps", [])
+        inner = sorted(update.get("steps", []), key=lambda each: each.started)
         counted = sum(len(step.calls) for step in inner)
         step = step_since(tools, name, began, calls + counted, saw)
-        return update | {"steps": [*sorted(inner, key=lambda each: each.started), step]}
+        steps = [*inner, step]
+        for place, each in enumerate(steps, len(state["steps"])):
+            tell_step(tools.listener, each, place)
+        return update | {"steps": steps}
 
     return run
 

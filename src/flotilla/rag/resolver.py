@@ -1,0 +1,153 @@
+"""From a model's references to verbatim quotes, while the model is still writing."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from flotilla.models import Citation, Passage
+from flotilla.rag.citations import MARKER, cite, numbers_of
+from flotilla.rag.sentences import Kind, Sentence, split
+from flotilla.rag.terms import coverage, terms, weights
+
+# Blanks, and behind them what may still become a reference; or nothing, at the end.
+_UNDECIDED = re.compile(
+    r"[ \t]*(?:[\[【]\s*(?:p(?:a(?:s(?:s(?:a(?:g(?:es?)?)?)?)?)?)?|(?:passages?\s+|p\.\s*)?"
+    r"(?:\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\s*(?:[,;–-]\s*)?)?))?\Z",
+    re.IGNORECASE,
+)
+# White space at the end of an answer is dropped, blanks before a punctuation mark as well.
+_WAITING = re.compile(r"(?:\s+[.,;:!?]?)?\Z")
+_SPACED = re.compile(r"[ \t]+([.,;:!?])(?=\s)")
+_SPACED_AT_END = re.compile(r"[ \t]+([.,;:!?])(?=\s|\Z)")
+
+
+class Resolver:
+    """Turns a text that refers to passages by their number, counted from 1, into what is read.
+
+    Each reference becomes a citation of the sentence of that passage which is nearest to the claim
+    before the reference; references to the same sentence share a number, and the numbers count
+    from 1 in order of first use. References that point nowhere are removed. What may be shown
+    depends on the text so far alone, and not on the pieces in which it came: it is held back only
+    as long as it may become a reference, or white space that is dropped.
+
+    Args:
+        passages: what the text refers to.
+    """
+
+    def __init__(self, passages: Sequence[Passage]) -> None:
+        self.citations: list[Citation] = []
+        """What the numbers stand for that were shown so far."""
+        self._passages = passages
+        self._places: dict[tuple[int, int, int], int] = {}
+        self._sentences: dict[int, list[Sentence]] = {}
+        self._undecided = ""
+        self._waiting = ""
+        self._shown = False
+        self._since = ""  # what stands behind the last reference
+        self._claim = ""
+        self._last: int | None = None  # the number shown last, with nothing behind it
+
+    def feed(self, piece: str) -> str:
+        """What of the text up to here can be shown, and was not before."""
+        text = self._undecided + piece
+        undecided = _UNDECIDED.search(text)
+        assert undecided is not None  # noqa: S101 - the end matches
+        self._undecided = undecided.group()
+        text = _SPACED.sub(r"\1", self._waiting + self._resolved(text[: undecided.start()]))
+        waiting = _WAITING.search(text)
+        assert waiting is not None  # noqa: S101 - as above
+        self._waiting = waiting.group()
+        return self._begun(text[: waiting.start()])
+
+    def finish(self) -> str:
+        """What was held back and belongs to the text, now that it has ended."""
+        text = self._waiting + self._resolved(self._undecided)
+        self._undecided = self._waiting = ""
+        return self._begun(_SPACED_AT_END.sub(r"\1", text).rstrip())
+
+    def _begun(self, text: str) -> str:
+        if not self._shown:
+            text = text.lstrip()
+            self._shown = bool(text)
+        return text
+
+    def _resolved(self, text: str) -> str:
+        """A part of the text in which no reference is cut off."""
+        parts: list[str] = []
+        end = 0
+        for match in MARKER.finditer(text):
+            parts.append(self._plain(text[end : match.start()]))
+            # Markers in a row, and one behind the full stop, rest on the same claim.
+            self._claim = _last_claim(self._since) or self._claim
+            self._since = ""
+            numbers = (self._number(index) for index in numbers_of(match.group(1)))
+            for number in dict.fromkeys(numbers):
+                if number is not None and number != self._last:
+                    parts.append(f" [{number}]")
+                    self._last = number
+            end = match.end()
+        parts.append(self._plain(text[end:]))
+        return "".join(parts)
+
+    def _plain(self, text: str) -> str:
+        self._since += text
+        if text:
+            self._last = None
+        return text
+
+    def _number(self, index: int) -> int | None:
+        """The number of a citation of a passage for the last claim."""
+        if not 1 <= index <= len(self._passages):
+            return None
+        passage = self._passages[index - 1]
+        if index not in self._sentences:
+            self._sentences[index] = _quotable(passage)
+        sentence = _nearest(self._claim, self._sentences[index])
+        if sentence is None:
+            return None
+        place = (index, sentence.start, sentence.end)
+        if place not in self._places:
+            number = self._places[place] = len(self._places) + 1
+            self.citations.append(cite(number, passage, sentence.start, sentence.end))
+        return self._places[place]
+
+
+def resolve(text: str, passages: Sequence[Passage]) -> tuple[str, tuple[Citation, ...]]:
+    """A whole text as a reader gets it, and its citations (`Resolver`)."""
+    resolver = Resolver(passages)
+    return resolver.feed(text) + resolver.finish(), tuple(resolver.citations)
+
+
+def _last_claim(text: str) -> str:
+    """The last sentence of what stands before a marker."""
+    claims = [s.shown for s in split(text) if terms(s.shown)]
+    return claims[-1] if claims else ""
+
+
+def _quotable(passage: Passage) -> list[Sentence]:
+    """What of a passage may be quoted: its sentences, or all of it where it has none."""
+    sentences = [s for s in split(passage.text, passage.heading_path) if s.kind is not Kind.HEADING]
+    if sentences:
+        return sentences
+    bare = passage.text.strip()
+    start = passage.text.find(bare)
+    return [Sentence(bare, start, start + len(bare), Kind.SENTENCE)] if bare else []
+
+
+def _nearest(claim: str, sentences: Sequence[Sentence]) -> Sentence | None:
+    """The sentence that shares most with a claim, by the inverse frequency of its terms.
+
+    A claim in another language shares numbers and names at best; the first sentence stands for
+    the passage where it shares nothing.
+    """
+    if not sentences:
+        return None
+    worded = [terms(f"{s.header} {s.text}") for s in sentences]
+    weight: Mapping[str, float] = weights(worded)
+    asked = terms(claim)
+    shares = [
+        # Of two sentences that cover as much, the one that says less besides is nearer.
+        (coverage(asked, words, weight, terms(s.heading)), coverage(words, asked, weight))
+        for s, words in zip(sentences, worded, strict=True)
+    ]
+    best = max(range(len(sentences)), key=lambda i: (sum(shares[i]), -i))
+    return sentences[best]

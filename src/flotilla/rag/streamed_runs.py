@@ -1,0 +1,77 @@
+"""The stream of a run: whoever asked for one is told of the answer while it is being written."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from flotilla.answer_streams import UNHEARD, AnswerStream, Listener, Written
+from flotilla.errors import Cancelled
+from flotilla.ledger.reply_runs import ReplyRun
+from flotilla.models import Citation, Step
+
+
+@contextmanager
+def listening(run: ReplyRun) -> Iterator[Listener]:
+    """Who listens to a run: its stream where it was submitted as one, else nobody.
+
+    What earlier attempts have told is in the listener's `written`. The block's end waits a moment
+    until all is written: the run's result is to be told after that.
+
+    Raises:
+        LeaseLost: another worker has taken the run over.
+        Cancelled: nobody reads the stream.
+    """
+    if not run.job.payload.get("stream"):
+        yield UNHEARD
+        return
+    with AnswerStream.open(run.job.id, run.leased.fence, watched=True) as stream:
+        listener = StreamedRun(run, stream)
+        listener.check()
+        yield listener
+
+
+class StreamedRun:
+    """A run's stream as its listener, which ends the run once nobody reads."""
+
+    def __init__(self, run: ReplyRun, stream: AnswerStream) -> None:
+        self._run = run
+        self._stream = stream
+
+    @property
+    def written(self) -> Written:
+        """What was told so far, by earlier attempts too."""
+        return self._stream.written
+
+    def check(self) -> None:
+        """To be called now and then.
+
+        Raises:
+            LeaseLost: another worker has taken the run over.
+            Cancelled: the run was cancelled, or nobody has been reading for the grace period.
+        """
+        if self._run.lost:
+            self._run.checkpoint()
+        if not self._stream.wanted():
+            self._run.checkpoint()  # a late worker must not cancel what is another's
+            raise Cancelled("Nobody was reading the answer any more.")
+
+    def sources(self, chunk_ids: Sequence[str]) -> None:
+        """Note what the text is written from."""
+        self._stream.sources(chunk_ids)
+
+    def trace(self, step: Step) -> None:
+        """Tell of a step."""
+        self.check()
+        self._stream.trace(step)
+
+    def token(self, text: str, raw: str) -> None:
+        """Tell a piece of the text."""
+        self.check()
+        self._stream.token(text, raw)
+
+    def citation(self, citation: Citation) -> None:
+        """Tell what a number in the text stands for."""
+        self._stream.citation(citation)
+
+    def take_back(self, text: int, raw: int) -> None:
+        """Have the next token go on after what stands."""
+        self._stream.take_back(text, raw)

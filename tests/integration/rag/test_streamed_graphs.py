@@ -1,0 +1,218 @@
+"""What a reader is told while a graph answers, with real clients against an OpenAI double."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flotilla.answer_streams import Written
+from flotilla.errors import LeaseLost, ModelUnavailable
+from flotilla.models import Answer, Mode, Passage
+from flotilla.rag.checkpoints import Checkpoints
+from flotilla.rag.generate import NOT_FOUND
+from tests.doubles.heard import Heard
+from tests.doubles.openai_server import OpenAIServer, calls, chunked, error, structured, text
+from tests.integration.rag import graph_runs
+from tests.integration.rag.graph_runs import OPENING, QUERY, WARRANTY, passage
+
+REPLY = ("Used", " cars", " twelve months [", "2", "]. We", " open at", " nine [1] ", ".")
+READ = "Used cars twelve months [1]. We open at nine [2]."
+QUESTION = structured({"small_talk": False, "reply": ""})
+BORNE_OUT = structured({"verdicts": []})
+
+
+def run(
+    server: OpenAIServer | None,
+    heard: Heard,
+    found: Sequence[Passage] = (OPENING, WARRANTY),
+    mode: Mode = Mode.SIMPLE,
+    question: str = QUERY.question,
+    kept: dict[str, Any] | None = None,
+    **llm: Any,
+) -> Answer:
+    settings = {"breaker_failures": 0} | llm
+    answer = graph_runs.run(server, mode, found, question, settings, listener=heard, **(kept or {}))
+    # Whatever happens, this is what a reader has in the end.
+    assert heard.written.text == answer.text
+    told = {each["number"]: each for each in heard.written.citations}
+    for citation in answer.citations:
+        assert told[citation.number] == citation.model_dump(mode="json")
+    return answer
+
+
+class Dying(Heard):
+    """A listener whose worker dies after so many tokens."""
+
+    def __init__(self, tokens: int) -> None:
+        super().__init__()
+        self._left = tokens
+
+    def token(self, text: str, raw: str) -> None:
+        super().token(text, raw)
+        self._left -= bool(text)
+        if self._left == 0:
+            raise LeaseLost("Another worker has taken this over.")
+
+
+def cut_off(
+    server: OpenAIServer,
+    tokens: int,
+    found: Sequence[Passage] = (OPENING, WARRANTY),
+    mode: Mode = Mode.SIMPLE,
+    kept: dict[str, Any] | None = None,
+) -> Written:
+    """What was told by a worker that has died after so many tokens."""
+    dying = Dying(tokens)
+    with pytest.raises(LeaseLost):
+        run(server, dying, found, mode, kept=kept)
+    return dying.written
+
+
+@pytest.mark.parametrize("mode", [Mode.SIMPLE, Mode.CRAG])
+def test_tokens_come_as_the_model_writes_them(server: OpenAIServer, mode: Mode) -> None:
+    judged = mode is Mode.CRAG
+    grades = (QUESTION, structured({"relevant": [1, 2]})) if judged else ()
+    server.script(*grades, chunked(*REPLY), *((BORNE_OUT,) if judged else ()))
+    heard = Heard()
+    answer = run(server, heard, mode=mode)
+    assert answer.text == "".join(heard.tokens) == READ
+    assert heard.tokens[:4] == ["Used", " cars", " twelve months", " [1]. We"]
+    assert not heard.taken_back
+    names = [name for name, _ in heard.events]
+    assert heard.events[names.index("citation")] == ("citation", 1)
+    assert heard.tokens[names[: names.index("citation")].count("token") - 1] == " [1]. We"
+    steps = [told for name, told in heard.events if name == "trace"]
+    assert steps == [step.name for step in answer.trace]
+    # A step is told when it is finished: that of the generation behind the text, and before the
+    # judge of the text is asked.
+    assert heard.events[-1] == ("trace", "verify" if judged else "generate")
+    assert answer.trace[-1 if not judged else -2].calls[0].first_token is not None
+
+
+def test_an_agents_steps_are_told_and_then_its_answer(server: OpenAIServer) -> None:
+    server.script(
+        QUESTION,
+        calls(("search_documents", {"query": "warranty"})),
+        text("[1] [2]"),
+        chunked(*REPLY),
+        BORNE_OUT,
+    )
+    heard = Heard()
+    answer = run(server, heard, mode=Mode.REACT)
+    assert "".join(heard.tokens) == READ
+    told = [told for name, told in heard.events if name == "trace"]
+    assert told == [step.name for step in answer.trace]
+    assert told[1:5] == ["think", "search_documents", "think", "research"]
+
+
+def test_a_refusal_is_told_without_its_word(server: OpenAIServer) -> None:
+    server.script(chunked("NOT_", "IN_PASSAGES", ": The documents", " do not say [1]", "."))
+    heard = Heard()
+    answer = run(server, heard)
+    assert not answer.answerable
+    assert heard.tokens == ["The documents", " do not say", "."]
+    assert not heard.taken_back
+
+
+def test_an_answer_that_turns_out_to_rest_on_nothing_is_taken_back(server: OpenAIServer) -> None:
+    server.script(chunked("Paris", " is the capital [9]."))
+    heard = Heard()
+    answer = run(server, heard)
+    assert (answer.answerable, answer.text) == (False, NOT_FOUND)
+    assert heard.tokens[0] == "Paris"
+    assert ("back", 0) in heard.events
+
+
+def test_what_stands_in_for_a_model_that_fails_for_good_replaces_what_it_said(
+    server: OpenAIServer,
+) -> None:
+    server.script(chunked(*REPLY, cut_after=4))
+    server.fallback = error(503)
+    heard = Heard()
+    answer = run(server, heard, fallbacks=("extractive",))
+    assert answer.fallback_used == "extractive"
+    assert answer.text == "We open at nine o'clock. [1]"
+    assert heard.tokens[0] == "Used"
+    assert heard.taken_back
+
+
+def test_a_stream_that_breaks_off_goes_on_where_it_was(server: OpenAIServer) -> None:
+    server.script(chunked(*REPLY, cut_after=4), chunked("]. We open", " at nine [1]", "."))
+    heard = Heard()
+    run(server, heard, attempts=2, backoff_base=0.01)
+    assert "".join(heard.tokens) == READ
+    assert not heard.taken_back
+
+
+@pytest.mark.parametrize("tokens", [1, 3, 4, 6])
+def test_the_next_worker_goes_on_where_a_killed_one_was(server: OpenAIServer, tokens: int) -> None:
+    server.script(chunked(*REPLY))
+    written = cut_off(server, tokens)
+    whole = "".join(REPLY)
+    server.script(text(whole[len(written.raw) :]))
+    heard = Heard(written)
+    run(server, heard)
+    assert server.requests[-1].partial == written.raw
+    assert written.text + "".join(heard.tokens) == READ
+    assert not heard.taken_back
+    assert [told for name, told in heard.events if name == "trace"] == ["generate"]
+
+
+def test_a_run_goes_on_behind_its_last_step_and_its_last_token(
+    server: OpenAIServer, tmp_path: Path
+) -> None:
+    kept = {"checkpoints": Checkpoints(f"sqlite:///{tmp_path / 'ledger.sqlite'}"), "thread": "run"}
+    server.script(QUESTION, structured({"relevant": [2]}), chunked("Used", " cars", " [1] have"))
+    written = cut_off(server, 2, mode=Mode.CRAG, kept=kept)
+    server.script(text(" [1] have twelve months."), BORNE_OUT)
+    heard = Heard(written)
+    answer = run(server, heard, mode=Mode.CRAG, kept=kept)
+    assert (
+        written.text + "".join(heard.tokens) == answer.text == "Used cars [1] have twelve months."
+    )
+    assert answer.passages == (WARRANTY,)
+    assert not heard.taken_back
+    told = [*(step["name"] for step in written.trace)]
+    told += [told for name, told in heard.events if name == "trace"]
+    assert told == [step.name for step in answer.trace]
+
+
+def test_an_answer_is_written_anew_where_its_passages_are_gone(server: OpenAIServer) -> None:
+    server.script(chunked(*REPLY))
+    written = cut_off(server, 4)
+    server.script(chunked("Used cars now have", " fifteen months [1]."))
+    heard = Heard(written)
+    newer = passage("Used cars have a warranty of fifteen months.", 3)
+    answer = run(server, heard, (newer, OPENING))
+    assert "twelve" not in str(server.requests[-1].messages)
+    assert answer.text == "Used cars now have fifteen months [1]."
+    assert heard.events[0] == ("back", 0)
+
+
+def test_a_failed_attempt_leaves_what_it_told_to_the_next(server: OpenAIServer) -> None:
+    server.script(chunked(*REPLY, cut_after=2), error(503))
+    heard = Heard()
+    with pytest.raises(ModelUnavailable):
+        run(server, heard, attempts=2, backoff_base=0.01)
+    assert heard.written.text == "Used cars"
+    assert not heard.taken_back
+
+
+@pytest.mark.parametrize(
+    ("found", "mode", "question"),
+    [
+        ((), Mode.SIMPLE, QUERY.question),
+        ((OPENING, WARRANTY), Mode.SIMPLE, QUERY.question),
+        ((OPENING,), Mode.CRAG, "Hello!"),
+    ],
+)
+def test_what_no_model_writes_is_told_as_well(
+    found: Sequence[Passage], mode: Mode, question: str
+) -> None:
+    heard = Heard()
+    answer = run(None, heard, found, mode, question)
+    assert "".join(heard.tokens) == answer.text
+    assert [told for name, told in heard.events if name == "trace"] == [
+        step.name for step in answer.trace
+    ]
