@@ -15,8 +15,9 @@ from flotilla.cli.connection import (
 from flotilla.models import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from flotilla.client import AnswerEvent
     from flotilla.models import Answer, Passage
 
 NEAREST = 3
@@ -52,6 +53,9 @@ def ask(
     timeout: Annotated[
         float | None, typer.Option("--timeout", min=0.1, help="Seconds to wait for the answer.")
     ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Print the answer while it is being written.")
+    ] = False,
     as_json: JsonOption = False,
     url: UrlOption = None,
     data: DataOption = None,
@@ -61,6 +65,20 @@ def ask(
 
     conditions = json_object(filter_, "--filter")
     with connect(url, data) as flotilla:
+        if stream:
+            if timeout is not None:
+                raise typer.BadParameter("a stream waits for as long as it takes: leave it out")
+            print_stream(
+                flotilla.stream(
+                    question,
+                    collections=collection,
+                    top_k=top_k,
+                    filter=conditions,
+                    mode=mode,
+                ),
+                as_json,
+            )
+            return
         answer = flotilla.ask(
             question,
             collections=collection,
@@ -98,23 +116,78 @@ def search(
         print_note("Nothing was found. `flotilla documents` lists what there is.")
 
 
+def print_stream(events: "Iterable[AnswerEvent]", as_json: bool) -> None:
+    """An answer's text as it comes, and its citations behind it; or each event as a line of JSON.
+
+    Text that is taken back stays on the screen; then the whole answer follows on a line of its own.
+    """
+    import json
+    import sys
+    from dataclasses import asdict
+
+    from pydantic_core import to_jsonable_python
+
+    from flotilla.client import DoneEvent, TokenEvent
+
+    shown = ""
+    for event in events:
+        if as_json:
+            name = type(event).__name__.removesuffix("Event").lower()
+            line = {"event": name, **to_jsonable_python(asdict(event))}
+            sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+        elif isinstance(event, TokenEvent) and event.start == len(shown):
+            shown += event.text
+            sys.stdout.write(event.text)
+        elif isinstance(event, DoneEvent):
+            sys.stdout.write("\n" if shown else "")
+            sys.stdout.flush()
+            if shown != event.answer.text:
+                print_answer(event.answer)
+            elif event.answer.answerable:
+                sys.stdout.write("\n")
+                sys.stdout.flush()
+                print_citations(event.answer)
+            else:
+                print_nearest(event.answer)
+        sys.stdout.flush()
+
+
 def print_answer(answer: "Answer") -> None:
     """The answer with its numbered citations, or what was found nearby."""
+    from rich.text import Text
+
+    from flotilla.cli.terminal import out
+
+    console = out()
+    if not answer.answerable:
+        console.print(Text(f"No answer: {answer.text}", style="yellow"))
+        print_nearest(answer)
+        return
+    console.print(Text(answer.text))
+    console.print()
+    print_citations(answer)
+
+
+def print_nearest(answer: "Answer") -> None:
+    """What was found nearby, where the documents hold no answer."""
+    from rich.text import Text
+
+    from flotilla.cli.terminal import out
+
+    if answer.passages:
+        out().print(Text("\nNearest passages:", style="bold"))
+        print_passages(answer.passages[:NEAREST])
+    _print_remarks(answer)
+
+
+def print_citations(answer: "Answer") -> None:
+    """What the numbers of an answer stand for, and what has written it."""
     from rich.padding import Padding
     from rich.text import Text
 
     from flotilla.cli.terminal import out, place
 
     console = out()
-    if not answer.answerable:
-        console.print(Text(f"No answer: {answer.text}", style="yellow"))
-        if answer.passages:
-            console.print(Text("\nNearest passages:", style="bold"))
-            print_passages(answer.passages[:NEAREST])
-        _print_remarks(answer)
-        return
-    console.print(Text(answer.text))
-    console.print()
     for citation in answer.citations:
         where = citation.url or place(citation.page_start, citation.page_end, citation.heading_path)
         source = Text(f"[{citation.number}] ", style="cyan")

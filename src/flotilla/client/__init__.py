@@ -7,6 +7,13 @@
         print(flotilla.ask("How long is the warranty?", collections=["contracts"]).text)
 """
 
+from flotilla.client.answer_events import (
+    AnswerEvent,
+    CitationEvent,
+    DoneEvent,
+    TokenEvent,
+    TraceEvent,
+)
 from flotilla.client.asynchronous import AsyncFlotilla
 from flotilla.client.blocking import Flotilla
 from flotilla.client.errors import (
@@ -19,12 +26,17 @@ from flotilla.client.errors import (
 )
 
 __all__ = [
+    "AnswerEvent",
     "AsyncFlotilla",
+    "CitationEvent",
     "ClientError",
+    "DoneEvent",
     "Flotilla",
     "FlotillaAPIError",
     "GatewayUnreachable",
     "SourceChanged",
+    "TokenEvent",
+    "TraceEvent",
     "UnexpectedReply",
     "WaitTimeout",
 ]

@@ -17,7 +17,8 @@ from flotilla.client import (
     maintenance,
     operations,
 )
-from flotilla.client.event_source import EventSource
+from flotilla.client.answer_events import AnswerEvent, AnswerEvents, answer_events
+from flotilla.client.event_source import EventSource, TaskEvents
 from flotilla.client.exchange import Exchange, Outcome, Pause, Steps, client_options
 from flotilla.client.methods import named_after
 from flotilla.client.operation import Operation
@@ -25,6 +26,7 @@ from flotilla.schemas import Listing, TaskEvent
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Event = TypeVar("Event")
 
 
 def _call(
@@ -60,6 +62,18 @@ def _steps(
     @named_after(build, bound=1)
     async def method(self: "AsyncFlotilla", /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.run(build(self.exchange, *args, **kwargs))
+
+    return method
+
+
+def _streamed(
+    build: Callable[P, Operation[Any]],
+) -> Callable[Concatenate["AsyncFlotilla", P], AsyncIterator[AnswerEvent]]:
+    @named_after(build)
+    def method(
+        self: "AsyncFlotilla", /, *args: P.args, **kwargs: P.kwargs
+    ) -> AsyncIterator[AnswerEvent]:
+        return self._follow(AnswerEvents(self.exchange, build(*args, **kwargs)))
 
     return method
 
@@ -118,12 +132,19 @@ class AsyncFlotilla:
             except httpx.TransportError as error:
                 outcome = error
 
-    async def events(
-        self, task_id: str, *, last_event_id: str | None = None
-    ) -> AsyncIterator[TaskEvent]:
+    def events(self, task_id: str, *, last_event_id: str | None = None) -> AsyncIterator[TaskEvent]:
         """Follow a task: its state now, and each change until its end. Arguments and errors are
         those of Flotilla's `events`."""
-        source = EventSource(self.exchange, task_id, last_event_id)
+        return self._follow(TaskEvents(self.exchange, task_id, last_event_id))
+
+    def read_answer(
+        self, task_id: str, *, last_event_id: str | None = None
+    ) -> AsyncIterator[AnswerEvent]:
+        """Read a task's answer, from its beginning or from after the event `last_event_id`. The
+        events and the errors are those of `stream`."""
+        return self._follow(answer_events(self.exchange, task_id, last_event_id))
+
+    async def _follow(self, source: EventSource[Event]) -> AsyncIterator[Event]:
         while not source.is_over():
             try:
                 async with self._http.stream(**source.request()) as response:
@@ -158,9 +179,11 @@ class AsyncFlotilla:
 
     ask = _call(operations.ask)
     ask_async = _call(operations.ask_async)
+    stream = _streamed(operations.stream)
     search = _call(operations.search)
 
     chat = _call(chats.chat)
+    chat_stream = _streamed(chats.chat_stream)
     conversations = _pages(chats.conversations)
     conversation = _call(chats.conversation)
     rename_conversation = _call(chats.rename_conversation)

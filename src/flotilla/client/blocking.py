@@ -20,8 +20,9 @@ from flotilla.client import (
     maintenance,
     operations,
 )
+from flotilla.client.answer_events import AnswerEvent, AnswerEvents, answer_events
 from flotilla.client.errors import GatewayUnreachable
-from flotilla.client.event_source import EventSource, closed
+from flotilla.client.event_source import EventSource, TaskEvents
 from flotilla.client.exchange import Exchange, Outcome, Pause, Steps, client_options
 from flotilla.client.methods import named_after
 from flotilla.client.operation import Operation
@@ -29,6 +30,7 @@ from flotilla.schemas import Listing, TaskEvent
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Event = TypeVar("Event")
 
 
 def _call(
@@ -61,6 +63,16 @@ def _steps(
     @named_after(build, bound=1)
     def method(self: "Flotilla", /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self.run(build(self.exchange, *args, **kwargs))
+
+    return method
+
+
+def _streamed(
+    build: Callable[P, Operation[Any]],
+) -> Callable[Concatenate["Flotilla", P], Iterator[AnswerEvent]]:
+    @named_after(build)
+    def method(self: "Flotilla", /, *args: P.args, **kwargs: P.kwargs) -> Iterator[AnswerEvent]:
+        return self._follow(AnswerEvents(self.exchange, build(*args, **kwargs)))
 
     return method
 
@@ -179,10 +191,19 @@ class Flotilla:
             FlotillaAPIError: there is no such task.
             GatewayUnreachable: the gateway stays away, or the client was closed meanwhile.
         """
-        source = EventSource(self.exchange, task_id, last_event_id)
+        return self._follow(TaskEvents(self.exchange, task_id, last_event_id))
+
+    def read_answer(
+        self, task_id: str, *, last_event_id: str | None = None
+    ) -> Iterator[AnswerEvent]:
+        """Read a task's answer, from its beginning or from after the event `last_event_id`. The
+        events and the errors are those of `stream`."""
+        return self._follow(answer_events(self.exchange, task_id, last_event_id))
+
+    def _follow(self, source: EventSource[Event]) -> Iterator[Event]:
         while not source.is_over():
             if self._closed.is_set():
-                raise closed(self.exchange, task_id)
+                raise source.closed()
             try:
                 with self._http.stream(**source.request()) as response:
                     if not response.is_success:
@@ -196,7 +217,7 @@ class Flotilla:
                 if not self._closed.is_set():
                     source.fail(error)
             if self._closed.wait(source.pause()) and not source.is_over():
-                raise closed(self.exchange, task_id)
+                raise source.closed()
 
     upload = _call(operations.upload)
     ingest_url = _call(operations.ingest_url)
@@ -217,9 +238,11 @@ class Flotilla:
 
     ask = _call(operations.ask)
     ask_async = _call(operations.ask_async)
+    stream = _streamed(operations.stream)
     search = _call(operations.search)
 
     chat = _call(chats.chat)
+    chat_stream = _streamed(chats.chat_stream)
     conversations = _pages(chats.conversations)
     conversation = _call(chats.conversation)
     rename_conversation = _call(chats.rename_conversation)

@@ -17,6 +17,26 @@ from flotilla.schemas import (
 from flotilla.schemas.conversations import DEFAULT_USER
 
 
+def _turn(
+    question: str,
+    conversation_id: str | None,
+    user: str,
+    collections: Sequence[str] | None,
+    top_k: int | None,
+    filter: Metadata | None,  # noqa: A002 - the field's name on the wire
+    mode: Mode | None,
+) -> ChatRequest:
+    return ChatRequest.model_construct(
+        question=question,
+        conversation_id=conversation_id,
+        user=user,
+        collections=list(collections) if collections else None,
+        top_k=top_k,
+        filter=filter or {},
+        mode=mode,
+    )
+
+
 def chat(
     question: str,
     *,
@@ -33,15 +53,7 @@ def chat(
     `timeout` is how many seconds the gateway waits; past it the error has status 504 and the
     `task_id` under which the answer will be found.
     """
-    body = ChatRequest.model_construct(
-        question=question,
-        conversation_id=conversation_id,
-        user=user,
-        collections=list(collections) if collections else None,
-        top_k=top_k,
-        filter=filter or {},
-        mode=mode,
-    )
+    body = _turn(question, conversation_id, user, collections, top_k, filter, mode)
     return post(
         "/chat",
         body,
@@ -49,6 +61,22 @@ def chat(
         params={"timeout": timeout},
         patience=timeout if timeout is not None else SYNC_TIMEOUT,
     )
+
+
+def chat_stream(
+    question: str,
+    *,
+    conversation_id: str | None = None,
+    user: str = DEFAULT_USER,
+    collections: Sequence[str] | None = None,
+    top_k: int | None = None,
+    filter: Metadata | None = None,  # noqa: A002
+    mode: Mode | None = None,
+) -> Operation[ChatResponse]:
+    """Ask in a conversation, and read the answer while it is written; without an id a new one is
+    begun. The events and the errors are those of `stream`; DoneEvent has a ChatResponse."""
+    body = _turn(question, conversation_id, user, collections, top_k, filter, mode)
+    return post("/chat/stream", body, ChatResponse)
 
 
 def conversations(

@@ -275,6 +275,30 @@ def ask(
     )
 
 
+def stream(
+    question: str,
+    *,
+    collections: Sequence[str] | None = None,
+    top_k: int | None = None,
+    filter: Metadata | None = None,  # noqa: A002
+    mode: Mode | None = None,
+    cache_control: str | None = None,
+) -> Operation[AnswerResponse]:
+    """Ask, and read the answer while it is written.
+
+    The events are TraceEvent (a step is finished), TokenEvent (the text goes on), CitationEvent
+    (what a number in it stands for), and at the end DoneEvent with the whole answer. A connection
+    that breaks off is made anew, and goes on where the last one was; a gateway that is away for up
+    to half a minute is waited for. A run that nobody reads any more is cancelled after a while.
+
+    Raises:
+        FlotillaAPIError: the question is refused, or there is no answer.
+        GatewayUnreachable: the gateway stays away, or the client was closed meanwhile.
+    """
+    body = _question(question, collections, top_k, filter, mode=mode)
+    return post("/rag/query/stream", body, AnswerResponse, headers=_asking(cache_control))
+
+
 def ask_async(
     question: str,
     *,

@@ -1,10 +1,11 @@
 """`flotilla ask` and `flotilla search` as people and programs read them."""
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, StreamingResponse
 
 from tests.doubles.gateway import GatewayDouble, a_problem
 from tests.unit.cli.conftest import Run
@@ -132,3 +133,53 @@ def test_search_shows_blocks_with_excerpts(run: Run, gateway: GatewayDouble) -> 
 def test_a_filter_has_to_be_an_object(run: Run, gateway: GatewayDouble) -> None:
     assert run("ask", "Why?", "--filter", "year=1").exit_code == 2
     assert not gateway.requests
+
+
+def a_stream(*events: tuple[str, dict[str, Any]]) -> StreamingResponse:
+    async def told() -> AsyncIterator[bytes]:
+        for number, (name, data) in enumerate(events, 1):
+            yield f"id: t1:{number}\nevent: {name}\ndata: {json.dumps(data)}\n\n".encode()
+
+    return StreamingResponse(told(), media_type="text/event-stream")
+
+
+TEXT = ANSWER["text"]
+
+
+def test_a_streamed_answer_is_printed_once_with_its_citations(
+    gateway: GatewayDouble, run: Run
+) -> None:
+    gateway.scripted["POST", "/rag/query/stream"] = [
+        a_stream(
+            ("token", {"text": TEXT[:20], "start": 0}),
+            ("token", {"text": TEXT[20:], "start": 20}),
+            ("citation", ANSWER["citations"][0]),
+            ("done", ANSWER),
+        )
+    ]
+    done = run("ask", "How long?", "--stream")
+    assert done.exit_code == 0
+    assert done.stdout.startswith(TEXT + "\n")
+    assert done.stdout.count("twelve months [1]") == 1
+    assert "terms.pdf, pages 3–4" in done.stdout
+
+
+def test_a_streamed_answer_that_was_taken_back_ends_right(gateway: GatewayDouble, run: Run) -> None:
+    gateway.scripted["POST", "/rag/query/stream"] = [
+        a_stream(
+            ("token", {"text": "It is ten years.", "start": 0}),
+            ("token", {"text": TEXT[6:], "start": 6}),
+            ("done", ANSWER),
+        )
+    ]
+    done = run("ask", "How long?", "--stream")
+    assert TEXT in done.stdout.removeprefix("It is ten years.")
+
+
+def test_a_streamed_answer_as_lines_of_json(gateway: GatewayDouble, run: Run) -> None:
+    gateway.scripted["POST", "/rag/query/stream"] = [
+        a_stream(("token", {"text": TEXT, "start": 0}), ("done", ANSWER))
+    ]
+    lines = [json.loads(line) for line in run("ask", "?", "--stream", "--json").stdout.splitlines()]
+    assert [line["event"] for line in lines] == ["token", "done"]
+    assert lines[1]["answer"]["text"] == TEXT

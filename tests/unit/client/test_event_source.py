@@ -17,7 +17,7 @@ from flotilla.client import (
     UnexpectedReply,
 )
 from flotilla.client import event_source as event_source_module
-from flotilla.client.event_source import OUTAGE, EventSource
+from flotilla.client.event_source import OUTAGE, TaskEvents
 from flotilla.client.exchange import Exchange
 from flotilla.schemas import TaskEvent
 from tests.conftest import wait_until
@@ -121,7 +121,7 @@ async def test_a_gateway_that_was_never_there_is_told_at_once(follow: Follow) ->
 def test_a_gateway_that_stays_away_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr(event_source_module.time, "monotonic", lambda: now)
-    source = EventSource(EXCHANGE, "t", None)
+    source = TaskEvents(EXCHANGE, "t", None)
     request = httpx.Request("GET", "http://gateway/tasks/t/events")
     headers = {"content-type": "text/event-stream; charset=utf-8"}
     assert source.is_open(httpx.Response(200, headers=headers, request=request))
