@@ -97,6 +97,10 @@ chaos: $(VENV)/.installed-dev ## Kill every part of the stack and count what is 
 	$(BIN)/flotilla models pull
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
+.PHONY: chaos-streams
+chaos-streams: $(VENV)/.installed-dev ## Kill gateway and rag workers under 200 streamed answers, and count the tokens
+	$(BIN)/python -m tests.chaos.answers $(CHAOS)
+
 .PHONY: fuzz
 fuzz: $(VENV)/.installed-dev ## Bad requests and damaged files by the thousand; FUZZ=--help for more
 	$(BIN)/flotilla models pull

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from flotilla.client import Flotilla
+from flotilla.client import CitationEvent, DoneEvent, Flotilla, TokenEvent, TraceEvent
 from flotilla.schemas import AnswerResponse, Document
 from tests.acceptance.stack import PATIENCE, SAMPLES, Stack
 
@@ -176,3 +176,22 @@ def test_an_answer_that_is_late_is_found_under_its_task(
         task = client.wait(task_id, timeout=PATIENCE)
         assert task.status == "completed"
         assert task.result["answerable"]
+
+
+def test_a_streamed_answer_is_the_one_that_is_waited_for(
+    client: Flotilla, answers: list[tuple[dict[str, Any], AnswerResponse]]
+) -> None:
+    unanswerable = [
+        (asked, client.ask(asked["question"], collections=["samples"]))
+        for asked in QUESTIONS["unanswerable"][:3]
+    ]
+    for asked, waited in (*answers[:8], *unanswerable):
+        events = list(client.stream(asked["question"], collections=["samples"]))
+        done = events[-1]
+        assert isinstance(done, DoneEvent)
+        told = "".join(event.text for event in events if isinstance(event, TokenEvent))
+        assert told == done.answer.text == waited.text
+        cited = [event.citation for event in events if isinstance(event, CitationEvent)]
+        assert cited == list(done.answer.citations)
+        traced = [event.step for event in events if isinstance(event, TraceEvent)]
+        assert traced == list(done.answer.trace)

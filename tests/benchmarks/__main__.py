@@ -23,6 +23,7 @@ from tests.benchmarks import (
     memory,
     queries,
     queueing,
+    streams,
 )
 from tests.benchmarks.report import Outcome, render, spread
 from tests.benchmarks.stack import Stack, isolate_environment, progress, running_stack
@@ -37,6 +38,7 @@ SHARED: dict[str, Benchmark] = {
     "enqueueing": enqueueing.run,
     "queue": queueing.run,
     "answers": answers.run,
+    "streams": streams.run,
     "caches": caches.run,
 }
 FRESH: dict[str, Benchmark] = {"memory": memory.run}

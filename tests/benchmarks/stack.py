@@ -123,7 +123,7 @@ class Stack:
 
 
 @contextmanager
-def running_stack() -> Iterator[Stack]:
+def running_stack(**environment: str) -> Iterator[Stack]:
     """A stack on free ports in a temporary folder; nothing of it is left afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="flotilla-bench-"))
     flotilla = [sys.executable, "-m", "flotilla"]
@@ -132,7 +132,13 @@ def running_stack() -> Iterator[Stack]:
         ports = [part for server in servers for part in (f"--{server}port", "0")]
         command = [*flotilla, "up", "--detach", "--no-flower", "--data", str(folder), *ports]
         progress("starting a stack")
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            command,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | environment,
+        )
         record = read_record(folder)
         assert record is not None, "the stack left no record"
         stack = Stack(record)

@@ -178,7 +178,7 @@ def wait_for(look: Callable[[], Found | None], seconds: float, what: str) -> Fou
 
 
 @contextmanager
-def running_stack(folder: Path, **environment: str) -> Iterator[Stack]:
+def running_stack(folder: Path, workers: str = WORKERS, **environment: str) -> Iterator[Stack]:
     """A stack on free ports with its data in the folder; no process of it is left afterwards.
 
     Raises:
@@ -192,7 +192,7 @@ def running_stack(folder: Path, **environment: str) -> Iterator[Stack]:
     up = [*flotilla, "up", "--detach", "--no-flower", "--data", str(folder), *ports]
     try:
         started = subprocess.run(
-            [*up, "--workers", WORKERS],
+            [*up, "--workers", workers],
             env=child,
             capture_output=True,
             text=True,
