@@ -208,7 +208,7 @@ _question = {"question": QUESTION, "collection": "default", "top_k": 5}
 _call = {
     "role": "answer",
     "model": "openai:gpt-4o-mini",
-    "prompt": "answer.v1",
+    "prompt": "answer.v2",
     "attempts": 1,
     "took": 812.4,
     "prompt_tokens": 914,

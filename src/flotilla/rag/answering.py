@@ -35,6 +35,10 @@ def _go_on() -> None:
     """Nobody can change his mind."""
 
 
+def _none() -> None:
+    """Nothing was kept."""
+
+
 def _all_of(passages: list[Passage]) -> "State":
     return {"passages": passages}
 
@@ -45,7 +49,8 @@ class Run:
 
     `mode` is the graph, that of the settings when not given; `meter` counts the calls, where some
     were made before. `checkpoint` is called before a model is, and what it raises ends the work;
-    `within` chooses from what was found what the answer is written from. `thread` names the run
+    `within` chooses from what was found what the answer is written from; `earlier` gives an answer
+    to the same question for when no model answers, and its age in seconds. `thread` names the run
     among the checkpoints; without one it is not resumed. `rewritten` says why the question was
     made to stand alone, None where it was not. `listener` is told of the steps and of the answer as
     they come, and what it raises ends the work.
@@ -55,6 +60,7 @@ class Run:
     meter: "Meter | None" = None
     checkpoint: Callable[[], None] = _go_on
     within: "Within" = _all_of
+    earlier: Callable[[], tuple[Answer, float] | None] = _none
     thread: str | None = None
     rewritten: str | None = None
     listener: Listener = UNHEARD
@@ -141,6 +147,7 @@ class Answerer:
             meter=meter,
             checkpoint=run.checkpoint,
             within=run.within,
+            earlier=run.earlier,
             listener=run.listener,
             clock=lambda: perf_counter() - began,
             rewrites=self._settings.rewrites,

@@ -18,7 +18,16 @@ from flotilla.errors import DependencyUnavailable
 from flotilla.ledger import jobs
 from flotilla.ledger.database import Database
 from flotilla.logging import get_logger
-from flotilla.models import ChatContextUsed, Citation, ModelCall, Passage, Query, Step, Unsupported
+from flotilla.models import (
+    ChatContextUsed,
+    Citation,
+    ModelCall,
+    Passage,
+    Query,
+    Step,
+    Turn,
+    Unsupported,
+)
 from flotilla.rag.generate import Draft
 
 if TYPE_CHECKING:
@@ -35,7 +44,7 @@ BUSY_SECONDS = 5.0
 CONNECTIONS = 4
 SETUP_LOCK = 0x0F107111C  # PostgreSQL's advisory lock while the tables are made, any constant
 
-VALUES = (ChatContextUsed, Citation, Draft, ModelCall, Passage, Query, Step, Unsupported)
+VALUES = (ChatContextUsed, Citation, Draft, ModelCall, Passage, Query, Step, Turn, Unsupported)
 """What a checkpoint may hold beside plain values and messages; nothing else is read back."""
 
 LOOK_SECONDS = 600.0

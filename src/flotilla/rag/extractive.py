@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from flotilla.models import Passage
+from flotilla.models import Passage, Turn
 from flotilla.rag.answer_type import figure_fit, named_fit, weekday_fit
 from flotilla.rag.candidates import Candidate, candidates
 from flotilla.rag.citations import cite, unmarked
@@ -58,7 +58,9 @@ class ExtractiveGenerator:
         self._vectors = SentenceVectors(embedder)
         self._threshold = threshold
 
-    def generate(self, question: str, passages: Sequence[Passage]) -> Draft:
+    def generate(
+        self, question: str, passages: Sequence[Passage], turns: Sequence[Turn] = ()
+    ) -> Draft:
         """Answer with one to four sentences of the passages, in reading order."""
         found = candidates(passages)
         ranked = self.rank(question, found)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 from flotilla.answer_streams import UNHEARD, Listener
 from flotilla.errors import ModelRejected
 from flotilla.logging import get_logger
-from flotilla.models import Citation, Passage, Value
+from flotilla.models import Citation, Passage, Turn, Value
+from flotilla.rag.citations import unmarked
 from flotilla.rag.prompts import prompt
 from flotilla.rag.reading import Reading
 from flotilla.rag.telling import Telling
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
 
 logger = get_logger(__name__)
 
-PROMPT = "answer.v1"
+PROMPT = "answer.v2"
 
 NOT_FOUND = "The documents do not contain an answer to this question."
 
-_TAG = re.compile(r"<(?=\s*/?\s*passages?\b)", re.IGNORECASE)
+_TAG = re.compile(r"<(?=\s*/?\s*(?:passages?|conversation)\b)", re.IGNORECASE)
 
 
 class Draft(Value):
@@ -47,8 +48,11 @@ class Generator(Protocol):
         """What an answer names as its writer."""
         ...
 
-    def generate(self, question: str, passages: Sequence[Passage]) -> Draft:
-        """Answer a question from passages, the best first.
+    def generate(
+        self, question: str, passages: Sequence[Passage], turns: Sequence[Turn] = ()
+    ) -> Draft:
+        """Answer a question from passages, the best first, with earlier turns of its conversation,
+        the oldest first, in mind.
 
         Raises:
             ModelUnavailable: the model's provider does not answer now.
@@ -76,7 +80,9 @@ class ModelGenerator:
         self._listener = listener
         self.model = models.name(Role.ANSWER)
 
-    def generate(self, question: str, passages: Sequence[Passage]) -> Draft:
+    def generate(
+        self, question: str, passages: Sequence[Passage], turns: Sequence[Turn] = ()
+    ) -> Draft:
         """Answer from passages; a reply that cites none of them counts as no answer.
 
         Raises:
@@ -84,7 +90,8 @@ class ModelGenerator:
         """
         from langchain_core.messages import HumanMessage, SystemMessage
 
-        messages = [SystemMessage(instructions()), HumanMessage(render(question, passages))]
+        asked = render(question, passages, turns)
+        messages = [SystemMessage(instructions()), HumanMessage(asked)]
         reply = self._reply(messages, passages)
         self.model = self._meter.calls[-1].model
         written = str(reply.text)
@@ -133,12 +140,18 @@ def instructions() -> str:
     return prompt(PROMPT)
 
 
-def render(question: str, passages: Sequence[Passage]) -> str:
-    """The user's message: the passages, numbered from 1 and marked as data, and the question.
+def render(question: str, passages: Sequence[Passage], turns: Sequence[Turn] = ()) -> str:
+    """The user's message: earlier turns, the passages, numbered from 1, all marked as data, and the
+    question.
 
-    A passage cannot close its own mark: what looks like one of the tags loses its bracket.
+    None of them can close its own mark: what looks like one of the tags loses its bracket.
     """
-    parts = ["<passages>"]
+    parts = []
+    if turns:
+        # Without their numbers, which stand for other citations.
+        said = [f"Question: {turn.standalone}\nAnswer: {unmarked(turn.answer)}" for turn in turns]
+        parts += ["<conversation>", *(_TAG.sub("(", each) for each in said), "</conversation>", ""]
+    parts.append("<passages>")
     parts += [render_passage(number, passage) for number, passage in enumerate(passages, 1)]
     parts += ["</passages>", "", f"Question: {_TAG.sub('(', question)}"]
     return "\n".join(parts)

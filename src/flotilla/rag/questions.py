@@ -124,7 +124,8 @@ def answer_query(
     The listener is told of either."""
     space = get_spaces().readable()
     chosen = mode or Mode(get_settings().rag.mode)
-    asking = Run(mode=chosen, listener=listener)
+    asked = Asked(query=query, mode=chosen)
+    asking = Run(mode=chosen, listener=listener, earlier=lambda: get_caches().earlier(asked, space))
     if run is not None:
         asking = replace(asking, checkpoint=run.checkpoint, thread=run.job.id)
 
@@ -134,7 +135,7 @@ def answer_query(
         recite(kept.text, kept.citations, listener)
 
     answer = get_caches().answer(
-        Asked(query=query, mode=chosen),
+        asked,
         space,
         lambda: answerer_of(space).answer(query, asking),
         policy,
@@ -157,17 +158,26 @@ def answer_turn(
     An earlier answer is never given again here: what a turn means, the turns before it decide.
     """
     conversations = get_conversations()
-    answerer = answerer_of(get_spaces().readable())
+    space = get_spaces().readable()
+    answerer = answerer_of(space)
     meter = answerer.meter()
     saved = answerer.saved(run.job.id, mode)
     rewrite = _as_before(saved) if saved else _rewrite(meter)
-    # Generators know passages alone: earlier turns only make the question stand alone.
-    asked = conversations.prepare(run.job, rewrite=rewrite, recall=False)
+    # An answer of sentences of the documents has no use for earlier turns.
+    turns = get_models() is not None
+    asked = conversations.prepare(run.job, rewrite=rewrite, recall=turns)
     assert asked is not None  # noqa: S101 - such a job has a conversation
 
+    alone = query.model_copy(update={"question": asked.standalone.text})
+    of_turn = Asked(query=alone, mode=mode or Mode(get_settings().rag.mode))
+
     def within(passages: list[Passage]) -> "State":
-        drawn = conversations.context(asked, passages, turns=False)
-        return {"passages": list(drawn.passages), "used": drawn.used}
+        drawn = conversations.context(asked, passages, turns=turns)
+        return {
+            "passages": list(drawn.passages),
+            "turns": list(drawn.turns),
+            "used": drawn.used,
+        }
 
     asking = Run(
         mode=mode,
@@ -177,8 +187,8 @@ def answer_turn(
         thread=run.job.id,
         rewritten=asked.standalone.why if asked.standalone.changed else None,
         listener=listener,
+        earlier=lambda: get_caches().earlier(of_turn, space),
     )
-    alone = query.model_copy(update={"question": asked.standalone.text})
     with get_caches().searching(query.tenant_id, policy) as use:
         answered = answerer.run(alone, asking)
     answer = answered.answer.model_copy(update={"cached": use.cached()})

@@ -1,10 +1,11 @@
 """Runs of the graphs over given passages, with the real client of a local model server."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from flotilla.answer_streams import UNHEARD, Listener
-from flotilla.models import Answer, Mode, Passage, Query
+from flotilla.models import Answer, Mode, Passage, Query, Turn
 from flotilla.rag.answering import Answerer, Run
 from flotilla.rag.checkpoints import Checkpoints
 from flotilla.rag.citations import cite
@@ -45,7 +46,9 @@ class FirstSentence:
 
     model = "extractive"
 
-    def generate(self, question: str, passages: Sequence[Passage]) -> Draft:
+    def generate(
+        self, question: str, passages: Sequence[Passage], turns: Sequence[Turn] = ()
+    ) -> Draft:
         best = passages[0]
         end = best.text.index(".") + 1
         return Draft(
@@ -67,6 +70,7 @@ def run(
     checkpoints: Checkpoints | None = None,
     thread: str | None = None,
     listener: Listener = UNHEARD,
+    how: Run | None = None,
     **rag: Any,
 ) -> Answer:
     models = None
@@ -86,7 +90,7 @@ def run(
     )
     return answerer.answer(
         QUERY.model_copy(update={"question": question}),
-        Run(mode=mode, thread=thread, listener=listener),
+        replace(how or Run(), mode=mode, thread=thread, listener=listener),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from flotilla.errors import ConfigurationError, FlotillaError, ModelRejected, ModelUnavailable
-from flotilla.models import Passage, Query
+from flotilla.models import Passage, Query, Turn
 from flotilla.rag.answering import Answerer
 from flotilla.rag.generate import Draft
 from flotilla.rag.llm import Models, build_chat_model, retry_after
@@ -56,7 +56,9 @@ class Silent:
 
     model = "extractive"
 
-    def generate(self, question: str, passages: Sequence[Passage]) -> Draft:
+    def generate(
+        self, question: str, passages: Sequence[Passage], turns: Sequence[Turn] = ()
+    ) -> Draft:
         return Draft(text="Nothing.", answerable=False, model=self.model)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from flotilla.answer_streams import Written
 from flotilla.errors import LeaseLost, ModelUnavailable
-from flotilla.models import Answer, Mode, Passage
+from flotilla.models import Answer, Mode, Passage, Step
 from flotilla.rag.checkpoints import Checkpoints
 from flotilla.rag.generate import NOT_FOUND
 from tests.doubles.heard import Heard
@@ -98,8 +98,17 @@ def test_an_agents_steps_are_told_and_then_its_answer(server: OpenAIServer) -> N
         chunked(*REPLY),
         BORNE_OUT,
     )
-    heard = Heard()
+    asked_before: list[int] = []
+
+    class Watching(Heard):
+        def trace(self, step: Step) -> None:
+            super().trace(step)
+            asked_before.append(len(server.requests))
+
+    heard = Watching()
     answer = run(server, heard, mode=Mode.REACT)
+    # Each as it is finished, and not when the whole search is.
+    assert asked_before == [1, 2, 2, 3, 3, 4, 5]
     assert "".join(heard.tokens) == READ
     told = [told for name, told in heard.events if name == "trace"]
     assert told == [step.name for step in answer.trace]

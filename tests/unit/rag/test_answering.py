@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from flotilla.errors import Cancelled, ConfigurationError
-from flotilla.models import Passage, Query
+from flotilla.models import Passage, Query, Turn
 from flotilla.rag.answering import Answerer, Run, build_models
 from flotilla.rag.citations import cite
 from flotilla.rag.extractive import ExtractiveGenerator
@@ -26,7 +26,9 @@ class Scripted:
     def __init__(self, draft: Draft) -> None:
         self.draft = draft
 
-    def generate(self, question: str, passages: Sequence[Passage]) -> Draft:
+    def generate(
+        self, question: str, passages: Sequence[Passage], turns: Sequence[Turn] = ()
+    ) -> Draft:
         return self.draft
 
 
@@ -54,7 +56,9 @@ def test_nothing_retrieved_is_no_answer_and_asks_no_generator() -> None:
 
 def test_a_model_is_not_asked_for_who_does_not_wait_any_more(passage: MakePassage) -> None:
     class Paid(Scripted):
-        def generate(self, question: str, passages: Sequence[Passage]) -> Draft:
+        def generate(
+            self, question: str, passages: Sequence[Passage], turns: Sequence[Turn] = ()
+        ) -> Draft:
             raise AssertionError("the model was asked")
 
     def checkpoint() -> None:

@@ -6,13 +6,12 @@ from flotilla.errors import BudgetSpent, ModelUnavailable
 from flotilla.models import Passage
 from flotilla.rag.citations import renumber, verify
 from flotilla.rag.generate import NOT_FOUND, Draft
+from flotilla.rag.graphs.stand_ins import stand_in
 from flotilla.rag.graphs.state import State, Tools
 from flotilla.rag.graphs.steps import Update
 from flotilla.rag.llm.models import Models
 from flotilla.rag.llm.roles import Role
 from flotilla.rag.recital import recite
-
-EXTRACTIVE = "extractive"
 
 NOTHING_RETRIEVED = "The searched collections contain nothing on this question."
 
@@ -34,8 +33,8 @@ def generate(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     """Write the answer from the passages, and keep of it what its quotes bear out. Whoever listens
     has it then as it is kept.
 
-    Where the budget is spent, or no model of the chain answers and the chain ends with
-    `extractive`, the answer is written without a model, and says so.
+    Where the budget is spent, or no model of the chain answers, something may stand in for it, and
+    says so.
     """
     passages = state["passages"]
     if not passages:
@@ -44,24 +43,13 @@ def generate(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
         recite(draft.text, (), tools.listener)
         return {"draft": draft}, {"passages": 0, "answerable": False}
     tools.checkpoint()
-    question = state["query"].question
-    update: Update = {}
+    turns = state.get("turns", [])
+    update: Update
     try:
-        draft = tools.writer.generate(question, passages)
+        update = {"draft": tools.writer.generate(state["query"].question, passages, turns)}
     except (BudgetSpent, ModelUnavailable) as error:
-        if isinstance(error, ModelUnavailable) and not may_extract(tools):
-            raise
-        draft = tools.spare.generate(question, passages)
-        why = (
-            "The budget of this answer was spent before a language model had written it"
-            if isinstance(error, BudgetSpent)
-            else "No language model answered"
-        )
-        update = {
-            "fallback": draft.model,
-            "notes": [f"{why}: these are the sentences of the documents that answer best."],
-        }
-    draft = verified(draft, passages)
+        update = stand_in(state, tools, error)
+    draft = verified(update["draft"], update.get("passages", passages))
     recite(draft.text, draft.citations, tools.listener)
     saw = {
         "passages": len(passages),
@@ -69,12 +57,9 @@ def generate(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
         "citations": len(draft.citations),
         "model": draft.model,
     }
+    if turns:
+        saw["turns"] = len(turns)
     return update | {"draft": draft}, saw
-
-
-def may_extract(tools: Tools) -> bool:
-    """Whether the documents' sentences may stand in where no model answers."""
-    return tools.models is not None and EXTRACTIVE in tools.models.after_models()
 
 
 def models_for(tools: Tools, role: Role) -> Models | None:

@@ -21,6 +21,7 @@ from flotilla.rag.graphs.steps import Update
 from flotilla.rag.llm.roles import Role
 from flotilla.rag.prompts import prompt
 from flotilla.rag.small_talk import LONGEST, reply_to
+from flotilla.settings import CACHED
 
 logger = get_logger(__name__)
 
@@ -112,10 +113,12 @@ def rewrite(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
 def verify(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     """Flag each statement of the answer that its citations do not bear out.
 
-    An extractive answer is made of quotes, so there is nothing to judge.
+    An extractive answer is made of quotes, so there is nothing to judge; and of an earlier answer
+    that was done when it was given.
     """
     draft, passages = state["draft"], state["passages"]
-    if not draft.answerable or draft.model == tools.spare.model:
+    judged = draft.model == tools.spare.model or state.get("fallback") == CACHED
+    if judged or not draft.answerable:
         return {}, {"statements": 0, "unsupported": 0}
     claims = claims_of(draft.text)
     flagged = [

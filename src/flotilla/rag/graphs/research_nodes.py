@@ -8,7 +8,7 @@ written, cited, verified and streamed by the same steps as every other.
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
@@ -19,12 +19,20 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from flotilla.errors import BudgetSpent, ModelRejected, ModelUnavailable
 from flotilla.logging import get_logger
 from flotilla.models import Passage, Query, Step
-from flotilla.rag.graphs.answer_nodes import may_extract
-from flotilla.rag.graphs.research_tools import Finding, finding_of, numbered, shown, tools_for
+from flotilla.rag.graphs.research_tools import (
+    Finding,
+    finding_of,
+    numbered,
+    shown,
+    steps_within,
+    tools_for,
+)
+from flotilla.rag.graphs.stand_ins import has_stand_in
 from flotilla.rag.graphs.state import State, Tools
 from flotilla.rag.graphs.steps import Update, step_since
 from flotilla.rag.llm.roles import Role
 from flotilla.rag.prompts import prompt
+from flotilla.rag.recital import tell_step
 
 logger = get_logger(__name__)
 
@@ -52,9 +60,11 @@ _NUMBERS = re.compile(r"\[\s*(\d{1,4}(?:\s*,\s*\d{1,4})*)\s*\]")
 
 
 class ResearchState(AgentState[Any]):
-    """An agent's conversation, and the question that it is about."""
+    """An agent's conversation, the question that it is about, and how many steps of the trace
+    were before."""
 
     query: Query
+    before: int
 
 
 class _FleetsModels(AgentMiddleware[ResearchState, Tools]):
@@ -80,7 +90,7 @@ class _FleetsModels(AgentMiddleware[ResearchState, Tools]):
         Where the budget is spent, or no model answers and something may stand in for it, the
         message is empty, which ends the agent's work with what it has found.
         """
-        run = request.runtime.context
+        run, state = request.runtime.context, cast(ResearchState, request.state)
         messages = [SystemMessage(prompt(RESEARCH)), *numbered(request.messages)]
         last = len(_replies(request.messages)) + 1 >= self._most_calls
         if last:
@@ -99,12 +109,13 @@ class _FleetsModels(AgentMiddleware[ResearchState, Tools]):
                 Role.ANSWER, run.meter, call, prompt=RESEARCH, estimate=_tokens(messages)
             )
         except (BudgetSpent, ModelUnavailable) as error:
-            if isinstance(error, ModelUnavailable) and not may_extract(run):
+            if isinstance(error, ModelUnavailable) and not has_stand_in(run):
                 raise
             reply, stopped = AIMessage(""), error.code
         asked_for = [] if last else reply.tool_calls[:MOST_AT_ONCE]
         saw = {"calls": [each["name"] for each in asked_for]}
         step = step_since(run, THINK, began, calls, saw | ({STOPPED: stopped} if stopped else {}))
+        tell_step(run.listener, step, state["before"] + steps_within(request.messages))
         return reply.model_copy(
             update={
                 "tool_calls": asked_for,
@@ -145,7 +156,11 @@ def research(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
         pages=tools.read_page is not None,
         web=tools.search_web is not None,
     )
-    given = {"messages": [HumanMessage(query.question)], "query": query}
+    given = {
+        "messages": [HumanMessage(query.question)],
+        "query": query,
+        "before": len(state["steps"]),
+    }
     limit = {"recursion_limit": 4 * tools.agent_calls + 10}
     try:
         messages = agent.invoke(given, limit, context=tools)["messages"]

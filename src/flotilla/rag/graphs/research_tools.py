@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from langchain.tools import ToolRuntime, tool
-from langchain_core.messages import BaseMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.tools import BaseTool
 
 from flotilla.errors import InvalidRequest, NotFound, WebSearchUnavailable
@@ -18,6 +18,7 @@ from flotilla.models import CHUNK_NAMESPACE, Passage, Step, Value
 from flotilla.rag.generate import render_passage
 from flotilla.rag.graphs.state import Tools
 from flotilla.rag.graphs.steps import step_since
+from flotilla.rag.recital import tell_step
 from flotilla.schemas import DocumentPage
 
 LONGEST_PAGE = 6000
@@ -55,6 +56,10 @@ def _finding(
         told = error.message
     saw = saw | {"found": len(passages)} | ({"told": told} if told else {})
     step = step_since(tools, name, began, calls, saw)
+    messages = runtime.state["messages"]
+    asked_for = [call["id"] for call in messages[-1].tool_calls]
+    place = steps_within(messages) + asked_for.index(runtime.tool_call_id)
+    tell_step(tools.listener, step, runtime.state["before"] + place)
     if not passages and not told:
         told = NOTHING
     # The text is written anew before each call of the model, with numbers.
@@ -140,6 +145,11 @@ def finding_of(message: BaseMessage) -> Finding | None:
     """What a tool found, where the message is one of a tool's."""
     found = message.artifact if isinstance(message, ToolMessage) else None
     return None if found is None else Finding.model_validate(found)
+
+
+def steps_within(messages: Sequence[BaseMessage]) -> int:
+    """How many steps of the trace a conversation holds: the model's turns, and the tools'."""
+    return sum(isinstance(each, AIMessage) or finding_of(each) is not None for each in messages)
 
 
 def shown(messages: Sequence[BaseMessage]) -> list[Passage]:

@@ -6,7 +6,7 @@ from operator import add
 from typing import Annotated, Protocol, TypedDict
 
 from flotilla.answer_streams import Listener
-from flotilla.models import ChatContextUsed, Passage, Query, Step, Unsupported
+from flotilla.models import Answer, ChatContextUsed, Passage, Query, Step, Turn, Unsupported
 from flotilla.rag.generate import Draft, Generator
 from flotilla.rag.llm.meter import Meter
 from flotilla.rag.llm.models import Models
@@ -19,13 +19,15 @@ class State(TypedDict, total=False):
 
     `passages` are what the answer is written from, the best first; `found` what searches have
     brought that a grader set aside or never saw; `wording` is what the next search asks for in
-    place of the question. `searched_web` is there once the web was searched. `used` says what the
-    passages were drawn from where the question is of a conversation, and `rewritten` why it was
-    made to stand alone. `steps` and `notes` grow with each node.
+    place of the question. `searched_web` is there once the web was searched. Where the question is
+    of a conversation, `turns` are earlier ones that the answer may refer to, `used` says what both
+    were drawn from, and `rewritten` why it was made to stand alone. `steps` and `notes` grow with
+    each node.
     """
 
     query: Query
     rewritten: str | None
+    turns: list[Turn]
     used: ChatContextUsed
     wording: str
     searches: int
@@ -73,11 +75,12 @@ class Tools:
 
     `models` is None where no language model is configured. `writer` writes the answer, `spare`
     does it without a model. `checkpoint` is called before what costs money, and what it raises
-    ends the run; `within` chooses from what was found what fits the context. `read_page` and
-    `search_web` are None where there is nothing to read or the web is not searched. `listener` is
-    told of the steps and of the answer as they come. `clock` gives the seconds since the run began.
-    `rewrites` and `agent_calls` bound how often a question is put otherwise, and an agent's model
-    is called.
+    ends the run; `within` chooses from what was found what fits the context. `earlier` gives an
+    answer to the same question that the documents still bear out, and its age in seconds.
+    `read_page` and `search_web` are None where there is nothing to read or the web is not searched.
+    `listener` is told of the steps and of the answer as they come. `clock` gives the seconds since
+    the run began. `rewrites` and `agent_calls` bound how often a question is put otherwise, and an
+    agent's model is called.
     """
 
     retrieve: Retrieve
@@ -89,6 +92,7 @@ class Tools:
     meter: Meter
     checkpoint: Callable[[], None]
     within: Within
+    earlier: Callable[[], tuple[Answer, float] | None]
     listener: Listener
     clock: Callable[[], float]
     rewrites: int

@@ -34,10 +34,9 @@ def traced(name: str, node: Node) -> GraphNode:
         inner = sorted(update.get("steps", []), key=lambda each: each.started)
         counted = sum(len(step.calls) for step in inner)
         step = step_since(tools, name, began, calls + counted, saw)
-        steps = [*inner, step]
-        for place, each in enumerate(steps, len(state["steps"])):
-            tell_step(tools.listener, each, place)
-        return update | {"steps": steps}
+        # Those within a node were told as they came.
+        tell_step(tools.listener, step, len(state["steps"]) + len(inner))
+        return update | {"steps": [*inner, step]}
 
     return run
 

@@ -1,0 +1,63 @@
+"""What stands in for a language model that gave no answer: words of the fallback chain."""
+
+from flotilla.errors import BudgetSpent, ModelUnavailable
+from flotilla.rag.generate import Draft
+from flotilla.rag.graphs.state import State, Tools
+from flotilla.rag.graphs.steps import Update
+from flotilla.settings import CACHED, EXTRACTIVE
+
+SPENT = "The budget of this answer was spent before a language model had written it"
+
+
+def has_stand_in(tools: Tools) -> bool:
+    """Whether something may stand in where no model answers."""
+    return tools.models is not None and bool(tools.models.after_models())
+
+
+def stand_in(state: State, tools: Tools, error: BudgetSpent | ModelUnavailable) -> Update:
+    """The draft that stands in, with what follows from it.
+
+    Where the budget is spent it is made of sentences of the passages, whatever the chain says: that
+    is the best answer so far. Where no model answers, the chain decides.
+
+    Raises:
+        ModelUnavailable: the one given, where nothing stands in.
+    """
+    if isinstance(error, BudgetSpent):
+        return _extracted(
+            state,
+            tools,
+            "The budget of this answer was spent before a language model had written it",
+        )
+    for word in tools.models.after_models() if tools.models is not None else ():
+        if word == CACHED and (earlier := _earlier(tools)) is not None:
+            return earlier
+        if word == EXTRACTIVE:
+            return _extracted(state, tools, "No language model answered")
+    raise error
+
+
+def _extracted(state: State, tools: Tools, why: str) -> Update:
+    draft = tools.spare.generate(state["query"].question, state["passages"])
+    note = f"{why}: these are the sentences of the documents that answer best."
+    return {"draft": draft, "fallback": draft.model, "notes": [note]}
+
+
+def _earlier(tools: Tools) -> Update | None:
+    """An earlier answer that the documents still bear out, as it was given then."""
+    found = tools.earlier()
+    if found is None:
+        return None
+    answer, age = found
+    minutes = max(1, round(age / 60))
+    draft = Draft(text=answer.text, answerable=True, citations=answer.citations, model=answer.model)
+    return {
+        "draft": draft,
+        "passages": list(answer.passages),
+        "unsupported": list(answer.unsupported),
+        "fallback": CACHED,
+        "notes": [
+            f"No language model answered: this answer was given {minutes} "
+            f"minute{'s' if minutes > 1 else ''} ago. The documents have not changed since."
+        ],
+    }
