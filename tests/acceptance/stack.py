@@ -143,6 +143,7 @@ def running_stack(data: Path, ingest_root: Path, **settings: str) -> Iterator[St
         "QDRANT_URL",
         "DATABASE_URL",
         "LLM_MODEL",
+        "TAVILY_API_KEY",
         "FLOTILLA_BLOB_URL",
     )
     environment = dict.fromkeys(foreign, "") | {

@@ -56,12 +56,16 @@ def ask(
     stream: Annotated[
         bool, typer.Option("--stream", help="Print the answer while it is being written.")
     ] = False,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Print how the answer came about, step by step.")
+    ] = False,
     as_json: JsonOption = False,
     url: UrlOption = None,
     data: DataOption = None,
 ) -> None:
     """Answer a question from the documents, with citations."""
     from flotilla.cli.terminal import print_json
+    from flotilla.cli.traces import print_trace
 
     conditions = json_object(filter_, "--filter")
     with connect(url, data) as flotilla:
@@ -77,6 +81,7 @@ def ask(
                     mode=mode,
                 ),
                 as_json,
+                trace,
             )
             return
         answer = flotilla.ask(
@@ -91,6 +96,8 @@ def ask(
         print_json(answer)
     else:
         print_answer(answer)
+        if trace:
+            print_trace(answer)
 
 
 def search(
@@ -116,7 +123,7 @@ def search(
         print_note("Nothing was found. `flotilla documents` lists what there is.")
 
 
-def print_stream(events: "Iterable[AnswerEvent]", as_json: bool) -> None:
+def print_stream(events: "Iterable[AnswerEvent]", as_json: bool, trace: bool = False) -> None:
     """An answer's text as it comes, and its citations behind it; or each event as a line of JSON.
 
     Text that is taken back stays on the screen; then the whole answer follows on a line of its own.
@@ -127,6 +134,7 @@ def print_stream(events: "Iterable[AnswerEvent]", as_json: bool) -> None:
 
     from pydantic_core import to_jsonable_python
 
+    from flotilla.cli.traces import print_trace
     from flotilla.client import DoneEvent, TokenEvent
 
     shown = ""
@@ -149,6 +157,8 @@ def print_stream(events: "Iterable[AnswerEvent]", as_json: bool) -> None:
                 print_citations(event.answer)
             else:
                 print_nearest(event.answer)
+            if trace:
+                print_trace(event.answer)
         sys.stdout.flush()
 
 

@@ -94,6 +94,40 @@ def test_an_answer_with_its_citations(run: Run, gateway: GatewayDouble) -> None:
     }
 
 
+def test_a_trace_shows_each_step_with_what_it_saw_and_cost(
+    run: Run, gateway: GatewayDouble
+) -> None:
+    call = {
+        "role": "grade",
+        "model": "openai:small",
+        "attempts": 2,
+        "took": 45.6,
+        "prompt_tokens": 300,
+        "completion_tokens": 7,
+    }
+    answer = ANSWER | {
+        "mode": "react",
+        "trace": [
+            {"name": "classify", "started": 0.0, "took": 1.2, "saw": {"kind": "question"}},
+            {
+                "name": "grade",
+                "started": 12.0,
+                "took": 46.0,
+                "saw": {"kept": 1, "listed": [1, 2], "searched_for": "x" * 100},
+                "calls": [call],
+            },
+        ],
+        "usage": {"calls": 1, "prompt_tokens": 300, "completion_tokens": 7, "cost": 0.00012},
+    }
+    gateway.scripted["POST", "/rag/query/sync"] = [JSONResponse(answer)] * 2
+    shown = run("ask", "How long?", "--trace").stdout
+    assert "kind: question" in shown
+    assert "kept: 1, listed: 1 2, searched_for: " + "x" * 60 + "…" in shown
+    assert "openai:small as grade, 300 + 7 tokens, 46 ms, 2 attempts" in shown
+    assert "1 calls of models, 300 + 7 tokens, cost 0.000120" in shown
+    assert "classify" not in run("ask", "How long?").stdout
+
+
 def test_json_is_the_gateways_answer(run: Run, answering: dict[str, Any]) -> None:
     result = run("ask", "How long?", "--json")
     reply = json.loads(result.stdout)

@@ -1,0 +1,1 @@
+"""Transcripts of the documentation, produced by a real stack."""
