@@ -1,5 +1,6 @@
 """The graphs on a stack whose language model is a server on localhost."""
 
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,22 +9,42 @@ import httpx
 import pytest
 
 from flotilla.client import AnswerEvent, DoneEvent, Flotilla, TokenEvent, TraceEvent
-from flotilla.models import Mode
+from flotilla.models import Answer, Mode
 from flotilla.schemas import ChatResponse
 from tests.acceptance.stack import PATIENCE, Stack, running_stack, wait_until
 from tests.doubles.counted_words import counted, lost_and_repeated, question
 from tests.doubles.openai_replies import Request, content_of
-from tests.doubles.openai_server import OpenAIServer, Reply, error, structured, text
+from tests.doubles.openai_server import OpenAIServer, Reply, calls, error, structured, text
+from tests.doubles.tavily_server import KEY, TavilyServer, page
 
 WARRANTY = "Used cars have a warranty of twelve months. Vans have one of six months."
 HOURS = "The yard opens at nine o'clock. On Sundays it is closed."
+BOATS = "A boat of private use needs no licence on inland waters."
+BOATS_URL = "https://boats.example.com/licence"
 
 
-def model(request: Request) -> Reply:
+def agent(request: Request) -> Reply | None:
+    """Searches, reads the page of what was found, and names it."""
+    found = [content_of(message) for message in request.messages if message["role"] == "tool"]
+    if not found:
+        return calls(("search_documents", {"query": "warranty on vans"}))
+    document = re.search(r'document="([^"]+)">\nSource: warranty', found[0])
+    assert document is not None
+    if len(found) == 1:
+        return calls(("read_page", {"document": document[1], "page": 1}))
+    numbers = re.findall(r'<passage number="(\d+)"', found[1])
+    return text(f"[{numbers[0]}]")
+
+
+def model(request: Request) -> Reply | None:
     """Judges and writes by what is asked, or counts words."""
     if (words := counted(request)) is not None:
         return words
     asked = content_of(request.messages[-1])
+    if "tools" in request.body or any(message["role"] == "tool" for message in request.messages):
+        return agent(request)
+    if "boat" in asked:
+        return of_boats(request, asked)
     if request.schema is None:
         if "Newest question:" in asked:
             return text("How long is the warranty on vans?")
@@ -38,6 +59,26 @@ def model(request: Request) -> Reply:
     return structured({"small_talk": False, "reply": ""})
 
 
+def of_boats(request: Request, asked: str) -> Reply:
+    """Only the web says something about these."""
+    if request.schema is None:
+        return text("No licence is needed [1].")
+    fields = request.schema["properties"]
+    if "relevant" in fields:
+        return structured({"relevant": [1] if BOATS in asked else []})
+    if "query" in fields:
+        return structured({"query": "boat licence"})
+    return structured({"small_talk": False, "reply": "", "verdicts": []})
+
+
+@pytest.fixture(scope="module")
+def tavily() -> Iterator[TavilyServer]:
+    server = TavilyServer()
+    server.answer(page(BOATS_URL, BOATS))
+    yield server
+    server.close()
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[OpenAIServer]:
     with OpenAIServer() as server:
@@ -46,14 +87,18 @@ def server() -> Iterator[OpenAIServer]:
 
 
 @pytest.fixture(scope="module")
-def modelled(tmp_path_factory: pytest.TempPathFactory, server: OpenAIServer) -> Iterator[Stack]:
+def modelled(
+    tmp_path_factory: pytest.TempPathFactory, server: OpenAIServer, tavily: TavilyServer
+) -> Iterator[Stack]:
     folder: Path = tmp_path_factory.mktemp("modelled")
     with running_stack(
         folder / "data",
         folder,
         LLM_MODEL="openai:local",
         LLM_BASE_URL=server.base_url,
-        FLOTILLA_LLM_FALLBACKS="extractive",
+        FLOTILLA_LLM_FALLBACKS="cached,extractive",
+        TAVILY_API_KEY=KEY,
+        FLOTILLA_WEB_BASE_URL=tavily.url,
         FLOTILLA_LLM_ATTEMPTS="1",
         FLOTILLA_JOB_LEASE_SECONDS="3",
         FLOTILLA_JOB_GRACE_SECONDS="2",
@@ -100,6 +145,9 @@ def test_a_follow_up_is_rewritten_by_the_model(modelled: Stack) -> None:
         ).json()
         assert turn["standalone_question"] == "How long is the warranty on vans?"
         assert turn["trace"][0]["name"] == "follow_up"
+        used = turn["chat_context_used"]
+        assert (used["turns"], used["document_share"]) == (1, 0.7)
+        assert len(used["messages"]) == 1
         kept = http.get(f"/conversations/{conversation}").json()["messages"]
         assert [message["role"] for message in kept] == ["user", "assistant"] * 2
 
@@ -116,6 +164,73 @@ def test_a_model_that_is_down_leaves_sentences_of_the_documents(
     assert answer.fallback_used == answer.model == "extractive"
     assert answer.citations[0].document_name == "hours.txt"
     assert answer.notes
+
+
+def test_where_no_model_answers_an_earlier_answer_stands_in(
+    asking: Flotilla, server: OpenAIServer
+) -> None:
+    asked = "How long is the warranty on a van?"
+    before = asking.ask(asked)
+    assert before.model == "openai:local"
+    server.responder = lambda _request: error(503)
+    try:
+        answer = asking.ask(asked, cache_control="no-cache")
+    finally:
+        server.responder = model
+    assert answer.fallback_used == "cached"
+    assert (answer.text, answer.citations) == (before.text, before.citations)
+
+
+def test_an_agent_searches_reads_a_page_and_the_answer_cites_it(asking: Flotilla) -> None:
+    answer = asking.ask("What is said on the warranty of vans?", mode=Mode.REACT)
+    steps = [step.name for step in answer.trace]
+    assert steps[1:7] == ["think", "search_documents", "think", "read_page", "think", "research"]
+    (citation,) = answer.citations
+    assert WARRANTY[citation.start : citation.end] == citation.quote
+    page_of = asking.page(citation.document_id, 1)
+    assert page_of.text[citation.start : citation.end] == citation.quote
+
+
+def test_what_the_documents_do_not_hold_is_looked_for_on_the_web(
+    asking: Flotilla, tavily: TavilyServer
+) -> None:
+    answer = asking.ask("Do I need a licence for a boat?", mode=Mode.CRAG)
+    (citation,) = answer.citations
+    assert (citation.url, citation.quote) == (BOATS_URL, BOATS)
+    assert [each["query"] for each in tavily.searches] == ["boat licence"]
+
+
+def test_a_run_whose_worker_is_killed_goes_on_behind_its_last_step(
+    modelled: Stack, asking: Flotilla, server: OpenAIServer
+) -> None:
+    asked = "How long is the warranty on vans in all?"
+    held, go_on = threading.Event(), threading.Event()
+
+    def of_this(request: Request) -> list[str]:
+        return [content_of(m) for m in request.messages if asked in content_of(m)]
+
+    def holding(request: Request) -> Reply | None:
+        if request.schema is None and of_this(request) and not held.is_set():
+            held.set()
+            go_on.wait(2 * PATIENCE)
+        return model(request)
+
+    server.responder = holding
+    try:
+        task = asking.ask_async(asked, mode=Mode.CRAG)
+        assert held.wait(PATIENCE)
+        for process in modelled.processes("rag-1"):
+            process.kill()
+        ended = asking.wait(task.task_id, timeout=2 * PATIENCE)
+        answer = Answer.model_validate(ended.result)
+    finally:
+        go_on.set()
+        server.responder = model
+    assert [step.name for step in answer.trace][-2:] == ["generate", "verify"]
+    judged = [each for each in server.requests if each.schema is not None and of_this(each)]
+    # Classified, graded and verified once each, by two workers.
+    assert len(judged) == 3
+    assert answer.usage.calls == 4
 
 
 def text_of(events: list[AnswerEvent]) -> str:
