@@ -64,8 +64,9 @@ class Channels:
             decode_responses=True,
             socket_connect_timeout=5,
             health_check_interval=15,
-            # The reader connects again by itself, and nobody is to wait for it.
-            retry=Retry(NoBackoff(), 0),
+            # The reader connects again by itself, and nobody is to wait for it. The library would
+            # connect for whoever meets the broken connection, and leave one that nobody closes.
+            retry=Retry(NoBackoff(), 0, supported_errors=()),
         )
         self._pubsub = self._redis.pubsub()
         self._channels: dict[str, _Channel] = {self.address: _Channel()}
@@ -126,7 +127,7 @@ class Channels:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            if not self._connected:
+            if not self._may_send():
                 continue  # the reader asks for all of them
             wanted = set(self._channels)
             new, old = wanted - self._asked, self._asked - wanted
@@ -144,6 +145,12 @@ class Channels:
                 self._asked -= new
                 await asyncio.sleep(READER_PAUSE)
                 self._changed.set()
+
+    def _may_send(self) -> bool:
+        """Whether there is a connection, which sending would make otherwise."""
+        connection = self._pubsub.connection
+        self._connected &= connection is not None and connection.is_connected
+        return self._connected
 
     async def _read(self) -> None:
         while True:

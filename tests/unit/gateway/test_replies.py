@@ -34,7 +34,8 @@ async def test_it_is_closed_at_any_moment_of_its_start(redis_url: str) -> None:
 
 
 async def test_a_broken_connection_leaves_no_subscription_behind(redis_url: str) -> None:
-    """What was being left when it broke is not taken up again with the next one."""
+    """What was being left when it broke is not taken up again with the next one, and of all who
+    meet the broken connection one alone makes the next."""
     channels = Channels(redis_url)
     replies = Replies(channels)
     await channels.start()
@@ -48,6 +49,9 @@ async def test_a_broken_connection_leaves_no_subscription_behind(redis_url: str)
     async def heard() -> set[str]:
         return set(await admin.pubsub_channels("flotilla:job:broken-*"))
 
+    async def connections() -> int:
+        return int((await admin.info("stats"))["total_connections_received"])
+
     try:
         async with asyncio.timeout(60):
             for turn in range(5):
@@ -56,12 +60,14 @@ async def test_a_broken_connection_leaves_no_subscription_behind(redis_url: str)
                 following = [asyncio.create_task(follow(job, leave)) for job in jobs]
                 while not {channel(job) for job in jobs} <= await heard():  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
+                before = await connections()
                 await admin.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
                 leave.set()
                 await asyncio.gather(*following)
             async with replies.follow("broken-last"):
                 while await heard() != {channel("broken-last")}:  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
+            assert await connections() == before + 1
     finally:
         await replies.close()
         await channels.close()
