@@ -106,6 +106,11 @@ fuzz: $(VENV)/.installed-dev ## Bad requests and damaged files by the thousand; 
 	$(BIN)/flotilla models pull
 	$(BIN)/python -m tests.fuzz $(FUZZ)
 
+.PHONY: walks
+walks: $(VENV)/.installed-dev ## The ledger's state machines, twenty times as far as in the suite
+	$(BIN)/python -m pytest --thorough --timeout 0 \
+		tests/integration/ledger/test_recovery_states.py tests/integration/ledger/test_job_states.py
+
 .PHONY: format
 format: $(VENV)/.installed-dev ## Format the code and mend what can be mended by itself
 	$(BIN)/ruff check --fix .

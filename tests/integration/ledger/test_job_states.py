@@ -83,12 +83,12 @@ class JobStates(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
-def test_whatever_is_tried_a_job_ends_once(ledger: Database) -> None:
+def test_whatever_is_tried_a_job_ends_once(ledger: Database, effort: int) -> None:
     machine = type("OnThisLedger", (JobStates,), {"ledger": ledger})
     run(
         machine,
         settings=settings(
-            max_examples=25,
+            max_examples=25 * effort,
             stateful_step_count=12,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],
