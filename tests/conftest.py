@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -17,10 +18,29 @@ import redis
 
 PATIENCE = 30.0
 
+# Every process that the tests start imports Flotilla, and pytest compiles each test file: all
+# would do it anew each time where the environment forbids to write bytecode, as images often do.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # Who starts the tests in the background of a shell has them ignore Ctrl-C, and so would all that
 # they start; some of it is told by Ctrl-C to end.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--thorough",
+        action="store_true",
+        help="walk through the ledger's states twenty times as often (`make walks`)",
+    )
+
+
+@pytest.fixture(scope="session")
+def effort(request: pytest.FixtureRequest) -> int:
+    """How many times as many examples as usual a state machine is to walk through."""
+    return 20 if request.config.getoption("thorough") else 1
 
 
 def free_port() -> int:
