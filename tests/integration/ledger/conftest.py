@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 from sqlalchemy import event
 
 from flotilla.ledger import endings, removals
@@ -19,6 +20,9 @@ from flotilla.settings import Settings
 
 _numbers = itertools.count()
 
+LARGE = 200_000
+"""Bytes from which on a table is made anew, since rows that are deleted are still passed over."""
+
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -28,12 +32,19 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(postgresql_url: str) -> str:
-    """The name of a database with the newest tables, to be copied."""
+def postgresql_ledger(postgresql_url: str) -> str:
+    """The address of a database with the newest tables, and what is in them at first aside."""
     with psycopg.connect(postgresql_url, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE template")
-    upgrade(Settings(database_url=postgresql_url.replace("/postgres", "/template")))
-    return "template"
+        connection.execute("CREATE DATABASE ledger")
+    url = postgresql_url.replace("/postgres", "/ledger")
+    upgrade(Settings(database_url=url))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA first")
+        for name in _tables(connection):
+            copy = SQL("CREATE TABLE {} AS TABLE {}")
+            first, own = Identifier("first", name), Identifier("public", name)
+            connection.execute(copy.format(first, own))
+    return url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -42,7 +53,12 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'ledger.sqlite'}"
     else:
-        yield from _postgresql(request, "template1")
+        server: str = request.getfixturevalue("postgresql_url")
+        name = f"test_{next(_numbers)}"
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+            yield server.replace("/postgres", f"/{name}")
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -53,16 +69,34 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         shutil.copy(request.getfixturevalue("sqlite_template"), copy)
         yield f"sqlite:///{copy}"
     else:
-        yield from _postgresql(request, request.getfixturevalue("postgresql_template"))
+        url: str = request.getfixturevalue("postgresql_ledger")
+        _as_at_first(url)
+        yield url
 
 
-def _postgresql(request: pytest.FixtureRequest, template: str) -> Iterator[str]:
-    server: str = request.getfixturevalue("postgresql_url")
-    name = f"test_{next(_numbers)}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-        yield server.replace("/postgres", f"/{name}")
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+def _as_at_first(url: str) -> None:
+    """Undo what the test before has done; a new database for each would take ten times as long."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        connection.execute("SET session_replication_role = replica")  # in whatever order
+        tables = _tables(connection)
+        for name, size in tables.items():
+            clear = "TRUNCATE {} CASCADE" if size > LARGE else "DELETE FROM {}"
+            connection.execute(SQL(clear).format(Identifier("public", name)))
+        for name in tables:
+            fill = SQL("INSERT INTO {} SELECT * FROM {}")
+            own, first = Identifier("public", name), Identifier("first", name)
+            connection.execute(fill.format(own, first))
+
+
+def _tables(connection: "psycopg.Connection[tuple[str, int]]") -> dict[str, int]:
+    """The ledger's tables with their size in bytes."""
+    query = "SELECT relname, pg_relation_size(oid) FROM pg_class "
+    query += "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    return dict(connection.execute(query).fetchall())
 
 
 @pytest.fixture
