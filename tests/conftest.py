@@ -16,6 +16,8 @@ import psycopg
 import pytest
 import redis
 
+from tests.forking import Process, start
+
 PATIENCE = 30.0
 
 # Every process that the tests start imports Flotilla, and pytest compiles each test file: all
@@ -60,12 +62,9 @@ def wait_until(condition: Callable[[], object], seconds: float = PATIENCE) -> No
 @contextlib.contextmanager
 def running(
     command: list[str], log: Path, environment: dict[str, str] | None = None
-) -> Iterator["subprocess.Popen[bytes]"]:
-    """A child process that is told to end, and killed should it not, when the block is left."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, env=environment
-        )
+) -> Iterator[Process]:
+    """A process that is told to end, and killed should it not, when the block is left."""
+    process = start(command, log, environment)
     try:
         yield process
     finally:

@@ -1,6 +1,5 @@
 """Processes of the gateway's tests: a Redis, gateways and workers, each with its own data."""
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from flotilla.ledger.database import upgrade
 from flotilla.local.redis_server import find_redis_server
 from flotilla.settings import Settings, child_environment
 from tests.conftest import free_port, running, wait_until
+from tests.forking import Process
 
 PATIENCE = 60.0
 """Seconds that a busy machine may take for what an idle one does in two."""
@@ -37,7 +37,7 @@ def environment_of(data: Path, redis_url: str) -> dict[str, str]:
 
 
 @contextmanager
-def running_redis(folder: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+def running_redis(folder: Path) -> Iterator[tuple[str, Process]]:
     """The address and the process of an empty Redis."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()

@@ -26,6 +26,7 @@ from flotilla.schemas import DocumentAccepted, Task
 from flotilla.settings import FLEETS, Settings, get_settings
 from flotilla.upkeep import reaper
 from tests.conftest import wait_until
+from tests.forking import start
 
 ROOT = Path(__file__).parents[3]
 MAX_ATTEMPTS = 5  # more than the three retries at which Celery stops by itself
@@ -226,10 +227,7 @@ class Worker:
         environment = {
             key: value for key, value in os.environ.items() if key != "DATABASE_URL"
         } | fleets.variables
-        with log.open("wb") as output:
-            self.process = subprocess.Popen(
-                command, stdout=output, stderr=subprocess.STDOUT, env=environment
-            )
+        self.process = start(command, log, environment)
 
     def wait_until_ready(self) -> None:
         def ready() -> bool:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from flotilla.ledger.task_events import FASTEST, SILENCE, Pace, TaskState
 from flotilla.schemas import Progress, Task, TaskStatus
 from flotilla.settings import get_settings
 from tests.conftest import free_port
+from tests.forking import Process
 from tests.integration.gateway.processes import running_redis
 
 states = st.builds(
@@ -179,5 +179,5 @@ def test_a_frozen_redis_costs_a_second_and_no_more(pointed: Any, tmp_path: Path)
             os.kill(process.pid, signal.SIGCONT)
 
 
-def _freeze(process: "subprocess.Popen[bytes]") -> None:
+def _freeze(process: Process) -> None:
     os.kill(process.pid, signal.SIGSTOP)
