@@ -84,8 +84,10 @@ check: $(VENV)/.installed-dev ## Lint, types and import rules
 .PHONY: test
 test: $(VENV)/.installed-dev ## The whole test suite
 	$(BIN)/flotilla models pull
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/contract tests/integration
-	$(BIN)/python -m pytest tests/acceptance
+	@# The files of a minute come first: begun last, they would keep one process alone.
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
+		tests/integration tests/contract tests/unit
+	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/acceptance
 
 .PHONY: bench
 bench: $(VENV)/.installed-dev ## The benchmarks, as ratios measured side by side

@@ -1,4 +1,4 @@
-"""One stack for all acceptance tests, started and stopped as a user does it."""
+"""One stack for most acceptance tests, started and stopped as a user does it."""
 
 import contextlib
 import http.server
@@ -14,11 +14,18 @@ from flotilla.schemas import Document
 from tests.acceptance.stack import PATIENCE, SAMPLES, Stack, running_stack
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The first test waits for the stack to start, on a busy machine for minutes."""
+    """Have one process run all tests on the shared stack, in their order, and the others take the
+    files that have a stack of their own.
+
+    The first test waits for its stack to start, on a busy machine for minutes.
+    """
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.timeout(300))
+            shared = "stack" in getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.xdist_group("stack" if shared else item.path.stem))
 
 
 @pytest.fixture(scope="session")
