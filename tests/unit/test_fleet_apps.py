@@ -1,5 +1,6 @@
 """What each fleet's worker is set up with; read in a process of its own, which has one app."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -38,6 +39,7 @@ print(json.dumps({
 """
 
 
+@functools.cache
 def setup_of(fleet: str) -> dict[str, Any]:
     command = [sys.executable, "-c", READ, fleet]
     found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)

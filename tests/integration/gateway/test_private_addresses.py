@@ -55,10 +55,13 @@ def test_they_are_refused_with_the_settings_that_a_user_gets(
         ):
             hosts = [f"127.0.0.1:{port}", f"localhost:{port}", f"[::ffff:127.0.0.1]:{port}"]
             hosts += ["169.254.169.254", "10.0.0.1"]
-            for host in hosts:
-                body = {"url": f"http://{host}/secrets.txt"}
-                accepted = http.post("/rag/pipeline", json=body).json()
-                reply = http.get(f"/tasks/{accepted['task_id']}", params={"wait": PATIENCE / 2})
+            bodies = {host: {"url": f"http://{host}/secrets.txt"} for host in hosts}
+            ids = {
+                host: http.post("/rag/pipeline", json=body).json()["task_id"]
+                for host, body in bodies.items()
+            }
+            for host, task_id in ids.items():
+                reply = http.get(f"/tasks/{task_id}", params={"wait": PATIENCE / 2})
                 task = reply.json()
                 assert task["status"] == "failed", host
                 assert task["error"]["stage"] == "document.fetch"

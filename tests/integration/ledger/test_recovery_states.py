@@ -124,8 +124,7 @@ class Recovery(RuleBasedStateMachine):
     def rows(self, table: Any) -> dict[Any, Any]:
         with self.ledger.reading() as connection:
             return {
-                tuple(row[: len(table.primary_key)]): row
-                for row in connection.execute(ROWS[table])
+                tuple(row[: len(table.primary_key)]): row for row in connection.execute(ROWS[table])
             }
 
     def statuses(self) -> dict[str, str]:

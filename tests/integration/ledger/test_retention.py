@@ -69,7 +69,7 @@ def test_one_that_is_retried_between_the_look_and_the_removal_stays(
         assert list(connection.scalars(select(JOBS.c.id))) == [question]
 
 
-MANY = 20_000
+MANY = 6_000  # several pages
 
 
 def ingested_long_ago(ledger: Database) -> None:
