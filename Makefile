@@ -87,7 +87,7 @@ test: $(VENV)/.installed-dev ## The whole test suite
 	@# The files of a minute come first: begun last, they would keep one process alone.
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
 		tests/integration tests/contract tests/unit
-	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/acceptance
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/acceptance
 
 .PHONY: bench
 bench: $(VENV)/.installed-dev ## The benchmarks, as ratios measured side by side

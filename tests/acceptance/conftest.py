@@ -5,27 +5,40 @@ import http.server
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from flotilla.client import Flotilla
 from flotilla.schemas import Document
 from tests.acceptance.stack import PATIENCE, SAMPLES, Stack, running_stack
 
+OWN_STACK = ("test_fleet_imports", "test_kill_matrix", "test_model_migration", "test_modes")
+"""Files that start a stack of their own, or none."""
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
+
+class _OneStack(LoadFileScheduling):  # type: ignore[misc]
+    """Each file goes to one process, and all files on the shared stack to the same one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = Path(super()._split_scope(nodeid))
+        shared = path.parent.name == "acceptance" and path.stem not in OWN_STACK
+        return "stack" if shared else str(path)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """For `--dist loadfile`. Pytest-xdist's own groups are none with this pytest: it does not find
+    their names in the tests' ids."""
+    return _OneStack(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have one process run all tests on the shared stack, in their order, and the others take the
-    files that have a stack of their own.
-
-    The first test waits for its stack to start, on a busy machine for minutes.
-    """
+    """The first test waits for the stack to start, on a busy machine for minutes."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.timeout(300))
-            shared = "stack" in getattr(item, "fixturenames", ())
-            item.add_marker(pytest.mark.xdist_group("stack" if shared else item.path.stem))
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,7 @@ def test_nothing_is_lost_and_nothing_is_there_twice(
         SEED,
         tmp_path,
         say=lambda line: print(line, file=sys.stderr),
-        disturbance_seconds=8.0,
+        disturbance_seconds=12.0,  # for the first work to come where two stacks share two cores
         patience=PATIENCE,
         allowance=2.0,  # other tests and other people's work run beside it
     )

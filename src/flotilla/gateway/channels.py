@@ -10,6 +10,7 @@ import contextlib
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
@@ -148,7 +149,7 @@ class Channels:
 
     def _may_send(self) -> bool:
         """Whether there is a connection, which sending would make otherwise."""
-        connection = self._pubsub.connection
+        connection: Any = self._pubsub.connection  # to the library's types there is none
         self._connected &= connection is not None and connection.is_connected
         return self._connected
 
