@@ -46,7 +46,8 @@ class Count:
     tokens: int = 0
     taken_back: int = 0
     unfinished: list[str] = field(default_factory=list)
-    hit: int = 0
+    cut_off: int = 0
+    taken_over: int = 0
     kills: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -62,7 +63,7 @@ class Killer(threading.Thread):
         super().__init__(daemon=True)
         self._stack, self._dice, self._count = stack, dice, count
         self.over = threading.Event()
-        self.moments: list[float] = []
+        self.gateway_kills: list[float] = []
 
     def run(self) -> None:
         """Kill until it is over."""
@@ -72,8 +73,9 @@ class Killer(threading.Thread):
                 workers = sorted(self._stack.workers("rag"))
                 name = "gateway" if what == "gateway" else self._dice.choice(workers)
                 if self._stack.signal(name, signal.SIGKILL) is not None:
-                    self.moments.append(time.monotonic())
                     self._count.kills[what] += 1
+                    if name == "gateway":
+                        self.gateway_kills.append(time.monotonic())
             wait_for(self._answers, READY_SECONDS, "gateway and rag worker are there")
             turn += 1
 
@@ -120,6 +122,8 @@ def main() -> int:
                 killer.over.set()
                 killer.join(READY_SECONDS)
             seconds = time.monotonic() - began
+            lost = "SELECT count(*) FROM jobs WHERE kind = 'query' AND losses > 0"
+            count.taken_over = stack.ledger.rows(lost)[0][0]
     _print(count, seed, seconds)
     return 0 if count.clean and count.runs == options.runs else 1
 
@@ -157,7 +161,7 @@ def _run(url: str, killer: Killer, count: Count, number: int) -> None:
         elif done.answer.text != text:
             count.unfinished.append("the answer differs from its tokens")
         ended = time.monotonic()
-        count.hit += any(began < moment < ended for moment in killer.moments)
+        count.cut_off += any(began < moment < ended for moment in killer.gateway_kills)
         if count.runs % 10 == 0:
             progress(f"{count.runs} runs, {count.lost} lost, {count.repeated} repeated")
 
@@ -170,9 +174,10 @@ def _print(count: Count, seed: int, seconds: float) -> None:
     table = Table(title=f"seed {seed}, {seconds:.0f} s, {WORDS} words an answer")
     cells = {
         "runs": count.runs,
-        "under a kill": count.hit,
-        "rag workers killed": count.kills["rag worker"],
         "gateways killed": count.kills["gateway"],
+        "runs cut off": count.cut_off,
+        "workers killed": count.kills["rag worker"],
+        "runs taken over": count.taken_over,
         "tokens": count.tokens,
         "words lost": count.lost,
         "repeated": count.repeated,

@@ -48,10 +48,10 @@ class StreamedRun:
             LeaseLost: another worker has taken the run over.
             Cancelled: the run was cancelled, or nobody has been reading for the grace period.
         """
-        if self._run.lost:
-            self._run.checkpoint()
-        if not self._stream.wanted():
+        wanted = self._stream.wanted()
+        if self._run.lost or not wanted:
             self._run.checkpoint()  # a late worker must not cancel what is another's
+        if not wanted:
             raise Cancelled("Nobody was reading the answer any more.")
 
     def sources(self, chunk_ids: Sequence[str]) -> None:

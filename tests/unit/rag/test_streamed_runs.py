@@ -1,0 +1,69 @@
+"""A streamed run ends with its lease, and once nobody reads it."""
+
+from typing import Any
+
+import pytest
+
+from flotilla.errors import Cancelled, LeaseLost
+from flotilla.models import Step
+from flotilla.rag.streamed_runs import StreamedRun
+
+
+class Held:
+    """A run whose lease may be lost, and its stream, which somebody may read."""
+
+    def __init__(self) -> None:
+        self.lost = False
+        self.read = True
+        self.taken_by_another = False
+        self.looks = 0
+        self.told: list[str] = []
+
+    def checkpoint(self) -> None:
+        self.looks += 1
+        if self.taken_by_another:
+            raise LeaseLost("Another worker has taken this over.")
+        if self.lost:
+            raise Cancelled("The task was cancelled while it was being worked on.")
+
+    def wanted(self) -> bool:
+        return self.read
+
+    def token(self, text: str, raw: str) -> None:
+        self.told.append(text)
+
+    def trace(self, step: Step) -> None:
+        self.told.append(step.name)
+
+
+def streamed(held: Held) -> StreamedRun:
+    run: Any = held
+    return StreamedRun(run, run)
+
+
+def test_a_token_costs_no_look_at_the_ledger_while_the_lease_is_renewed() -> None:
+    held = Held()
+    streamed(held).token("Nine", "Nine")
+    assert (held.told, held.looks) == (["Nine"], 0)
+
+
+def test_a_run_that_was_cancelled_has_its_model_stopped_at_the_next_token() -> None:
+    held = Held()
+    held.lost = True
+    with pytest.raises(Cancelled, match="worked on"):
+        streamed(held).token("Nine", "Nine")
+    assert held.told == []
+
+
+def test_a_run_that_nobody_reads_is_cancelled_at_its_next_step() -> None:
+    held = Held()
+    held.read = False
+    with pytest.raises(Cancelled, match="Nobody"):
+        streamed(held).trace(Step(name="retrieve", started=0, took=1))
+
+
+def test_a_late_worker_does_not_cancel_what_is_anothers() -> None:
+    held = Held()
+    held.read, held.taken_by_another = False, True
+    with pytest.raises(LeaseLost):
+        streamed(held).token("Nine", "Nine")
