@@ -5,11 +5,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from flotilla.models import Passage
+from flotilla.rag.columns import Columns, columns_of
+from flotilla.rag.inactive import inactive
+from flotilla.rag.injections import addresses_model
 from flotilla.rag.sentences import Kind, Sentence, split
 from flotilla.rag.terms import terms
 
 LONGEST = 800
 """Characters above which a stretch is no sentence but a text without punctuation."""
+
+MOST_SIGNS = 0.04
+"""Share of brackets and other signs of code from which on a stretch is no prose."""
+
+CODE = 0.85
+"""Factor of the score of such a stretch: few who ask want to read it."""
+
+REACH = 600
+"""Characters behind an order to a model that belong to it, unless its paragraph ends before."""
+
+_LONG_WORD = re.compile(r"[^\W\d_]{4,}")
+_PARAGRAPH = re.compile(r"\n[ \t]*\n")
+_CLOSING = " \t\n\"'”’)*_"
 
 # A sentence that opens like this says little without the one before it.
 _REFERS_BACK = re.compile(
@@ -25,6 +41,8 @@ class Candidate:
 
     `rank` is its passage's, from 0. `antecedent` is the sentence before it where it refers back
     to that. `terms` are its own, `context` those of the headings above it and of the antecedent.
+    `score` and `cosine` say how near it is to a question; `readable` is below 1 for code and the
+    like.
     """
 
     passage: Passage
@@ -34,6 +52,8 @@ class Candidate:
     terms: list[str] = field(default_factory=list)
     context: list[str] = field(default_factory=list)
     score: float = 0.0
+    cosine: float = 0.0
+    readable: float = 1.0
 
     @property
     def start(self) -> int:
@@ -74,23 +94,31 @@ def candidates(passages: Sequence[Passage]) -> list[Candidate]:
     """Every whole sentence, list and row once, though neighbouring chunks share some."""
     parts = [split(passage.text, passage.heading_path) for passage in passages]
     headers = _headers(passages, parts)
+    tables = _columns(parts)
     seen: dict[tuple[str, str], Candidate] = {}
     for rank, (passage, sentences) in enumerate(zip(passages, parts, strict=True)):
         previous: Sentence | None = None
+        # What stands below a heading with orders to a model is no answer to that heading.
+        orders = [s for s in sentences if addresses_model(s.text)]
+        baits = {order.heading for order in orders}
         for found in sentences:
-            sentence = found
+            sentence = replace(found, heading="") if found.heading in baits else found
             prose = sentence.kind is Kind.SENTENCE
             antecedent = None
             if prose and previous is not None and _REFERS_BACK.match(sentence.text):
                 antecedent = previous
             previous = sentence if prose and sentence.whole else None
-            if sentence.kind is Kind.ROW and not sentence.header:
-                sentence = replace(sentence, header=headers.get(_section(passage), ""))
+            if sentence.kind is Kind.ROW:
+                header = sentence.header or headers.get(_section(passage), "")
+                header = header or headers.get(_version(passage), "")
+                sentence = replace(sentence, header=header, columns=tables.get(header))
             shown = sentence.shown
             words = terms(shown)
             if sentence.kind is Kind.HEADING or not sentence.whole:
                 continue
-            if not words or len(shown) > LONGEST:
+            if not words or len(shown) > LONGEST or _is_no_answer(sentence):
+                continue
+            if any(_belongs(sentence, order, passage.text) for order in orders):
                 continue
             around = [sentence.heading, *passage.heading_path]
             if antecedent is not None:
@@ -98,23 +126,72 @@ def candidates(passages: Sequence[Passage]) -> list[Candidate]:
             candidate = Candidate(
                 passage, rank, sentence, antecedent, words, context=terms(" ".join(around))
             )
+            candidate.readable = _readable(sentence)
             seen.setdefault((passage.document_id, sentence.text.casefold()), candidate)
     return list(seen.values())
 
 
-def _section(passage: Passage) -> tuple[str, tuple[str, ...]]:
+def _belongs(sentence: Sentence, order: Sentence, text: str) -> bool:
+    """Whether it is an order to a language model, or goes on with one in the same paragraph."""
+    if sentence.start < order.end:
+        return order.start < sentence.end
+    between = text[order.end : sentence.start]
+    return len(between) <= REACH and not _PARAGRAPH.search(between)
+
+
+def _is_no_answer(sentence: Sentence) -> bool:
+    """Whether it asks a question itself, announces what does not follow, is a title, or nothing
+    but Markdown's own."""
+    prose = sentence.kind in (Kind.SENTENCE, Kind.ITEM)
+    if prose and (sentence.text.rstrip(_CLOSING)[-1:] in ("?", ":") or _is_title(sentence.text)):
+        return True
+    return not terms(inactive(sentence.text, (sentence.text,)))
+
+
+def _is_title(text: str) -> bool:
+    """Whether a text is all in large words, with neither a number nor an end."""
+    words = _LONG_WORD.findall(text)
+    large = len(words) > 1 and all(word[0].isupper() for word in words)
+    return large and not re.search(r"\d|[.!…][\"'”’»)\]*_]*\s*$", text)
+
+
+def _readable(sentence: Sentence) -> float:
+    """`CODE` for what has the signs of code, else 1."""
+    signs = sum(1 for character in sentence.text if character in "{}<>=;\\`[]|_")
+    is_code = sentence.kind is not Kind.ROW and signs > MOST_SIGNS * len(sentence.text)
+    return CODE if is_code else 1.0
+
+
+_Place = tuple[str, tuple[str, ...] | None]
+
+
+def _section(passage: Passage) -> _Place:
     return passage.version_id, passage.heading_path
 
 
-def _headers(
-    passages: Sequence[Passage], parts: Sequence[Sequence[Sentence]]
-) -> dict[tuple[str, tuple[str, ...]], str]:
-    """The header of each section's table, for rows that stand in a later chunk than it.
+def _version(passage: Passage) -> _Place:
+    return passage.version_id, None
+
+
+def _headers(passages: Sequence[Passage], parts: Sequence[Sequence[Sentence]]) -> dict[_Place, str]:
+    """The header of each section's table, and of each version's tables where they share one, for
+    rows that stand in a later chunk than it.
 
     A section with more than one table is left out, since nothing says whose the rows are.
     """
-    found: dict[tuple[str, tuple[str, ...]], set[str]] = {}
+    found: dict[_Place, set[str]] = {}
     for passage, sentences in zip(passages, parts, strict=True):
-        rows = [s for s in sentences if s.kind is Kind.ROW and s.header]
-        found.setdefault(_section(passage), set()).update(row.header for row in rows)
-    return {section: headers.pop() for section, headers in found.items() if len(headers) == 1}
+        headers = {s.header for s in sentences if s.kind is Kind.ROW and s.header}
+        for place in (_section(passage), _version(passage)):
+            found.setdefault(place, set()).update(headers)
+    return {place: headers.pop() for place, headers in found.items() if len(headers) == 1}
+
+
+def _columns(parts: Sequence[Sequence[Sentence]]) -> dict[str, Columns]:
+    """The columns of the tables that lost them, by their headers."""
+    rows: dict[str, list[str]] = {}
+    for sentence in (sentence for sentences in parts for sentence in sentences):
+        if sentence.kind is Kind.ROW and sentence.header:
+            rows.setdefault(sentence.header, []).append(sentence.text)
+    columns = {header: columns_of(header, texts) for header, texts in rows.items()}
+    return {header: found for header, found in columns.items() if found is not None}

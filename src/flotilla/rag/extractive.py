@@ -1,13 +1,17 @@
 """Answers without a language model: the sentences that answer best, word for word."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from flotilla.models import Passage, Turn
 from flotilla.rag.answer_type import figure_fit, named_fit, weekday_fit
+from flotilla.rag.answerability import evidence, probability
+from flotilla.rag.asked import parts
 from flotilla.rag.candidates import Candidate, candidates
 from flotilla.rag.citations import cite, unmarked
-from flotilla.rag.generate import NOT_FOUND, Draft
+from flotilla.rag.generate import Draft
+from flotilla.rag.inactive import inactive
+from flotilla.rag.refusals import not_found
 from flotilla.rag.sentence_vectors import SentenceVectors
 from flotilla.rag.sentences import Kind
 from flotilla.rag.terms import coverage, terms, weights
@@ -26,14 +30,17 @@ MOST_SENTENCES = 4
 
 SIMILARITY, OVERLAP, RANK, FIGURE = 0.70, 0.17, 0.04, 0.09
 """Weights of a sentence's score: the cosine with the question, the covered terms, the rank of its
-passage, and a figure where the question asks for one. They and the threshold were fitted on
-questions about the sample documents (tests/integration/rag/test_sample_answers.py)."""
+passage, and a figure where the question asks for one. They were fitted on questions about the
+sample documents (tests/integration/rag/test_sample_answers.py)."""
 
-THRESHOLD = 0.45
-"""Score below which no sentence is near enough to be an answer."""
+LIKELY = 0.5
+"""Probability below which the best sentence is taken for no answer."""
 
 NEAR_BEST = 0.88
 """Share of the best sentence's score that a further sentence needs."""
+
+NEAR_PART = 0.6
+"""The same for the best sentence of a part of the question."""
 
 
 class ExtractiveGenerator:
@@ -43,17 +50,19 @@ class ExtractiveGenerator:
     headings included, with the question's; the share of the question's terms that it holds, each
     by its inverse frequency; the reciprocal of its passage's rank; and whether it has a figure
     where the question asks for one. The sum is raised for the weekday that is asked for, and
-    lowered for another one and for a table that has no column for what is asked. Nothing is
-    reasoned about: where no sentence is near enough, the question counts as not answerable.
+    lowered for another one, for a table that has no column for what is asked, and for code.
+    Of a question that asks several things, each part has its own best sentence. Nothing is
+    reasoned about: whether the best sentence answers at all is told by its evidence.
 
     Args:
-        embedder: embeds the question and the few sentences that remain after a lexical choice.
-        threshold: score that the best sentence has to reach.
+        embedder: embeds the question, the few sentences that remain after a lexical choice, and
+            the words that they and the question have not in common.
+        threshold: probability of being an answer that the best sentence needs.
     """
 
     model = "extractive"
 
-    def __init__(self, embedder: "Embedder", *, threshold: float = THRESHOLD) -> None:
+    def __init__(self, embedder: "Embedder", *, threshold: float = LIKELY) -> None:
         self._embedder = embedder
         self._vectors = SentenceVectors(embedder)
         self._threshold = threshold
@@ -63,26 +72,41 @@ class ExtractiveGenerator:
     ) -> Draft:
         """Answer with one to four sentences of the passages, in reading order."""
         found = candidates(passages)
-        ranked = self.rank(question, found)
-        if not ranked or ranked[0].score < self._threshold:
-            return Draft(text=NOT_FOUND, answerable=False, model=self.model)
-        chosen = _in_reading_order(_with_antecedents(_choose(ranked, found)))
+        weight = weights(c.terms for c in found)
+        ranked = self.rank(question, found, weight)
+        if not ranked or self.likelihood(question, ranked[0], passages, weight) < self._threshold:
+            return Draft(text=not_found(question), answerable=False, model=self.model)
+        chosen = _choose(ranked, self._of_parts(question, ranked), found)
+        chosen = _in_reading_order(_with_antecedents(chosen))
         citations = tuple(
             cite(number, c.passage, c.sentence.start, c.sentence.end)
             for number, c in enumerate(chosen, 1)
         )
         return Draft(text=_text(chosen), answerable=True, citations=citations, model=self.model)
 
-    def rank(self, question: str, found: Sequence[Candidate]) -> list[Candidate]:
+    def likelihood(
+        self,
+        question: str,
+        best: Candidate,
+        passages: Sequence[Passage],
+        weight: Mapping[str, float],
+    ) -> float:
+        """How likely it is that the best sentence answers the question."""
+        return probability(evidence(question, best, passages, weight, self._vectors))
+
+    def rank(
+        self, question: str, found: Sequence[Candidate], weight: Mapping[str, float]
+    ) -> list[Candidate]:
         """The lexically nearest candidates with their scores, the best first."""
         if not found:
             return []
         asked = terms(question)
-        weight = weights(c.terms for c in found)
         overlap = [coverage(asked, c.terms, weight, c.context) for c in found]
         figure = [figure_fit(question, c.sentence.shown) for c in found]
         fit = [
-            weekday_fit(question, c.sentence.shown) * named_fit(question, c.sentence, c.context)
+            weekday_fit(question, c.sentence.shown)
+            * named_fit(question, c.sentence, c.context)
+            * c.readable
             for c in found
         ]
         near = sorted(
@@ -95,29 +119,47 @@ class ExtractiveGenerator:
         texts = [found[i].explained[:EMBEDDED_CHARACTERS] for i in near]
         cosines = self._vectors.of(texts) @ self._embedder.embed_query(question)
         for i, cosine in zip(near, cosines, strict=True):
+            found[i].cosine = max(0.0, float(cosine))
             found[i].score = fit[i] * (
-                SIMILARITY * max(0.0, float(cosine))
+                SIMILARITY * found[i].cosine
                 + OVERLAP * overlap[i]
                 + RANK / (1 + found[i].rank)
                 + FIGURE * figure[i]
             )
         return sorted((found[i] for i in near), key=lambda c: -c.score)
 
+    def _of_parts(self, question: str, ranked: Sequence[Candidate]) -> list[Candidate]:
+        """The best sentence for each part of a question that asks several things."""
+        asked = parts(question)
+        if len(asked) == 1:
+            return []
+        texts = [c.explained[:EMBEDDED_CHARACTERS] for c in ranked]
+        vectors = self._vectors.of(texts)
+        best = []
+        for part in asked:
+            cosines = vectors @ self._embedder.embed_query(part)
+            scores = [c.score + float(cosine) for c, cosine in zip(ranked, cosines, strict=True)]
+            best.append(ranked[max(range(len(ranked)), key=lambda i: (scores[i], -i))])
+        return [c for c in best if c.score >= NEAR_PART * ranked[0].score]
 
-def _choose(ranked: Sequence[Candidate], found: Sequence[Candidate]) -> list[Candidate]:
-    """The best sentence and those that come close to it and say something else."""
+
+def _choose(
+    ranked: Sequence[Candidate], of_parts: Sequence[Candidate], found: Sequence[Candidate]
+) -> list[Candidate]:
+    """The best sentence, those of the question's parts, and those that come close to it and say
+    something else."""
     best = ranked[0]
     chosen = [best]
     near = [c for c in ranked[1:] if c.score >= NEAR_BEST * best.score]
-    if best.sentence.heading.endswith("?"):
-        # What stands below a question is its answer as a whole.
+    if best.sentence.heading.endswith("?") and best.sentence.kind is not Kind.ROW:
+        # What stands below a question is its answer as a whole; a table's other rows are not.
         near = [
             c
             for c in found
             if c.passage.chunk_id == best.passage.chunk_id
             and c.sentence.heading == best.sentence.heading
         ] + near
-    for candidate in near:
+    for candidate in (*of_parts, *near):
         if len(chosen) == MOST_SENTENCES:
             break
         if not any(candidate.repeats(other) for other in chosen):
@@ -150,11 +192,12 @@ def _in_reading_order(chosen: Sequence[Candidate]) -> list[Candidate]:
 
 def _text(chosen: Sequence[Candidate]) -> str:
     """The sentences with their numbers; lists and rows begin on a line of their own."""
-    parts: list[str] = []
+    written: list[str] = []
     for number, candidate in enumerate(chosen, 1):
         prose = candidate.sentence.kind is Kind.SENTENCE
         follows_prose = number > 1 and chosen[number - 2].sentence.kind is Kind.SENTENCE
-        if parts:
-            parts.append(" " if prose and follows_prose else "\n")
-        parts.append(f"{unmarked(candidate.sentence.shown)} [{number}]")
-    return "".join(parts)
+        if written:
+            written.append(" " if prose and follows_prose else "\n")
+        shown = inactive(unmarked(candidate.sentence.shown), (candidate.passage.text,))
+        written.append(f"{shown} [{number}]")
+    return "".join(written)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from flotilla.rag.columns import Columns
 from flotilla.rag.tables import (
     FEWEST_NAMES,
     RULE,
@@ -50,7 +51,8 @@ class Sentence:
 
     `text` is verbatim `passage[start:end]`, line breaks included; `whole` is False where the
     passage begins inside the sentence or ends before it does. `header` is the header line of a
-    row's table, empty where the table has none; `heading` is the nearest heading above.
+    row's table, empty where the table has none, and `columns` those that its rows show where their
+    gaps are lost; `heading` is the nearest heading above.
     """
 
     text: str
@@ -60,17 +62,26 @@ class Sentence:
     whole: bool = True
     header: str = ""
     heading: str = ""
+    columns: Columns | None = None
 
     @property
     def shown(self) -> str:
         """The text as it is read in an answer: no line breaks, no bullet, no table bars."""
         if self.kind is Kind.ROW:
+            found = self.columns.cells(self.text) if self.columns is not None else None
+            if self.columns is not None and found is not None:
+                return paired(list(self.columns.names), found)
             return paired(cells(self.header), cells(self.text))
         if self.kind is Kind.LIST:
             items = re.split(rf"\n(?={_BULLET.pattern})", self.text)
-            return "\n".join(" ".join(item.split()) for item in items)
+            return "\n".join(_unmarked(" ".join(item.split())) for item in items)
         bullet = _BULLET.match(self.text) if self.kind is Kind.ITEM else None
-        return " ".join(self.text[bullet.end() if bullet else 0 :].replace("**", "").split())
+        return " ".join(_unmarked(self.text[bullet.end() if bullet else 0 :]).split())
+
+
+def _unmarked(text: str) -> str:
+    """A text without Markdown's marks of headings and of bold words."""
+    return text.lstrip("#").replace("**", "").lstrip(" ")
 
 
 @dataclass(slots=True)
@@ -81,7 +92,7 @@ class _Block:
 
 
 _BULLET = re.compile(r"[ \t]*(?:[-*+•◦▪●–·o]|\(?\d{1,3}[.)]|\(?[a-z][.)])[ \t]+")
-_MARKDOWN_HEADING = re.compile(r"[ \t]*#{1,6}[ \t]+\S")
+_MARKED_HEADING = re.compile(r"[ \t]*(?:#{1,6}[ \t]+\S|(={1,6})[ \t].*[ \t]\1[ \t]*$)")
 _CLOSED = re.compile(r"[.!?…:;。！？][\"'”’»)\]*_]*\s*$")
 _ENDED = re.compile(r"[.!?…。！？][\"'”’»)\]*_]*\s*$")
 _ENDED_INSIDE = re.compile(r"[.!?…]\s+\S")
@@ -110,7 +121,7 @@ def split(text: str, titles: Collection[str] = ()) -> list[Sentence]:
         below = text[following.start : following.end] if following and row_below else None
         if block.kind is Kind.HEADING:
             titled = heading if previous is not None and previous.kind is Kind.HEADING else ""
-            heading = raw.lstrip("#").strip(" \t*")
+            heading = raw.lstrip("#").strip(" \t*=")
             sentences.append(Sentence(raw, block.start, block.end, Kind.HEADING, heading=heading))
         elif block.kind is Kind.ROW:
             first = previous is None or previous.kind is not Kind.ROW
@@ -192,7 +203,7 @@ def _blocks(text: str, titles: Collection[str]) -> Iterator[_Block]:
 
 
 def _kind_of(line: str) -> Kind:
-    if _MARKDOWN_HEADING.match(line):
+    if _MARKED_HEADING.match(line):
         return Kind.HEADING
     bullet = bool(_BULLET.match(line))
     if is_row(line, prose=bullet or bool(_ENDED.search(line))):
@@ -211,12 +222,27 @@ def _is_wrapped(text: str, block: _Block, line: str, width: int) -> bool:
     last = text[block.start : block.end].rsplit("\n", 1)[-1].strip()
     if line[0].islower():
         return not _ENDED.search(last)
+    # The title of what follows, which a PDF sets without a gap.
+    if "\n" not in text[block.start : block.end] and _titled(last) and not _titled(line):
+        return False
     # A question may be the title of what follows; a label begins another entry.
     if last.endswith("?") or (_LABELLED.match(last) and _LABELLED.match(line)):
         return False
     if len(last) >= 0.6 * width:
         return True
     return last[-1:] in ",-–(" and not _LABELLED.match(line)
+
+
+def _titled(line: str) -> bool:
+    """Whether a line is written like an English title: open, and every word large that is no
+    small one."""
+    words = re.findall(r"[^\W\d_]{4,}", line)
+    return (
+        len(words) >= 2
+        and len(line) <= LONGEST_HEADING
+        and not _ENDED.search(line)
+        and all(word[0].isupper() for word in words)
+    )
 
 
 def _judged(text: str, block: _Block) -> _Block:

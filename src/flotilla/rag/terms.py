@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -34,19 +34,28 @@ def _stemmer() -> "SnowballStemmer":
 
 def stem(word: str) -> str:
     """A word without its endings, for comparison; English ones, and others as they are."""
-    plain = word.casefold().replace("’", "'").removesuffix("'s")
-    return str(_stemmer().stem_word(plain))
+    return str(_stemmer().stem_word(_plain(word)))
 
 
 def terms(text: str) -> list[str]:
     """The stemmed words and the numbers of a text, function words left out, in order."""
-    stem = _stemmer().stem_word
-    found = []
+    return [word if word[0].isdigit() else stem(word) for word in _words(text)]
+
+
+def content_words(text: str) -> list[str]:
+    """The words of a text as they are written, function words and numbers left out, in order."""
+    return [word for word in _words(text) if not word[0].isdigit()]
+
+
+def _words(text: str) -> Iterator[str]:
     for match in _WORD.finditer(text):
-        word = match.group().casefold().replace("’", "'").removesuffix("'s")
+        word = _plain(match.group())
         if word not in FUNCTION_WORDS:
-            found.append(word if word[0].isdigit() else stem(word))
-    return found
+            yield word
+
+
+def _plain(word: str) -> str:
+    return word.casefold().replace("’", "'").removesuffix("'s")
 
 
 def weights(texts: Iterable[Iterable[str]]) -> dict[str, float]:

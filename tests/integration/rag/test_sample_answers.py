@@ -1,98 +1,24 @@
 """How well extractive answers answer, with the real model over the sample documents.
 
-The weights and the threshold of `ExtractiveGenerator` were fitted on the samples' questions and
-on `more_questions.json`, which ask for other facts in other words; `held_out_questions.json` were
-written afterwards and fitted nothing. Retrieval here is a plain stand-in, dense and lexical ranks
-fused as the settings have it, so that a failure points at the choice of sentences and not at the
-vector store.
+The weights of `ExtractiveGenerator` and of its evidence were fitted on the samples' questions, on
+`more_questions.json`, which ask for other facts in other words, and on
+`unanswerable_questions.json`, to which the samples hold something near. `held_out_questions.json`
+and `held_out_refusals.json` were written without a look at the answers and fitted nothing.
+Retrieval here is a plain stand-in, dense and lexical ranks fused as the settings have it, so that a
+failure points at the choice of sentences and not at the vector store.
 """
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from flotilla.document.converters import converter_for
-from flotilla.document.detect import MediaType
-from flotilla.document.splitter import SectionSplitter
-from flotilla.local.model.pull import pull
-from flotilla.models import Answer, Passage, Query
-from flotilla.rag.answering import Answerer
-from flotilla.rag.citations import verify
-from flotilla.rag.extractive import ExtractiveGenerator
-from flotilla.rag.terms import coverage, terms, weights
-from flotilla.settings import Settings
-from flotilla.vectorstore.embedder import FastembedEmbedder
-
-SAMPLES = Path(__file__).parents[3] / "docs" / "samples"
-TYPES = {
-    ".pdf": MediaType.PDF,
-    ".docx": MediaType.DOCX,
-    ".html": MediaType.HTML,
-    ".md": MediaType.MARKDOWN,
-    ".txt": MediaType.TEXT,
-}
-
-Ask = Callable[[str], Answer]
-
-
-def passages_of(path: Path, splitter: SectionSplitter) -> list[Passage]:
-    pages = converter_for(TYPES[path.suffix], max_unpacked_bytes=1 << 30).pages(path)
-    found = []
-    for chunk in splitter.split(pages, document_id=path.name, version_id="1"):
-        fields = chunk.model_dump(exclude={"id", "tokens", "vector_of"})
-        found.append(
-            Passage(
-                chunk_id=chunk.id,
-                document_name=path.name,
-                collection="samples",
-                score=0.0,
-                **fields,
-            )
-        )
-    return found
+from tests.integration.rag.sample_answers import SAMPLES, Ask, samples
 
 
 @pytest.fixture(scope="module")
 def ask() -> Ask:
-    settings = Settings()
-    folder = pull(settings)
-    embedder = FastembedEmbedder(folder, threads=1, batch_size=2)
-    splitter = SectionSplitter(
-        folder,
-        chunk_tokens=settings.document.chunk_tokens,
-        overlap=settings.document.chunk_overlap,
-    )
-    files = sorted(p for p in SAMPLES.iterdir() if p.suffix in TYPES and p.stem != "README")
-    assert len(files) >= 6
-    passages = [p for file in files for p in passages_of(file, splitter)]
-    vectors = embedder.embed_passages([p.text for p in passages])
-    words = [terms(p.text) for p in passages]
-    weight = weights(words)
-
-    def ranks(scores: np.ndarray) -> np.ndarray:
-        return np.argsort(np.argsort(-scores, kind="stable"), kind="stable")
-
-    def retrieve(query: Query) -> list[Passage]:
-        dense = ranks(vectors @ embedder.embed_query(query.question))
-        asked = terms(query.question)
-        lexical = ranks(np.array([coverage(asked, text, weight) for text in words]))
-        rag, k = settings.rag, settings.rag.rrf_k
-        fused = rag.dense_weight / (k + dense) + rag.bm25_weight / (k + lexical)
-        return [passages[i] for i in np.argsort(-fused, kind="stable")[: query.top_k]]
-
-    answerer = Answerer(retrieve, ExtractiveGenerator(embedder))
-
-    def answer(question: str) -> Answer:
-        query = Query(tenant_id="t", question=question, collection_ids=("samples",))
-        answer = answerer.answer(query)
-        assert verify(answer.citations, answer.passages) == answer.citations
-        assert bool(answer.citations) == answer.answerable
-        return answer
-
-    return answer
+    return samples()
 
 
 def plain(text: str) -> str:
@@ -107,9 +33,11 @@ HERE = Path(__file__).parent
     [
         (SAMPLES / "questions.json", 0.95, 0.75),
         (HERE / "more_questions.json", 0.88, 0.80),
+        (HERE / "unanswerable_questions.json", 0.0, 0.80),
         (HERE / "held_out_questions.json", 0.75, 0.90),
+        (HERE / "held_out_refusals.json", 0.80, 0.75),
     ],
-    ids=["samples", "more", "held-out"],
+    ids=["samples", "more", "unanswerable", "held-out", "held-out-refusals"],
 )
 def test_right_answers_and_right_refusals(
     ask: Ask, path: Path, answered_share: float, refused_share: float
@@ -129,7 +57,7 @@ def test_right_answers_and_right_refusals(
         for asked in questions["unanswerable"]
         if (answer := ask(asked["question"])).answerable
     ]
-    answered = 1 - len(missed) / len(questions["answerable"])
+    answered = 1 - len(missed) / max(1, len(questions["answerable"]))
     refused = 1 - len(invented) / len(questions["unanswerable"])
     print(f"answered {answered:.0%}, refused {refused:.0%}", *missed, *invented, sep="\n")
     assert answered >= answered_share, missed
@@ -148,8 +76,10 @@ def test_an_answer_is_sentences_and_not_rubble(ask: Ask) -> None:
 
 def test_an_answer_in_a_table_names_its_columns(ask: Ask) -> None:
     answer = ask("What does the Honda Jazz hybrid cost?")
-    assert "£16,250" in answer.text
-    assert "Price" in answer.text
+    assert answer.text == (
+        "Stock no.: SL-1042; Model: Honda Jazz 1.5 Hybrid SR; Year: 2021; Mileage: 17,900; "
+        "Fuel: Hybrid; Gearbox: Automatic; Price: £16,250 [1]"
+    )
     assert {c.document_name for c in answer.citations} == {"price-list.pdf"}
 
 
@@ -157,8 +87,8 @@ def test_rows_of_one_table_are_never_each_others_headers(ask: Ask) -> None:
     answer = ask("Which electric cars do you have?")
     rows = [line for line in answer.text.splitlines() if "SL-" in line]
     assert rows
-    assert all(row.startswith("Stock no. Model") and row.count("SL-") == 1 for row in rows)
-    assert all("Electric" in row for row in rows)
+    assert all(row.startswith("Stock no.: SL-") and row.count("SL-") == 1 for row in rows)
+    assert all("Fuel: Electric; Gearbox: Automatic; Price: £" in row for row in rows)
 
 
 def test_a_named_weekday_has_the_line_of_that_day(ask: Ask) -> None:

@@ -1,6 +1,6 @@
 from flotilla.rag.citations import verify
 from flotilla.rag.extractive import EMBEDDED, ExtractiveGenerator
-from flotilla.rag.generate import NOT_FOUND
+from flotilla.rag.refusals import NOT_FOUND
 from tests.unit.rag.conftest import MakePassage, WordEmbedder
 
 WARRANTY = (
@@ -52,7 +52,7 @@ def test_nothing_near_is_no_answer(embedder: WordEmbedder, passage: MakePassage)
         "Who is the president of France?", [passage(HOURS, 0), passage(WARRANTY, 1)]
     )
     assert not draft.answerable
-    assert draft.text == NOT_FOUND
+    assert draft.text == NOT_FOUND["en"]
     assert draft.citations == ()
 
 
@@ -117,3 +117,56 @@ def test_a_row_in_a_later_chunk_has_the_header_of_its_table(
         second = passage(HOURS, 0, **section) if first is later else later
         draft = ExtractiveGenerator(embedder).generate("Open on Sunday?", [first, second])
         assert "Day: Sunday; Opens: 11:00; Closes: 12:00" in draft.text
+
+
+def test_a_question_of_two_parts_has_a_sentence_for_each(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    passages = [
+        passage("The deposit for a reservation of a car is £250. Nothing else is due.", 0),
+        passage("The workshop opens on weekdays at half past seven.", 1),
+    ]
+    draft = ExtractiveGenerator(embedder, threshold=0).generate(
+        "What is the deposit for a reservation of a car, and when does the workshop open?", passages
+    )
+    assert "£250" in draft.text
+    assert "half past seven" in draft.text
+
+
+def test_questions_titles_and_announcements_are_no_answers(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    text = (
+        "How long does the warranty last on used cars here? The warranty covers the following:\n\n"
+        "Warranty Extensions And Fees\n\nThe warranty lasts twelve months."
+    )
+    draft = ExtractiveGenerator(embedder, threshold=0).generate(
+        "How long does the warranty last?", [passage(text)]
+    )
+    assert draft.text == "The warranty lasts twelve months. [1]"
+
+
+def test_what_an_answer_quotes_loads_nothing(embedder: WordEmbedder, passage: MakePassage) -> None:
+    text = "The warranty lasts twelve months ![seal](https://evil.example/seal.png) in all."
+    draft = ExtractiveGenerator(embedder, threshold=0).generate(
+        "How long does the warranty last?", [passage(text)]
+    )
+    assert draft.text == "The warranty lasts twelve months seal in all. [1]"
+    assert draft.citations[0].quote == text
+
+
+def test_a_table_below_a_question_answers_with_the_row_that_is_asked_for(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    table = "| Desk | Extension |\n|---|---|\n| Sales | 201 |\n| Accounts | 233 |"
+    draft = ExtractiveGenerator(embedder).generate(
+        "What is the extension of accounts?", [passage(f"## Whom do I ring?\n\n{table}")]
+    )
+    assert draft.text == "Desk: Accounts; Extension: 233 [1]"
+
+
+def test_a_refusal_keeps_to_the_question_s_language(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    draft = ExtractiveGenerator(embedder).generate("Wer ist der Präsident?", [passage(HOURS)])
+    assert draft.text == NOT_FOUND["de"]

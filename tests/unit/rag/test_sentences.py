@@ -74,6 +74,11 @@ def test_a_list_is_given_whole_and_item_by_item() -> None:
     assert items == ["your licence", "a bill that is not older than three months"]
 
 
+def test_a_list_is_shown_without_marks_of_headings_and_bold_words() -> None:
+    whole = only("## What to bring\n- **both** keys\n- a licence", Kind.LIST)
+    assert whole.shown == "What to bring\n- both keys\n- a licence"
+
+
 def test_numbered_steps_keep_their_number_and_lose_no_text() -> None:
     text = "1. Open the hood.\n2. Pull the dipstick. Wipe it."
     assert [s.shown for s in split(text)] == ["Open the hood.", "Pull the dipstick.", "Wipe it."]

@@ -1,0 +1,61 @@
+"""What a question asks for: its parts, and the names in it."""
+
+import re
+
+from flotilla.rag.terms import terms
+
+MOST_PARTS = 3
+
+_QUESTION_WORD = (
+    "what|how|which|who|whom|whose|when|where|why|whether|can|does|do|is|are|was|were|"
+    "wie|was|wer|wo|wann|warum|welche[mnrs]?"
+)
+_JOINT = re.compile(
+    rf"(?:[,;]?\s+(?:and|or|und|oder|as well as)\s+|[?;]\s+)(?=(?:{_QUESTION_WORD})\b)",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*")
+_MIXED = re.compile(r"(?=.*\d)(?=.*[^\W\d_])")
+# Two of these in a question make it German, where every noun is written large.
+_GERMAN = re.compile(
+    r"\b(?:der|die|das|den|dem|des|ein|eine|einen|einer|wie|wer|wo|wann|warum|welche[mnrs]?|ist|sind|"
+    r"hat|haben|gibt|kann|und|oder|nicht|bei|beim|für|von|zu|ihre?[mnrs]?|sie|mit|auf|im|wird)\b",
+    re.IGNORECASE,
+)
+MOSTLY = 0.6
+"""Share of words written large from which on that says nothing: a title, or a shout."""
+
+
+def parts(question: str) -> list[str]:
+    """The questions that are asked in one: "What is A, and how is B done?" are two."""
+    pieces = [piece.strip(" ?,;") for piece in _JOINT.split(question)]
+    if len(pieces) == 1 or not all(terms(piece) for piece in pieces):
+        return [question]
+    return pieces[:MOST_PARTS]
+
+
+def names(question: str) -> frozenset[str]:
+    """The names in a question: the terms of words that are written large within it, and words that
+    mix letters and digits.
+
+    None are told in German, or where most words are written large.
+    """
+    words = list(_WORD.finditer(question))
+    inner = [word for word in words if not _begins(question, word)]
+    large = [word for word in inner if word.group()[0].isupper() and word.group() != "I"]
+    if len(_GERMAN.findall(question)) >= 2 or len(large) > MOSTLY * max(1, len(inner)):
+        large = []
+    of_letters = [word.group() for word in large if not _MIXED.match(word.group())]
+    return mixed(question).union(term for word in of_letters for term in terms(word))
+
+
+def mixed(text: str) -> frozenset[str]:
+    """The words of a text that mix letters and digits, written small: "q5", "sl-1042"."""
+    words = (match.group() for match in _WORD.finditer(text))
+    return frozenset(word.casefold() for word in words if _MIXED.match(word))
+
+
+def _begins(question: str, word: re.Match[str]) -> bool:
+    """Whether a word begins a sentence, where every word is written large."""
+    before = question[: word.start()].rstrip(" \"“'(")
+    return not before or before[-1] in ".?!:"

@@ -1,0 +1,68 @@
+"""The columns of a table that lost them: a PDF keeps a row's words, but not its gaps."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flotilla.rag.tables import cells
+
+FEWEST_ROWS = 3
+"""Rows from which columns can be told; fewer may look alike by chance."""
+
+_DIGIT = re.compile(r"\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A table's columns: `left` of one word each, one of any number of words, then `right` of one
+    word each, with a name for every one."""
+
+    names: tuple[str, ...]
+    left: int
+    right: int
+
+    def cells(self, row: str) -> list[str] | None:
+        """A row's cells; None where it has too few words to be of this table."""
+        words = row.split()
+        if len(words) < len(self.names):
+            return None
+        end = len(words) - self.right
+        return [*words[: self.left], " ".join(words[self.left : end]), *words[end:]]
+
+
+def columns_of(header: str, rows: Sequence[str]) -> Columns | None:
+    """The columns of a table by its header and some of its rows; None where they are uncertain.
+
+    The first words are columns while every row has a number there. As many as the header has
+    further names, but for one, are columns at the row's end: the foremost of them has a number in
+    every row, each of the others in all or in none. What remains in the middle is the last column.
+    Where the rows are not of this form nothing is paired: a value under a wrong name is worse
+    than none.
+    """
+    table = [row.split() for row in dict.fromkeys(rows)]
+    if len(table) < FEWEST_ROWS or len(cells(header)) > 1:
+        return None
+    names = _names(header)
+    shortest = min(len(words) for words in table)
+    left = 0
+    while left < shortest and all(_DIGIT.search(words[left]) for words in table):
+        left += 1
+    right = len(names) - left - 1
+    if not 0 < right < shortest - left or not all(_DIGIT.search(words[-right]) for words in table):
+        return None
+    for place in range(1, right):
+        numbers = {bool(_DIGIT.search(words[-place])) for words in table}
+        if len(numbers) > 1:
+            return None
+    return Columns(names, left, right)
+
+
+def _names(header: str) -> tuple[str, ...]:
+    """The names in a header line; a word written small ("Stock no.") belongs to the one before."""
+    names: list[str] = []
+    for word in header.split():
+        if names and word[0].islower():
+            names[-1] += f" {word}"
+        else:
+            names.append(word)
+    return tuple(names)

@@ -1,0 +1,66 @@
+"""The sentences that say that there is no answer, in the question's language.
+
+They are told apart by their function words: English, German, French and Spanish. Whatever else a
+question is written in is answered in English.
+"""
+
+import re
+
+ENGLISH = "en"
+
+_FUNCTION_WORDS = {
+    "en": """
+        a about after an and any are at by can do does for from had has have how i in is it
+        many may me much my of on or the their there this to was we were what when where
+        which who whose why will with you your
+        """,
+    "de": """
+        als am an auch auf aus bei beim bis da das dass dem den der des die ein eine einem
+        einen einer er es für gibt haben hat ich ihr ihre im in ist kann kein keine man mein
+        mir mit muss müssen nach nicht oder sie sind über um und uns von vom wann warum was
+        welche welchen welcher welches wenn wer wie wieviel wir wird wo zu zum zur
+        """,
+    "fr": """
+        à au aux avec ce ces cette combien comment dans de des du elle en est et être il je
+        la le les leur mais mon ne nous ou où par pas peut pour pourquoi quand que quel
+        quelle quelles quels qui quoi sa se ses son sont sur un une vos votre vous y
+        """,
+    "es": """
+        a al como cómo con cuál cuáles cuándo cuánta cuántas cuánto cuántos cuando de del
+        dónde el ella en es esta está están este hay la las lo los me mi no nos o para pero
+        por puede puedo qué que quién se son su sus tiene tienen un una y
+        """,
+}
+_WORDS = {tongue: frozenset(words.split()) for tongue, words in _FUNCTION_WORDS.items()}
+_WORD = re.compile(r"[^\W\d_]+")
+
+NOT_FOUND = {
+    "en": "The documents do not contain an answer to this question.",
+    "de": "Die Dokumente enthalten keine Antwort auf diese Frage.",
+    "fr": "Les documents ne contiennent pas de réponse à cette question.",
+    "es": "Los documentos no contienen una respuesta a esta pregunta.",
+}
+NOTHING_RETRIEVED = {
+    "en": "The searched collections contain nothing on this question.",
+    "de": "Die durchsuchten Sammlungen enthalten nichts zu dieser Frage.",
+    "fr": "Les collections consultées ne contiennent rien sur cette question.",
+    "es": "Las colecciones consultadas no contienen nada sobre esta pregunta.",
+}
+
+
+def not_found(question: str) -> str:
+    """What is said where the passages do not answer."""
+    return NOT_FOUND[tongue_of(question)]
+
+
+def nothing_retrieved(question: str) -> str:
+    """What is said where there are no passages."""
+    return NOTHING_RETRIEVED[tongue_of(question)]
+
+
+def tongue_of(question: str) -> str:
+    """The language whose function words a question has most of; English where none has more."""
+    words = [match.group().casefold() for match in _WORD.finditer(question)]
+    counts = {tongue: sum(word in own for word in words) for tongue, own in _WORDS.items()}
+    best = max(counts.values())
+    return ENGLISH if counts[ENGLISH] == best else max(counts, key=lambda tongue: counts[tongue])

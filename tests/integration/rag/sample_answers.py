@@ -1,0 +1,118 @@
+"""Extractive answers over files, with the real embedding model and a plain stand-in for retrieval:
+dense and lexical ranks fused as the settings have it."""
+
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from flotilla.document.converters import converter_for
+from flotilla.document.detect import MediaType
+from flotilla.document.splitter import SectionSplitter
+from flotilla.local.model.pull import pull
+from flotilla.models import Answer, Passage, Query
+from flotilla.rag.answering import Answerer
+from flotilla.rag.citations import verify
+from flotilla.rag.extractive import ExtractiveGenerator
+from flotilla.rag.terms import coverage, terms, weights
+from flotilla.settings import Settings
+from flotilla.vectorstore.embedder import FastembedEmbedder
+
+SAMPLES = Path(__file__).parents[3] / "docs" / "samples"
+TYPES = {
+    ".pdf": MediaType.PDF,
+    ".docx": MediaType.DOCX,
+    ".html": MediaType.HTML,
+    ".md": MediaType.MARKDOWN,
+    ".txt": MediaType.TEXT,
+}
+
+Ask = Callable[[str], Answer]
+
+
+def sample_files() -> list[Path]:
+    """The sample documents."""
+    files = sorted(p for p in SAMPLES.iterdir() if p.suffix in TYPES and p.stem != "README")
+    assert len(files) >= 6
+    return files
+
+
+@lru_cache(maxsize=1)
+def embedder() -> FastembedEmbedder:
+    return FastembedEmbedder(pull(Settings()), threads=1, batch_size=2)
+
+
+@lru_cache(maxsize=1)
+def samples() -> Ask:
+    """What answers questions from the sample documents, each once."""
+    return cache(asking(sample_files()))
+
+
+def asking(files: Sequence[Path]) -> Ask:
+    """What answers questions from these files."""
+    settings = Settings()
+    model = embedder()
+    indexed = [index(file) for file in files]
+    passages = [p for found, _ in indexed for p in found]
+    vectors = np.concatenate([found for _, found in indexed])
+    words = [terms(p.text) for p in passages]
+    weight = weights(words)
+
+    def retrieve(query: Query) -> list[Passage]:
+        dense = _ranks(vectors @ model.embed_query(query.question))
+        asked = terms(query.question)
+        lexical = _ranks(np.array([coverage(asked, text, weight) for text in words]))
+        rag, k = settings.rag, settings.rag.rrf_k
+        fused = rag.dense_weight / (k + dense) + rag.bm25_weight / (k + lexical)
+        return [passages[i] for i in np.argsort(-fused, kind="stable")[: query.top_k]]
+
+    answerer = Answerer(retrieve, ExtractiveGenerator(model))
+
+    def answer(question: str) -> Answer:
+        query = Query(tenant_id="t", question=question, collection_ids=("samples",))
+        answer = answerer.answer(query)
+        assert verify(answer.citations, answer.passages) == answer.citations
+        assert bool(answer.citations) == answer.answerable
+        return answer
+
+    return answer
+
+
+@lru_cache(maxsize=1)
+def _splitter() -> SectionSplitter:
+    settings = Settings()
+    return SectionSplitter(
+        pull(settings),
+        chunk_tokens=settings.document.chunk_tokens,
+        overlap=settings.document.chunk_overlap,
+    )
+
+
+@cache
+def index(path: Path) -> tuple[list[Passage], np.ndarray]:
+    """A file's chunks, as retrieval would hand them on, with their vectors; once a file."""
+    passages = passages_of(path)
+    return passages, embedder().embed_passages([p.text for p in passages])
+
+
+def passages_of(path: Path) -> list[Passage]:
+    """A file's chunks, as retrieval would hand them on."""
+    pages = converter_for(TYPES[path.suffix], max_unpacked_bytes=1 << 30).pages(path)
+    found = []
+    for chunk in _splitter().split(pages, document_id=path.name, version_id="1"):
+        fields = chunk.model_dump(exclude={"id", "tokens", "vector_of"})
+        found.append(
+            Passage(
+                chunk_id=chunk.id,
+                document_name=path.name,
+                collection="samples",
+                score=0.0,
+                **fields,
+            )
+        )
+    return found
+
+
+def _ranks(scores: np.ndarray) -> np.ndarray:
+    return np.argsort(np.argsort(-scores, kind="stable"), kind="stable")
