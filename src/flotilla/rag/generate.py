@@ -1,6 +1,5 @@
 """What generators take and give, and the one that asks a language model."""
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,7 +10,9 @@ from flotilla.models import Citation, Passage, Turn, Value
 from flotilla.rag.citations import unmarked
 from flotilla.rag.prompts import prompt
 from flotilla.rag.reading import Reading
+from flotilla.rag.refusals import not_found
 from flotilla.rag.telling import Telling
+from flotilla.rag.untrusted import as_data
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
 logger = get_logger(__name__)
 
 PROMPT = "answer.v2"
-
-NOT_FOUND = "The documents do not contain an answer to this question."
-
-_TAG = re.compile(r"<(?=\s*/?\s*(?:passages?|conversation)\b)", re.IGNORECASE)
 
 
 class Draft(Value):
@@ -103,11 +100,11 @@ class ModelGenerator:
         reading = Reading(passages)
         text = reading.feed(written) + reading.finish()
         if reading.refused:
-            return Draft(text=text or NOT_FOUND, answerable=False, model=self.model)
+            return Draft(text=text or not_found(question), answerable=False, model=self.model)
         citations = tuple(reading.citations)
         if not citations:
             logger.warning("model_reply_uncited", model=self.model)
-            return Draft(text=NOT_FOUND, answerable=False, model=self.model)
+            return Draft(text=not_found(question), answerable=False, model=self.model)
         return Draft(text=text, answerable=True, citations=citations, model=self.model)
 
     def _reply(self, messages: list["BaseMessage"], passages: Sequence[Passage]) -> "AIMessage":
@@ -144,16 +141,22 @@ def render(question: str, passages: Sequence[Passage], turns: Sequence[Turn] = (
     """The user's message: earlier turns, the passages, numbered from 1, all marked as data, and the
     question.
 
-    None of them can close its own mark: what looks like one of the tags loses its bracket.
+    What they say cannot leave its place: see `untrusted.as_data`.
     """
     parts = []
     if turns:
         # Without their numbers, which stand for other citations.
         said = [f"Question: {turn.standalone}\nAnswer: {unmarked(turn.answer)}" for turn in turns]
-        parts += ["<conversation>", *(_TAG.sub("(", each) for each in said), "</conversation>", ""]
-    parts.append("<passages>")
+        parts += ["<conversation>", *map(as_data, said), "</conversation>", ""]
+    parts += [passages_as_data(passages), "", f"Question: {as_data(question)}"]
+    return "\n".join(parts)
+
+
+def passages_as_data(passages: Sequence[Passage]) -> str:
+    """Passages between their tags, numbered from 1."""
+    parts = ["<passages>"]
     parts += [render_passage(number, passage) for number, passage in enumerate(passages, 1)]
-    parts += ["</passages>", "", f"Question: {_TAG.sub('(', question)}"]
+    parts.append("</passages>")
     return "\n".join(parts)
 
 
@@ -166,8 +169,8 @@ def render_passage(number: int, passage: Passage, *, ids: bool = False) -> str:
     return "\n".join(
         (
             f'<passage number="{number}"{document}>',
-            _TAG.sub("(", f"Source: {source}{pages}"),
-            _TAG.sub("(", passage.text),
+            " ".join(as_data(f"Source: {source}{pages}").split()),
+            as_data(passage.text),
             "</passage>",
         )
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flotilla.models import Turn
 from flotilla.rag.followups import Standalone, standalone
 from flotilla.rag.prompts import prompt
+from flotilla.rag.untrusted import as_data
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -21,7 +22,6 @@ early on."""
 LONGEST_REWRITE = 4
 """Times the length of the question, and 200 characters, beyond which a reply is no rewriting."""
 
-_TAG = re.compile(r"<(?=\s*/?\s*conversation\b)", re.IGNORECASE)
 _MARK = re.compile(r"\s*\[\d+\]")
 _THOUGHT = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 _LABEL = re.compile(r"\A(?:rewritten |standalone |newest )?question:\s*", re.IGNORECASE)
@@ -35,7 +35,7 @@ def instructions() -> str:
 def messages(history: Sequence[Turn], question: str) -> "list[BaseMessage]":
     """What the model is told: the instructions, the conversation marked as data, and the question.
 
-    No turn can close the mark: what looks like the tag loses its bracket.
+    No turn can close the mark: see `untrusted.as_data`.
     """
     from langchain_core.messages import HumanMessage, SystemMessage
 
@@ -50,7 +50,7 @@ def messages(history: Sequence[Turn], question: str) -> "list[BaseMessage]":
 
 
 def _data(text: str) -> str:
-    return _TAG.sub("(", " ".join(text.split()))
+    return " ".join(as_data(text).split())
 
 
 def rewritten(history: Sequence[Turn], question: str, reply: str) -> Standalone:

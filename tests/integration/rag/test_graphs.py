@@ -5,7 +5,7 @@ import pytest
 from flotilla.errors import ModelUnavailable
 from flotilla.models import Mode, Passage, Query, Turn
 from flotilla.rag.answering import Run
-from flotilla.rag.generate import NOT_FOUND
+from flotilla.rag.refusals import NOT_FOUND
 from tests.doubles.openai_server import OpenAIServer, error, structured, text
 from tests.integration.rag.graph_runs import HOURS, OPENING, QUERY, WARRANTY, names, run
 
@@ -199,5 +199,5 @@ def test_earlier_turns_go_before_the_model_as_what_was_said_and_no_source(
 def test_a_refusal_has_what_was_found_nearby(server: OpenAIServer) -> None:
     server.script(text("NOT_IN_PASSAGES"))
     answer = run(server, Mode.SIMPLE)
-    assert (answer.answerable, answer.text) == (False, NOT_FOUND)
+    assert (answer.answerable, answer.text) == (False, NOT_FOUND["en"])
     assert answer.passages == (OPENING, WARRANTY)

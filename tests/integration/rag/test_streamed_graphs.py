@@ -10,7 +10,7 @@ from flotilla.answer_streams import Written
 from flotilla.errors import LeaseLost, ModelUnavailable
 from flotilla.models import Answer, Mode, Passage, Step
 from flotilla.rag.checkpoints import Checkpoints
-from flotilla.rag.generate import NOT_FOUND
+from flotilla.rag.refusals import NOT_FOUND
 from tests.doubles.heard import Heard
 from tests.doubles.openai_server import OpenAIServer, calls, chunked, error, structured, text
 from tests.integration.rag import graph_runs
@@ -128,7 +128,7 @@ def test_an_answer_that_turns_out_to_rest_on_nothing_is_taken_back(server: OpenA
     server.script(chunked("Paris", " is the capital [9]."))
     heard = Heard()
     answer = run(server, heard)
-    assert (answer.answerable, answer.text) == (False, NOT_FOUND)
+    assert (answer.answerable, answer.text) == (False, NOT_FOUND["en"])
     assert heard.tokens[0] == "Paris"
     assert ("back", 0) in heard.events
 

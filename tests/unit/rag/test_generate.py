@@ -5,8 +5,9 @@ from langchain_core.messages import AIMessage, BaseMessage
 
 from flotilla.errors import ModelRejected
 from flotilla.models import ModelCall
-from flotilla.rag.generate import NOT_FOUND, Draft, ModelGenerator, instructions, render
+from flotilla.rag.generate import Draft, ModelGenerator, instructions, render
 from flotilla.rag.llm import Meter, Role
+from flotilla.rag.refusals import NOT_FOUND
 from tests.unit.rag.conftest import MakePassage
 
 HOURS = "We open at nine o'clock. On Sundays the yard is closed."
@@ -47,8 +48,8 @@ def test_a_cited_reply_is_an_answer(passage: MakePassage) -> None:
     [
         ("NOT_IN_PASSAGES: Dazu sagen die Dokumente nichts.", "Dazu sagen die Dokumente nichts."),
         ("**NOT_IN_PASSAGES**: The documents do not say [1].", "The documents do not say."),
-        ("NOT_IN_PASSAGES", NOT_FOUND),
-        ("`not_in_passages`", NOT_FOUND),
+        ("NOT_IN_PASSAGES", NOT_FOUND["en"]),
+        ("`not_in_passages`", NOT_FOUND["en"]),
     ],
 )
 def test_the_agreed_refusal_is_no_answer_in_the_language_of_the_question(

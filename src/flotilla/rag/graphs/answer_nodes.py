@@ -5,15 +5,14 @@ from typing import Any
 from flotilla.errors import BudgetSpent, ModelUnavailable
 from flotilla.models import Passage
 from flotilla.rag.citations import renumber, verify
-from flotilla.rag.generate import NOT_FOUND, Draft
+from flotilla.rag.generate import Draft
 from flotilla.rag.graphs.stand_ins import stand_in
 from flotilla.rag.graphs.state import State, Tools
 from flotilla.rag.graphs.steps import Update
 from flotilla.rag.llm.models import Models
 from flotilla.rag.llm.roles import Role
 from flotilla.rag.recital import recite
-
-NOTHING_RETRIEVED = "The searched collections contain nothing on this question."
+from flotilla.rag.refusals import not_found, nothing_retrieved
 
 
 def retrieve(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
@@ -37,8 +36,9 @@ def generate(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     says so.
     """
     passages = state["passages"]
+    question = state["query"].question
     if not passages:
-        text = NOT_FOUND if state.get("found") else NOTHING_RETRIEVED
+        text = not_found(question) if state.get("found") else nothing_retrieved(question)
         draft = Draft(text=text, answerable=False, model=tools.writer.model)
         recite(draft.text, (), tools.listener)
         return {"draft": draft}, {"passages": 0, "answerable": False}
@@ -46,10 +46,10 @@ def generate(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     turns = state.get("turns", [])
     update: Update
     try:
-        update = {"draft": tools.writer.generate(state["query"].question, passages, turns)}
+        update = {"draft": tools.writer.generate(question, passages, turns)}
     except (BudgetSpent, ModelUnavailable) as error:
         update = stand_in(state, tools, error)
-    draft = verified(update["draft"], update.get("passages", passages))
+    draft = verified(update["draft"], update.get("passages", passages), question)
     recite(draft.text, draft.citations, tools.listener)
     saw = {
         "passages": len(passages),
@@ -67,7 +67,7 @@ def models_for(tools: Tools, role: Role) -> Models | None:
     return tools.models if tools.models is not None and tools.models.configured(role) else None
 
 
-def verified(draft: Draft, passages: list[Passage]) -> Draft:
+def verified(draft: Draft, passages: list[Passage], question: str) -> Draft:
     """The draft without citations that do not hold; not answerable where none is left."""
     if not draft.answerable:
         return draft.model_copy(update={"citations": ()})
@@ -76,5 +76,5 @@ def verified(draft: Draft, passages: list[Passage]) -> Draft:
         return draft.model_copy(update={"citations": held})  # its text stays as it was told
     text, citations = renumber(draft.text, held)
     if not citations:
-        return Draft(text=NOT_FOUND, answerable=False, model=draft.model)
+        return Draft(text=not_found(question), answerable=False, model=draft.model)
     return draft.model_copy(update={"text": text, "citations": citations})

@@ -18,9 +18,11 @@ from flotilla.rag.generate import Draft, render
 from flotilla.rag.graphs.answer_nodes import models_for
 from flotilla.rag.graphs.state import State, Tools
 from flotilla.rag.graphs.steps import Update
+from flotilla.rag.inactive import inactive
 from flotilla.rag.llm.roles import Role
 from flotilla.rag.prompts import prompt
 from flotilla.rag.small_talk import LONGEST, reply_to
+from flotilla.rag.untrusted import as_data
 from flotilla.settings import CACHED
 
 logger = get_logger(__name__)
@@ -70,10 +72,10 @@ def classify(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     by = "rule"
     notes: list[str] = []
     if reply is None and models_for(tools, Role.GRADE) and len(question) <= LONGEST:
-        judged, notes = _ask(tools, Role.GRADE, CLASSIFY, question, Classification)
+        judged, notes = _ask(tools, Role.GRADE, CLASSIFY, as_data(question), Classification)
         by = "model"
         if judged is not None and judged.small_talk:
-            reply = judged.reply.strip() or None
+            reply = inactive(judged.reply).strip() or None
     if reply is None:
         return {"notes": notes}, {"kind": "question", "by": by}
     model = tools.models.name(Role.GRADE) if by == "model" and tools.models else "rule"
@@ -105,7 +107,8 @@ def grade(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
 def rewrite(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     """Put the question in other words for another search."""
     question = state["query"].question
-    rewriting, notes = _ask(tools, Role.REWRITE, REWRITE, f"Question: {question}", Rewriting)
+    asked = f"Question: {as_data(question)}"
+    rewriting, notes = _ask(tools, Role.REWRITE, REWRITE, asked, Rewriting)
     wording = " ".join(rewriting.query.split())[:1000] if rewriting is not None else ""
     return {"wording": wording or question, "notes": notes}, {"wording": wording}
 
@@ -132,7 +135,7 @@ def verify(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
         quoted = {each.number: each.chunk_id for each in draft.citations}
         place = {each.chunk_id: number for number, each in enumerate(passages, 1)}
         listed = "\n".join(
-            f"{number}. {claim.text} (passages "
+            f"{number}. {as_data(claim.text)} (passages "
             f"{', '.join(str(place[quoted[n]]) for n in claim.numbers if n in quoted)})"
             for number, claim in enumerate(cited, 1)
         )
@@ -141,7 +144,7 @@ def verify(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
         for verdict in verdicts.verdicts if verdicts is not None else ():
             if not verdict.supported and 1 <= verdict.statement <= len(cited):
                 claim = cited[verdict.statement - 1]
-                reason = verdict.reason.strip() or "Its citations do not bear it out."
+                reason = inactive(verdict.reason).strip() or "Its citations do not bear it out."
                 flagged.append(Unsupported(start=claim.start, end=claim.end, reason=reason))
     flagged.sort(key=lambda each: each.start)
     return (

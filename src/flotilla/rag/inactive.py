@@ -1,0 +1,185 @@
+"""Answers on their way out: nothing in them is loaded or followed when they are shown as Markdown.
+
+Images become their descriptions, and tags of HTML that load or lead somewhere go. A web address
+stays, as plain text, where it stands word for word in a text that is vouched for (the passages, the
+question); any other was made up, and may carry what was read away with it.
+"""
+
+import re
+from collections.abc import Iterable
+
+from flotilla.rag.untrusted import visible
+
+LABEL, DESTINATION = 300, 2000
+"""Characters of a label and of an address; what is longer is no link, and is held back no longer
+while it is being written."""
+
+_SCHEME = r"(?:(?:https?|ftp|file)://|data:\w{1,20}/|javascript:|vbscript:)"
+_NAMES = (
+    "(?:img|image|a|iframe|script|style|link|object|embed|svg|video|audio|source|picture|form|"
+    "input|button|meta|base|area|map)"
+)
+_LABEL = rf"[^\]\n]{{0,{LABEL}}}"
+_INSIDE = rf"[^)\n]{{0,{DESTINATION}}}"
+_NO_NUMBER = r"(?!\d{1,3}\])"  # a citation, which is given at once
+_BEGINS = r"(?<![^\W_])"
+_LEADS = re.compile(r"(?:(?:https?|ftp)://|mailto:)\S", re.IGNORECASE)
+
+# The foremost that matches at a place counts; nothing that is made of one is looked at again.
+_TOKEN = re.compile(
+    rf"(?P<definition>^[ \t]{{0,3}}\[{_NO_NUMBER}{_LABEL}\]:[ \t]*<?(?:\w{{2,10}}:|//|/|www\.)\S"
+    rf"[^\n]*\n?)|"
+    rf"(?P<image>!\[(?P<alt>{_LABEL})\](?:\({_INSIDE}\)|\[{_LABEL}\]))|"
+    rf"(?P<link>\[{_NO_NUMBER}(?P<label>{_LABEL})\]\((?P<target>{_INSIDE})\))|"
+    rf"(?P<aside>\([ \t]*<?(?P<inner>{_SCHEME}{_INSIDE})\))|"
+    rf"(?P<autolink><(?P<linked>(?:https?|mailto):[^\s>]{{1,{DESTINATION}}})>)|"
+    rf"(?P<tag></?{_NAMES}\b[^>\n]{{0,{DESTINATION}}}>?)|"
+    rf"(?P<address>{_BEGINS}{_SCHEME}[^\s<>\"'`]{{0,{DESTINATION}}})",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def _beginnings(*words: str) -> str:
+    """A pattern for all that the words begin with."""
+    starts = {word[:length] for word in words for length in range(1, len(word) + 1)}
+    return "|".join(sorted(map(re.escape, starts), key=lambda start: (-len(start), start)))
+
+
+_SCHEMES = _beginnings("https://", "http://", "ftp://", "file://", "javascript:", "vbscript:")
+_SCHEME_BEGUN = rf"(?:{_SCHEMES}|d|da|dat|data|data:\w{{0,20}}/?)"
+
+# What may still become one of them with what comes next.
+_OPEN = re.compile(
+    rf"(?:^[ \t]{{0,3}}(?:\[{_NO_NUMBER}{_LABEL}(?:\](?::[^\n]*)?)?)?|"
+    rf"!(?:\[{_LABEL}(?:\](?:\({_INSIDE}|\[{_LABEL})?)?)?|"
+    rf"\[{_NO_NUMBER}{_LABEL}(?:\](?:\({_INSIDE})?)?|"
+    rf"\([ \t]*<?(?:{_SCHEME_BEGUN}|{_SCHEME}{_INSIDE})?|"
+    rf"<(?:/|/?[a-z]{{1,10}}|(?:https?|mailto):[^\s>]{{0,{DESTINATION}}}|"
+    rf"/?{_NAMES}\b[^>\n]{{0,{DESTINATION}}})?|"
+    rf"{_BEGINS}(?:{_SCHEME_BEGUN}|{_SCHEME}[^\s<>\"'`]{{0,{DESTINATION}}}))\Z",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ENDS = ".,;:!?)]}*_"
+_OPENING, _CLOSING = "(“„\"'{", ".,;!?)}”\"'"
+
+
+class Deactivation:
+    """Takes a text as it comes and gives it without anything active.
+
+    What is given depends on the text so far alone, and not on the pieces in which it came. It is
+    held back only as long as it may become a link, an image, a tag or an address.
+
+    Args:
+        vouched: texts whose addresses may stay.
+    """
+
+    def __init__(self, vouched: Iterable[str] = ()) -> None:
+        self._vouched = tuple(vouched)
+        self._before = ""  # the character before what is held
+        self._held = ""
+        self._last = ""  # the character given last
+        self._seam = False  # whether something was left out behind it
+        self._line = ""  # what the line that is being given begins with, blanks left out
+
+    def feed(self, piece: str) -> str:
+        """What of the text up to here can be given, and was not before."""
+        return self._go_on(piece, final=False)
+
+    def finish(self) -> str:
+        """What was held back, now that the text has ended."""
+        return self._go_on("", final=True)
+
+    def _go_on(self, piece: str, *, final: bool) -> str:
+        text = self._before + self._held + piece
+        place = len(self._before)
+        given: list[str] = []
+        undecided = len(text) if final else _undecided(text, place)
+        while (token := _TOKEN.search(text, place)) is not None and token.start() < undecided:
+            given.append(self._given(text[place : token.start()]))
+            given.append(self._replaced(token))
+            place = token.end()
+            if undecided < place:
+                undecided = len(text) if final else _undecided(text, place)
+        given.append(self._given(text[place:undecided]))
+        self._before, self._held = text[max(0, undecided - 1) : undecided], text[undecided:]
+        return "".join(given)
+
+    def _replaced(self, token: "re.Match[str]") -> str:
+        """What is given in a token's place."""
+        text = token.group()
+        if token["address"] is not None:
+            end = len(text.rstrip(_ENDS))
+            return self._given(text) if self._is_vouched(text[:end]) else self._cut("", text[end:])
+        if token["autolink"] is not None:
+            address = token["linked"]
+            return self._cut(address if self._is_vouched(address) else "")
+        if token["aside"] is not None:
+            address = token["inner"].split()[0].rstrip(">")
+            return self._given(text) if self._is_vouched(address) else self._cut("")
+        if token["image"] is not None:
+            return self._cut(self._inner(token["alt"]))
+        if token["link"] is not None:
+            return self._link(token["label"], token["target"])
+        return self._cut("")
+
+    def _link(self, label: str, target: str) -> str:
+        words = target.split()
+        address = words[0].strip("<>") if words else ""
+        shown = self._inner(label)
+        if address and self._is_vouched(address):
+            return self._cut(shown if label == address else f"{shown} ({address})")
+        return self._cut("" if label == address else shown)
+
+    def _inner(self, text: str) -> str:
+        return inactive(text, self._vouched)
+
+    def _is_vouched(self, address: str) -> bool:
+        return bool(_LEADS.match(address)) and any(address in each for each in self._vouched)
+
+    def _cut(self, text: str, rest: str = "") -> str:
+        """Text in the place of something else, which must not become something with what stands
+        around it."""
+        self._seam = True
+        given = self._given(text)
+        self._seam = True
+        return given + self._given(rest)
+
+    def _given(self, text: str) -> str:
+        """The text as it is given; marks that only together are active are kept apart."""
+        if not text:
+            return ""
+        written: list[str] = []
+        if self._seam and not _apart(self._last, text[0]):
+            written.append(" ")
+            self._last = " "
+        self._seam = False
+        for character in text:
+            if self._last + character in ("](", "!["):
+                written.append(" ")
+            if self._last == "]" and character == ":" and self._line == "[":
+                continue  # it would say where a link of this name leads
+            written.append(character)
+            self._last = character
+            if character == "\n":
+                self._line = ""
+            elif not self._line and character not in " \t":
+                self._line = character
+        return "".join(written)
+
+
+def _undecided(text: str, place: int) -> int:
+    """Where from a place on begins what may still become something active."""
+    opened = _OPEN.search(text, place)
+    return len(text) if opened is None else opened.start()
+
+
+def _apart(before: str, after: str) -> bool:
+    """Whether two characters do not run into one another."""
+    blank = not before or before.isspace() or after.isspace()
+    return blank or before in _OPENING or after in _CLOSING
+
+
+def inactive(text: str, vouched: Iterable[str] = ()) -> str:
+    """A whole text without anything active, and without characters that nobody sees."""
+    deactivation = Deactivation(vouched)
+    return deactivation.feed(visible(text)) + deactivation.finish()

