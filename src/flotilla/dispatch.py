@@ -40,9 +40,8 @@ def send(database: Database, job: jobs.Job, priority: int = NORMAL) -> None:
     if job.kind in pipelines.ORDER:
         _send(database, job, priority)
         return
-    ask = pipelines.answer if job.kind == "query" else pipelines.search
     try:
-        ask(job.id, priority=priority)
+        pipelines.REPLIES[job.kind](job.id, priority=priority)
     except Exception as error:  # noqa: BLE001 - as below
         logger.warning("dispatch.not_sent", task_id=job.id, error=str(error))
 

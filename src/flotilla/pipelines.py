@@ -38,6 +38,7 @@ DROP_SPACE = "vectorstore.drop_space"
 FORGET = "vectorstore.forget"
 ANSWER = "rag.answer"
 SEARCH = "rag.search"
+QUESTIONS = "rag.questions"
 REMEMBER = "rag.remember"
 WARM = "rag.warm"
 FINISH = "upkeep.finish"
@@ -178,6 +179,15 @@ def answer(job_id: str, reply_to: str | None = None, priority: int = NORMAL) -> 
 def search(job_id: str, reply_to: str | None = None, priority: int = NORMAL) -> None:
     """Search for a question's passages; its end is told on the channel `reply_to` too."""
     _send_one(SEARCH, job_id, reply_to, priority=priority)
+
+
+def questions(job_id: str, reply_to: str | None = None, priority: int = NORMAL) -> None:
+    """Make questions from documents; the end is told on the channel `reply_to` too."""
+    _send_one(QUESTIONS, job_id, reply_to, priority=priority)
+
+
+REPLIES = {"query": answer, "search": search, "questions": questions}
+"""What sends a job of one short message, by its kind."""
 
 
 def remember() -> None:

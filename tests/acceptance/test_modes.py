@@ -54,6 +54,10 @@ def model(request: Request) -> Reply | None:
     if "relevant" in fields:
         first = HOURS not in asked or asked.index(WARRANTY) < asked.index(HOURS)
         return structured({"relevant": [1 if first else 2]})
+    if "questions" in fields:
+        number = 1 if HOURS not in asked or asked.index(WARRANTY) < asked.index(HOURS) else 2
+        written = {"question": "How long?", "answer": "six months", "passage": number}
+        return structured({"questions": [written | {"wrong_answers": []}]})
     if "verdicts" in fields:
         return structured({"verdicts": [{"statement": 1, "supported": True, "reason": ""}]})
     return structured({"small_talk": False, "reply": ""})
@@ -150,6 +154,21 @@ def test_a_follow_up_is_rewritten_by_the_model(modelled: Stack) -> None:
         assert len(used["messages"]) == 1
         kept = http.get(f"/conversations/{conversation}").json()["messages"]
         assert [message["role"] for message in kept] == ["user", "assistant"] * 2
+
+
+def test_the_model_writes_questions_from_documents(asking: Flotilla, server: OpenAIServer) -> None:
+    text = asking.generate_questions("warranty", count=1).response
+    assert text == (
+        "Practice questions on warranty: 1 question\n\n1. How long?\n   Answer: six months\n"
+        "   Source: warranty.txt"
+    )
+    server.responder = lambda _request: error(503)
+    try:
+        text = asking.generate_questions("opening", count=1).response
+    finally:
+        server.responder = model
+    assert "The language model wrote none" in text
+    assert "No language model was used" in text
 
 
 def test_a_model_that_is_down_leaves_sentences_of_the_documents(

@@ -8,7 +8,7 @@ from functools import cached_property
 from flotilla.pipelines import BODIES, ORDER, following
 from tests.chaos.ledger import JobState, StepState
 
-REPLIES = ("query", "search")
+REPLIES = ("query", "search", "questions")
 """Kinds of jobs of one message, which have no steps and are claimed themselves."""
 
 LONGEST_REST = 60.0

@@ -13,7 +13,8 @@ from flotilla.ledger.replies import reply
 from flotilla.ledger.reply_runs import ReplyRun
 from flotilla.models import Passage, Query
 from flotilla.rag.answering import Answerer, Run, build_models
-from flotilla.rag.generate import NOT_FOUND, Draft
+from flotilla.rag.generate import Draft
+from flotilla.rag.refusals import not_found
 from flotilla.rag.streamed_runs import listening
 from flotilla.settings import get_settings
 
@@ -47,7 +48,7 @@ class Speechless:
     model = "speechless"
 
     def generate(self, question: str, passages: Sequence[Passage]) -> Draft:
-        return Draft(text=NOT_FOUND, answerable=False, model=self.model)
+        return Draft(text=not_found(question), answerable=False, model=self.model)
 
 
 @lru_cache(maxsize=1)

@@ -16,6 +16,7 @@ from flotilla.client import (
     callbacks,
     chats,
     control,
+    exercises,
     flows,
     maintenance,
     operations,
@@ -240,6 +241,7 @@ class Flotilla:
     ask_async = _call(operations.ask_async)
     stream = _streamed(operations.stream)
     search = _call(operations.search)
+    generate_questions = _call(exercises.generate_questions)
 
     chat = _call(chats.chat)
     chat_stream = _streamed(chats.chat_stream)

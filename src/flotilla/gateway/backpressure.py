@@ -29,7 +29,8 @@ INGESTIONS, QUESTIONS, SMOKE_TESTS = "ingestions", "questions", "smoke tests"
 SUBMISSIONS = {
     INGESTIONS: re.compile(r"/documents|/rag/pipeline|/(documents|collections)/[^/]+/reindex"),
     QUESTIONS: re.compile(
-        r"/rag/(query|query/sync|query/stream|search)|/chat(/stream)?|/collections/[^/]+/warm"
+        r"/rag/(query|query/sync|query/stream|search)|/chat(/stream)?|"
+        r"/api/chat/generate-questions|/collections/[^/]+/warm"
     ),
     SMOKE_TESTS: re.compile(r"/tasks/(process|calculate/(add|divide)|workflow/(chain|parallel))"),
 }

@@ -428,6 +428,15 @@ SCHEMAS: dict[str, Any] = {
     "Listing_PageEntry_": {"items": [_page], "next_cursor": "Mw"},
     "Listing_Document_": {"items": [_document], "next_cursor": CURSOR},
     "Listing_DocumentChunk_": {"items": [_chunk], "next_cursor": "Nw"},
+    "GenerateQuestionsRequest": {"topic": "test drives", "count": 1, "mode": "practice"},
+    "GenerateQuestionsResponse": {
+        "response": "Practice questions on test drives: 1 question\n"
+        "No language model was used: these are sentences of the documents, each with a gap.\n\n"
+        "1. Test drives are open to drivers who are at least _____ years old and have held a full "
+        "licence for two years or longer.\n   Answer: 23\n"
+        f"   Source: {FILE}, page 3, {HEADINGS[1]}",
+        "timestamp": "2026-11-20T09:30:02+00:00",
+    },
     "PipelineRequest": {
         "text": "On the Saturday of the regatta the showroom closes at 13:00.",
         "name": "regatta.txt",
@@ -580,6 +589,7 @@ COLLECTION_THERE = CollectionExists(
 )
 BAD_FIELD = InvalidRequest("Extra inputs are not permitted", field="topk")
 BAD_PARAMETER = InvalidRequest("Input should be less than or equal to 500", field="limit")
+BAD_MODE = InvalidRequest("Input should be 'practice' or 'quiz'", field="mode")
 NO_FILE = InvalidRequest(
     "There is no file in the request: send one or more parts named `files`.", field="files"
 )

@@ -26,6 +26,7 @@ RETRIED_KINDS = (
     "drop",
     "query",
     "search",
+    "questions",
     "warm",
 )
 

@@ -26,7 +26,7 @@ def grace() -> timedelta:
     return timedelta(seconds=get_settings().job.grace_seconds)
 
 
-REPLIES = ("query", "search")
+REPLIES = ("query", "search", "questions")
 """Kinds of jobs of one short message, which hold their lease themselves."""
 
 

@@ -32,9 +32,9 @@ CLOCK_ERROR = timedelta(seconds=1)
 
 # Somebody waits for these, or looks for their answer, or nobody has asked for them at all: they are
 # told to their own callback URL alone.
-UNTOLD_KINDS = ("query", "search", "demo", "sweep")
+UNTOLD_KINDS = ("query", "search", "questions", "demo", "sweep")
 # What these find is text of documents, which leaves Flotilla only by its API.
-KINDS_OF_TEXT = ("query", "search")
+KINDS_OF_TEXT = ("query", "search", "questions")
 
 
 def create(

@@ -1,4 +1,5 @@
-"""The tasks of the fleet `rag`: answer, search, remember turns, and warm the caches."""
+"""The tasks of the fleet `rag`: answer, search, make questions, remember turns, and warm the
+caches."""
 
 import time
 
@@ -16,6 +17,7 @@ from flotilla.ledger.stages import stage
 from flotilla.models import Found, Mode, Query
 from flotilla.rag import warming
 from flotilla.rag.busy import at_work
+from flotilla.rag.exercises.requests import exercises_for
 from flotilla.rag.questions import answer_query, answer_turn, answerer_of, get_memory
 from flotilla.rag.retrieval import get_caches, get_spaces, retrieve
 from flotilla.rag.streamed_runs import listening
@@ -79,6 +81,13 @@ def search(run: ReplyRun) -> str:
         cached=use.cached(),
     )
     return found.model_dump_json()
+
+
+@reply(pipelines.QUESTIONS)
+def questions(run: ReplyRun) -> str:
+    """Make questions from the documents of the job's collections."""
+    with at_work():
+        return exercises_for(run).model_dump_json()
 
 
 @stage(pipelines.WARM)

@@ -1,5 +1,6 @@
 """Questions and their answers."""
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
@@ -33,6 +34,48 @@ class QuestionRequest(Request):
         "given.",
     )
     callback_url: CallbackURL = None
+
+
+class ExerciseMode(StrEnum):
+    """What questions are made for."""
+
+    PRACTICE = "practice"
+    """Each with its answer and its source."""
+    QUIZ = "quiz"
+    """Each with answers to choose from, and the right ones at the end."""
+
+
+MOST_QUESTIONS = 100
+USUAL_QUESTIONS = 25
+
+
+class GenerateQuestionsRequest(Request):
+    """What to make questions about."""
+
+    prose = frozenset({"topic"})
+
+    topic: str | None = Field(
+        None, description="What they are about; all of the documents where it is left out."
+    )
+    count: int | None = Field(
+        USUAL_QUESTIONS, ge=1, le=MOST_QUESTIONS, description="How many are wanted."
+    )
+    mode: ExerciseMode | None = Field(
+        ExerciseMode.PRACTICE,
+        description="`practice`: each with its answer and source; `quiz`: each with answers to "
+        "choose from, and the right ones at the end.",
+    )
+    collection: str | None = Field(None, pattern=COLLECTION_NAME)
+    collections: list[Annotated[str, Field(pattern=COLLECTION_NAME)]] | None = Field(
+        None, max_length=32, description="Several in place of one; `default` if neither is given."
+    )
+
+
+class GenerateQuestionsResponse(Response):
+    """Questions made from documents, as a text to be shown."""
+
+    response: str
+    timestamp: str = Field(description="When they were made: ISO 8601, UTC.")
 
 
 class AnswerResponse(Answer, Response):

@@ -38,6 +38,7 @@ class TaskKind(StrEnum):
     SWEEP = "sweep"
     QUERY = "query"
     SEARCH = "search"
+    QUESTIONS = "questions"
     WARM = "warm"
     DEMO = "demo"
 
@@ -83,7 +84,7 @@ class Task(Response):
     )
     kind: str = Field(
         description="ingest, reindex, delete, forget, batch, migration, drop, sweep, query, "
-        "search, demo.",
+        "search, questions, warm, demo.",
         examples=["ingest"],
     )
     status: TaskStatus

@@ -139,7 +139,41 @@ class PointReader(HybridCollection):
             found = call(lambda: self._client.query_points(self.collection, **search))
         except CollectionAbsent:
             return []
-        return [_passage(point) for point in found.points]
+        return [_passage(point, point.score) for point in found.points]
+
+    def spread(
+        self, tenant_id: str, collection_ids: Sequence[str], limit: int, begin: str
+    ) -> list[Passage]:
+        """Live passages of the collections from here and there, each with the score 0.
+
+        Points lie in the order of their ids, which say nothing of their documents; `begin` is the
+        id to begin at, any UUID, and after the last one the first ones follow.
+        """
+        selected = tenants(tenant_id, equal("live", True), one_of("collection_id", collection_ids))
+        found: dict[str, Passage] = {}
+        for offset in (begin, None):
+            if len(found) < limit:
+                for record in self._scroll(selected, limit - len(found), offset):
+                    found.setdefault(str(record.id), _passage(record, 0.0))
+        return list(found.values())
+
+    def _scroll(
+        self, selected: models.Filter, limit: int, offset: str | None
+    ) -> Sequence[models.Record]:
+        try:
+            records, _ = call(
+                lambda: self._client.scroll(
+                    self.collection,
+                    selected,
+                    limit=limit,
+                    offset=offset,
+                    with_payload=True,
+                    with_vectors=False,
+                )
+            )
+        except CollectionAbsent:
+            return []
+        return list(records)
 
 
 def _stored(vectors: Any) -> StoredVectors:
@@ -151,12 +185,12 @@ def _stored(vectors: Any) -> StoredVectors:
     return StoredVectors(np.array(vectors[DENSE], np.float32), sparse)
 
 
-def _passage(point: models.ScoredPoint) -> Passage:
+def _passage(point: models.ScoredPoint | models.Record, score: float) -> Passage:
     payload = point.payload or {}
     return Passage(
         chunk_id=str(point.id),
         collection=payload["collection_id"],
-        score=point.score,
+        score=score,
         heading_path=tuple(payload["heading_path"]),
         **{name: payload[name] for name in _COPIED},
     )

@@ -192,10 +192,11 @@ def test_a_question_is_looked_for_when_nobody_has_begun_it(
         assert [job.id for job in recovery.unanswered(connection)] == [unbegun]
 
 
+@pytest.mark.parametrize("kind", sorted(pipelines.REPLIES))
 def test_a_question_whose_worker_vanished_is_taken_from_it(
-    ledger: Database, time: StandingClock
+    ledger: Database, time: StandingClock, kind: str
 ) -> None:
-    [job_id] = add(ledger, new_job(sent=True))
+    [job_id] = add(ledger, new_job(sent=True, kind=kind))
     late = lease(ledger, job_id)
     assert late is not None
     assert write(ledger, recovery.free_replies) == []

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
@@ -172,3 +172,24 @@ def test_an_absent_qdrant_is_worth_a_retry() -> None:
     with pytest.raises(DependencyUnavailable, match="QDRANT_URL") as caught:
         points.count("t1")
     assert caught.value.retryable
+
+
+def test_a_spread_is_of_live_points_of_the_collections_wherever_it_begins(
+    points: PointStore,
+) -> None:
+    for number in range(8):
+        write(points, f"d{number}", "v1", live=True)
+    write(points, "hidden", "v1")
+    write(points, "other", "v1", collection="c2", live=True)
+    write(points, "theirs", "v1", tenant="t2", live=True)
+    seen = []
+    for begin in ("0" * 32, "8" * 32, "f" * 32):
+        found = points.spread("t1", ["c1"], 10, str(UUID(begin)))
+        assert len({passage.chunk_id for passage in found}) == len(found) == 10
+        assert {passage.document_id for passage in found} <= {f"d{n}" for n in range(8)}
+        assert len({passage.document_id for passage in found}) >= 4
+        seen.append([passage.chunk_id for passage in found])
+    assert seen[0] != seen[1], "it begins elsewhere"
+    everything = points.spread("t1", ["c1"], 100, str(UUID("8" * 32)))
+    assert len(everything) == 24
+    assert points.spread("t1", ["nowhere"], 10, str(UUID("8" * 32))) == []

@@ -154,10 +154,26 @@ async def answered(
     send: Callable[[str, str], None],
     timeout: float | None,
 ) -> Response:
-    """Submit a job and await its result, which is sent on as it is.
+    """Submit a job and await its result, which is sent on with the task's id in it."""
+    result = await awaited(services, tenant, job_id, prepare, send, timeout)
+    # Without parsing what may be long.
+    body = f'{{"task_id":"{job_id}",{result.lstrip()[1:]}'
+    return Response(body.encode(), media_type="application/json")
+
+
+async def awaited(
+    services: Services,
+    tenant: str,
+    job_id: str,
+    prepare: Prepare,
+    send: Callable[[str, str], None],
+    timeout: float | None,
+) -> str:
+    """Submit a job and await its result, the JSON that its fleet wrote.
 
     Raises:
         AnswerTimeout: with the id of the task, which goes on.
+        Cancelled, or what the task failed with.
     """
     limit = services.settings.gateway.sync_timeout
     async with services.replies.expect(job_id) as reply:
@@ -172,14 +188,13 @@ async def answered(
             f"The answer was not ready in time: its task goes on, poll it at /tasks/{job_id}.",
             task_id=job_id,
         )
-    return Response(_body(ended), media_type="application/json")
+    return _result(ended)
 
 
-def _body(ended: Ended) -> bytes:
-    """The result with the task's id in it, without parsing what may be long."""
+def _result(ended: Ended) -> str:
     task = ended.task
     if task.error is not None:
         raise from_task(task.error, task.task_id)
     if task.status is TaskStatus.CANCELLED:
         raise Cancelled("The task was cancelled before it had an answer.", task_id=task.task_id)
-    return f'{{"task_id":"{task.task_id}",{ended.result.lstrip()[1:]}'.encode()
+    return ended.result

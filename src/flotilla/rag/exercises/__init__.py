@@ -1,0 +1,1 @@
+"""Questions made from documents, for practice and for quizzes."""
