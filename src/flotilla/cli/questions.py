@@ -207,7 +207,8 @@ def print_citations(answer: "Answer") -> None:
         quote = " ".join(citation.quote.split())
         console.print(Padding(Text(f"“{quote}”", style="italic"), (0, 0, 0, 4), expand=False))
     _print_remarks(answer)
-    total = sum(answer.timings.values())
+    ends = [step.started + step.took for step in answer.trace]
+    total = max(ends, default=sum(answer.timings.values()))
     console.print(Text(f"\n{answer.model}, {total:.0f} ms", style="dim"))
 
 
