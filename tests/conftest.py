@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 import redis
@@ -24,6 +25,10 @@ PATIENCE = 30.0
 # would do it anew each time where the environment forbids to write bytecode, as images often do.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# How long one example takes is the machine's affair.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 # Who starts the tests in the background of a shell has them ignore Ctrl-C, and so would all that
 # they start; some of it is told by Ctrl-C to end.
