@@ -80,6 +80,26 @@ def _halt(trial: Trial) -> None:
     raise AssertionError("Redis answered while it was halted")
 
 
+def _lose_caches(trial: Trial) -> None:
+    """Killed, and then halted: whoever looks there does without."""
+    trial.until_share(0.05, 0.2)
+    before = wait_for(lambda: trial.stack.pid("cache"), RESTART_SECONDS, "the caches' Redis runs")
+    at_work = trial.await_claim(WORK) is not None
+    trial.watch.begin("cache")
+    trial.stack.signal("cache")
+    trial.note("SIGKILL cache" + at_work * AT_WORK)
+    wait_for(
+        lambda: trial.stack.pid("cache") not in (None, before),
+        RESTART_SECONDS,
+        "the caches' Redis is started again",
+    )
+    trial.rest(2.0, 4.0)
+    at_work = trial.await_claim(WORK) is not None
+    with trial.stack.halted("cache"):
+        trial.note(f"SIGSTOP cache for {HALT_SECONDS:g} s" + at_work * AT_WORK)
+        time.sleep(HALT_SECONDS)
+
+
 def _send_twice(trial: Trial) -> None:
     """A copy of every second message, under a delivery tag of its own, up to a second later.
 
@@ -194,6 +214,13 @@ ROWS = (
         "redis-paused",
         f"Redis paused for {HALT_SECONDS:g} s (SIGSTOP)",
         _halt,
+        questions=True,
+        felt=hit_work,
+    ),
+    Row(
+        "caches",
+        f"the Redis of the caches killed, then paused for {HALT_SECONDS:g} s",
+        _lose_caches,
         questions=True,
         felt=hit_work,
     ),

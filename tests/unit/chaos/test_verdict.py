@@ -75,7 +75,7 @@ def test_what_is_out_of_reach_has_to_be_missed_by_somebody(row: str, stage: str)
 
 
 @pytest.mark.parametrize(
-    "row", ["deploy", "redis-restart", "redis-paused", "ledger-locked", "postgresql"]
+    "row", ["deploy", "redis-restart", "redis-paused", "caches", "ledger-locked", "postgresql"]
 )
 def test_work_has_to_be_under_way_when_everything_is_hit(row: str) -> None:
     at_work = Counter({"SIGTERM to every worker at work": 2})
