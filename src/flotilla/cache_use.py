@@ -30,7 +30,6 @@ class CacheUse:
     """One request's use of the caches."""
 
     policy: CachePolicy = field(default_factory=CachePolicy)
-    withheld: bool = False
     _found: dict[str, Any] = field(default_factory=dict)
 
     def note(self, cache: str, outcome: CacheOutcome) -> None:
@@ -41,11 +40,6 @@ class CacheUse:
     def explain(self, **facts: Any) -> None:
         """Note age, question or cosine of what answered."""
         self._found |= facts
-
-    def withhold(self) -> None:
-        """Keep the answer out of the caches: it is not what the question deserves, since a budget
-        was spent or something stood in for a model."""
-        self.withheld = True
 
     def cached(self) -> Cached:
         """What is shown of it."""

@@ -1,4 +1,4 @@
-"""The graphs on a stack whose language model is a server on localhost."""
+"""The graphs on a stack whose models, that of embeddings too, are a server on localhost."""
 
 import re
 import threading
@@ -100,6 +100,7 @@ def modelled(
         folder,
         LLM_MODEL="openai:local",
         LLM_BASE_URL=server.base_url,
+        EMBEDDING_MODEL="openai:words",
         FLOTILLA_LLM_FALLBACKS="cached,extractive",
         TAVILY_API_KEY=KEY,
         FLOTILLA_WEB_BASE_URL=tavily.url,
@@ -137,6 +138,18 @@ def test_crag_grades_writes_verifies_and_says_what_it_cost(asking: Flotilla) -> 
     assert answer.text[flagged.start : flagged.end] == "It may be prolonged."
     assert answer.usage.calls == 4
     assert answer.usage.cost
+
+
+def test_a_server_of_embeddings_that_is_away_for_a_while_costs_no_document(
+    asking: Flotilla, server: OpenAIServer
+) -> None:
+    server.script_embeddings(error(503), error(503))
+    task = asking.ingest_text("A tow bar is fitted on Fridays.", name="tow.txt", collection="tow")
+    ended = asking.wait(task.task_id, timeout=2 * PATIENCE)
+    assert ended.status == "completed", ended.error
+    assert {failure.code for failure in ended.failures} == {"dependency_unavailable"}
+    (passage,) = asking.search("When is a tow bar fitted?", collections=["tow"]).passages
+    assert passage.document_name == "tow.txt"
 
 
 def test_a_follow_up_is_rewritten_by_the_model(modelled: Stack) -> None:

@@ -51,7 +51,8 @@ class Run:
     were made before. `checkpoint` is called before a model is, and what it raises ends the work;
     `within` chooses from what was found what the answer is written from; `earlier` gives an answer
     to the same question for when no model answers, and its age in seconds. `thread` names the run
-    among the checkpoints; without one it is not resumed. `rewritten` says why the question was
+    among the checkpoints, without one it is not resumed; and `ground` what it rests on, without
+    which it is not gone on with. `rewritten` says why the question was
     made to stand alone, None where it was not. `listener` is told of the steps and of the answer as
     they come, and what it raises ends the work.
     """
@@ -62,6 +63,7 @@ class Run:
     within: "Within" = _all_of
     earlier: Callable[[], tuple[Answer, float] | None] = _none
     thread: str | None = None
+    ground: str = ""
     rewritten: str | None = None
     listener: Listener = UNHEARD
 
@@ -134,8 +136,8 @@ class Answerer:
 
         mode = run.mode or Mode(self._settings.mode)
         meter = run.meter or self.meter()
-        saved = self.saved(run.thread, mode)
-        before = self._count_again(saved, meter) if saved else 0.0
+        saved = self.saved(run.thread, mode, run.ground)
+        before = self._count_again(saved, run.thread, meter) if saved else 0.0
         began = perf_counter() - before
         tools = Tools(
             retrieve=self._retrieve,
@@ -153,7 +155,7 @@ class Answerer:
             rewrites=self._settings.rewrites,
             agent_calls=self._settings.agent_calls,
         )
-        graph, options = self._graph(mode, run.thread)
+        graph, options = self._graph(mode, run)
         begin: State = {
             "query": query,
             "rewritten": run.rewritten,
@@ -169,16 +171,16 @@ class Answerer:
         recite(answer.text, answer.citations, run.listener)
         return Answered(answer, state.get("used"))
 
-    def _graph(self, mode: Mode, thread: str | None) -> tuple[Any, dict[str, Any]]:
+    def _graph(self, mode: Mode, run: "Run") -> tuple[Any, dict[str, Any]]:
         """The graph of a mode, and how it is run."""
         # Imported here: LangGraph is of no use to whoever only looks at this module.
         from flotilla.rag.graphs.graph import graph_of
 
         config: dict[str, Any] = {"recursion_limit": MOST_STEPS}
         kept = self._kept
-        if kept is None or thread is None:
+        if kept is None or run.thread is None:
             return graph_of(mode), {"config": config}
-        config |= kept.config(thread, mode)
+        config |= kept.config(run.thread, mode, run.ground)
         return graph_of(mode, kept.saver), {"config": config, "durability": "sync"}
 
     @property
@@ -186,21 +188,27 @@ class Answerer:
         """The checkpoints; None without a model: a run takes less then than keeping it would."""
         return self._checkpoints if self._models is not None else None
 
-    def saved(self, thread: str | None, mode: Mode | None) -> "State | None":
+    def saved(self, thread: str | None, mode: Mode | None, ground: str) -> "State | None":
         """The state with which the run of this thread goes on; None where it begins."""
         if self._kept is None or thread is None:
             return None
-        return self._kept.saved(thread, mode or Mode(self._settings.mode))
+        return self._kept.saved(thread, mode or Mode(self._settings.mode), ground)
 
-    def _count_again(self, saved: "State", meter: "Meter") -> float:
+    def _count_again(self, saved: "State", thread: str | None, meter: "Meter") -> float:
         """Count what the attempts before took, and return their seconds."""
+        from flotilla.rag.graphs.research_tools import steps_of
         from flotilla.rag.llm.roles import Role
 
         assert self._models is not None  # noqa: S101 - nothing is saved without
-        for call in (call for step in saved["steps"] for call in step.calls):
+        assert self._checkpoints is not None  # noqa: S101 - as above
+        steps = [*saved["steps"]]
+        if thread is not None and all(step.name != "research" for step in steps):
+            # An agent's steps come to the others with the end of its search.
+            steps += steps_of(self._checkpoints.conversation(thread))
+        for call in (call for step in steps for call in step.calls):
             first = self._models.name(Role(call.role))
             meter.record(call, stands_in=call.model != first)
-        seconds = max(step.started + step.took for step in saved["steps"]) / 1000
+        seconds = max(step.started + step.took for step in steps) / 1000
         meter.pass_seconds(seconds)
         return seconds
 
@@ -231,6 +239,7 @@ def _answer(
         name: round(sum(step.took for step in steps if step.name == name), 2)
         for name in ("retrieve", "generate")
     }
+    cited = {citation.chunk_id for citation in draft.citations}
     # A refusal shows what was found nearby too, also where a grader has set it aside.
     shown = list(state.get("passages", []))
     if not draft.answerable or not shown:
@@ -240,7 +249,11 @@ def _answer(
         text=draft.text,
         answerable=draft.answerable,
         citations=draft.citations,
-        passages=tuple(shown[: query.top_k]),
+        passages=tuple(
+            each
+            for place, each in enumerate(shown)
+            if place < query.top_k or each.chunk_id in cited
+        ),
         model=draft.model,
         mode=mode,
         unsupported=tuple(state.get("unsupported", [])),

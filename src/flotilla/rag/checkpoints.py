@@ -31,7 +31,9 @@ from flotilla.models import (
 from flotilla.rag.generate import Draft
 
 if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
     from langgraph.checkpoint.base import BaseCheckpointSaver
+    from psycopg import Connection
 
     from flotilla.rag.graphs.state import State
 
@@ -41,7 +43,9 @@ FILE = "checkpoints.sqlite"
 """Beside the ledger's file."""
 
 BUSY_SECONDS = 5.0
-CONNECTIONS = 4
+SETUP_SECONDS = 60.0
+LOCKED_PAUSE = 0.05  # seconds until a lock is asked for again
+CONNECTIONS = 2  # LangGraph's saver uses one at a time
 SETUP_LOCK = 0x0F107111C  # PostgreSQL's advisory lock while the tables are made, any constant
 
 VALUES = (ChatContextUsed, Citation, Draft, ModelCall, Passage, Query, Step, Turn, Unsupported)
@@ -68,6 +72,7 @@ class Checkpoints:
         self._lock = threading.Lock()
         self._opened: BaseCheckpointSaver[Any] | None = None
         self._rows: Callable[[str], list[str]] = lambda _sql: []
+        self._tidy: Callable[[], object] = lambda: None
         self._next_look = float("-inf")
 
     @property
@@ -80,17 +85,21 @@ class Checkpoints:
                     self._opened = self._open_sqlite() if sqlite else self._open_postgresql()
             return self._opened
 
-    def config(self, thread: str, mode: str) -> dict[str, Any]:
-        """How a graph is run so that its checkpoints are the thread's."""
+    def config(self, thread: str, mode: str, ground: str = "") -> dict[str, Any]:
+        """How a graph is run so that its checkpoints are the thread's.
+
+        `ground` names what the answer rests on: the collections' generations, and the space.
+        """
         return {
             "configurable": {"thread_id": thread},
-            # What another version of the code has written, or another graph, is not gone on with.
-            "metadata": {"written_by": f"{__version__} {mode}"},
+            # What another version of the code has written, or another graph, is not gone on with;
+            # nor are passages that the documents may not hold any more.
+            "metadata": {"written_by": f"{__version__} {mode} {ground}"},
         }
 
-    def saved(self, thread: str, mode: str) -> "State | None":
+    def saved(self, thread: str, mode: str, ground: str = "") -> "State | None":
         """The state with which a run goes on; None where it has to begin."""
-        config = self.config(thread, mode)
+        config = self.config(thread, mode, ground)
         with translated():
             found = self.saver.get_tuple({"configurable": config["configurable"]})
             if found is None:
@@ -101,6 +110,14 @@ class Checkpoints:
                 return values
             self.saver.delete_thread(thread)
         return None
+
+    def conversation(self, thread: str) -> "list[BaseMessage]":
+        """What an agent of the run has said and found, as far as it came; empty without one."""
+        with translated():
+            for found in self.saver.list({"configurable": {"thread_id": thread}}):
+                if found.config["configurable"]["checkpoint_ns"]:
+                    return list(found.checkpoint["channel_values"].get("messages", ()))
+        return []
 
     def drop(self, thread: str) -> None:
         """Drop a run's checkpoints."""
@@ -132,6 +149,7 @@ class Checkpoints:
                 with translated():
                     saver.delete_thread(thread)
             dropped += len(over)
+        self._tidy()
         return dropped
 
     def _open_sqlite(self) -> "BaseCheckpointSaver[Any]":
@@ -141,14 +159,21 @@ class Checkpoints:
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
         # A checkpoint that is lost with the machine costs a step, and nothing else.
         connection.execute("PRAGMA synchronous = NORMAL")
+        # What was dropped may be of a document that was deleted.
+        connection.execute("PRAGMA secure_delete = ON")
         saver = SqliteSaver(connection, serde=_serializer())
-        saver.setup()
+        # Of several that make the file's tables at once, all but one find it locked.
+        _until_free(saver.setup)
 
         def rows(sql: str) -> list[str]:
             with saver.cursor(transaction=False) as cursor:
                 return [row[0] for row in cursor.execute(sql)]
 
-        self._rows = rows
+        def tidy() -> None:
+            with saver.cursor() as cursor:
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+        self._rows, self._tidy = rows, tidy
         return saver
 
     def _open_postgresql(self) -> "BaseCheckpointSaver[Any]":
@@ -173,13 +198,10 @@ class Checkpoints:
         )
         try:
             saver = PostgresSaver(pool, serde=_serializer())
-            with pool.connection() as connection:
-                # Workers that start at once would make the tables at once.
-                connection.execute("SELECT pg_advisory_lock(%s)", (SETUP_LOCK,))
-                try:
-                    PostgresSaver(connection).setup()
-                finally:
-                    connection.execute("SELECT pg_advisory_unlock(%s)", (SETUP_LOCK,))
+            # Workers that start at once would make the tables at once. None may wait for the lock
+            # within a statement: an index that is built concurrently waits for all of them.
+            with pool.connection() as connection, _advisory_lock(connection):
+                PostgresSaver(connection).setup()
         except BaseException:
             pool.close()
             raise
@@ -191,6 +213,45 @@ class Checkpoints:
 
         self._rows = rows
         return saver
+
+
+def _until_free(work: Callable[[], object]) -> None:
+    """Do it, again while the file is locked, for `BUSY_SECONDS` at most."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            work()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(LOCKED_PAUSE)
+        else:
+            return
+
+
+@contextmanager
+def _advisory_lock(connection: "Connection[Any]") -> Iterator[None]:
+    """PostgreSQL's lock for the tables' making.
+
+    Raises:
+        DependencyUnavailable: somebody else has held it for too long.
+    """
+    deadline = time.monotonic() + SETUP_SECONDS
+
+    def taken() -> bool:
+        row = connection.execute(
+            "SELECT pg_try_advisory_lock(%s) AS taken", (SETUP_LOCK,)
+        ).fetchone()
+        return bool(row and row["taken"])
+
+    while not taken():
+        if time.monotonic() > deadline:
+            raise _away()
+        time.sleep(LOCKED_PAUSE)
+    try:
+        yield
+    finally:
+        connection.execute("SELECT pg_advisory_unlock(%s)", (SETUP_LOCK,))
 
 
 def _serializer() -> Any:

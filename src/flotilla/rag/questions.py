@@ -1,6 +1,8 @@
 """Answering as the fleet does it: a question by itself, or as a turn of its conversation."""
 
+import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache, partial
 from threading import Lock
@@ -9,7 +11,8 @@ from typing import TYPE_CHECKING
 from flotilla.answer_streams import UNHEARD, Listener
 from flotilla.blobs import BlobStore
 from flotilla.cache_use import CachePolicy
-from flotilla.errors import BudgetSpent, ModelRejected, ModelUnavailable
+from flotilla.errors import BudgetSpent, DependencyUnavailable, ModelRejected, ModelUnavailable
+from flotilla.ledger import generations
 from flotilla.ledger.database import get_database
 from flotilla.ledger.reply_runs import ReplyRun
 from flotilla.models import Answer, ChatAnswer, Mode, Passage, Query, Turn
@@ -127,23 +130,21 @@ def answer_query(
     asked = Asked(query=query, mode=chosen)
     asking = Run(mode=chosen, listener=listener, earlier=lambda: get_caches().earlier(asked, space))
     if run is not None:
-        asking = replace(asking, checkpoint=run.checkpoint, thread=run.job.id)
+        asking = replace(
+            asking, checkpoint=run.checkpoint, thread=run.job.id, ground=_ground(query, space)
+        )
 
     def tell(kept: Answer) -> None:
         for place, step in enumerate(kept.trace):
             tell_step(listener, step, place)
         recite(kept.text, kept.citations, listener)
 
-    answer = get_caches().answer(
-        asked,
-        space,
-        lambda: answerer_of(space).answer(query, asking),
-        policy,
-        on_hit=tell,
-    )
-    if run is not None:
-        _forget_at_end(run)
-    return answer
+    def compute() -> Answer:
+        if run is not None:
+            _forget_at_end(run)
+        return answerer_of(space).answer(query, asking)
+
+    return get_caches().answer(asked, space, compute, policy, on_hit=tell)
 
 
 def answer_turn(
@@ -161,7 +162,8 @@ def answer_turn(
     space = get_spaces().readable()
     answerer = answerer_of(space)
     meter = answerer.meter()
-    saved = answerer.saved(run.job.id, mode)
+    ground = _ground(query, space)
+    saved = answerer.saved(run.job.id, mode, ground)
     rewrite = _as_before(saved) if saved else _rewrite(meter)
     # An answer of sentences of the documents has no use for earlier turns.
     turns = get_models() is not None
@@ -185,15 +187,16 @@ def answer_turn(
         checkpoint=run.checkpoint,
         within=within,
         thread=run.job.id,
+        ground=ground,
         rewritten=asked.standalone.why if asked.standalone.changed else None,
         listener=listener,
         earlier=lambda: get_caches().earlier(of_turn, space),
     )
+    _forget_at_end(run)
     with get_caches().searching(query.tenant_id, policy) as use:
         answered = answerer.run(alone, asking)
     answer = answered.answer.model_copy(update={"cached": use.cached()})
     used = answered.used or conversations.context(asked, [], turns=False).used
-    _forget_at_end(run)
     return conversations.finish(run, asked, answer, used)
 
 
@@ -212,7 +215,15 @@ def _forget_at_end(run: ReplyRun) -> None:
         return
     kept = get_checkpoints()
     run.after_end.append(lambda: kept.drop(run.job.id))
-    run.after_end.append(lambda: kept.drop_ended_now_and_then(run.database))
+    with suppress(DependencyUnavailable):  # another run will
+        kept.drop_ended_now_and_then(run.database)
+
+
+def _ground(query: Query, space: VectorSpace) -> str:
+    """What an answer rests on at this moment: no run goes on with what was found on another."""
+    with get_database().reading() as connection:
+        now = generations.of(connection, query.tenant_id, query.collection_ids)
+    return json.dumps([now, space.id])
 
 
 def _rewrite(meter: "Meter") -> Rewrite:

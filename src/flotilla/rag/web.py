@@ -25,6 +25,9 @@ LONGEST_TEXT = 4000
 
 LONGEST_NAME = 200
 
+LEAST_SECONDS = 0.1
+"""With less left than that, nobody is asked."""
+
 
 class SearchWeb(Protocol):
     """Finds pages of the web on a question, the best first."""
@@ -51,6 +54,8 @@ class TavilySearch:
         Raises:
             WebSearchUnavailable: there are none to be had within `seconds`.
         """
+        if seconds < LEAST_SECONDS:
+            raise WebSearchUnavailable("The time of this answer is over.")
         longest = min(seconds, self._settings.timeout)
         permit = self._breaker.allow(self._key, longest)
         if not permit.allowed:
@@ -63,7 +68,9 @@ class TavilySearch:
             found = self._search(question, longest)
             healthy = True
         except WebSearchUnavailable as error:
-            healthy = None if error.details.get("refused") else False
+            # What our own budget cut short says nothing of Tavily.
+            cut_short = error.details.get("late") and longest < self._settings.timeout
+            healthy = None if error.details.get("refused") or cut_short else False
             raise
         finally:
             self._breaker.record(permit, healthy=healthy)
@@ -79,7 +86,7 @@ class TavilySearch:
             reply = wait_for(lambda: self._ask(question, seconds), Deadline(seconds))
         except (TimeoutError, errors.TimeoutError):
             raise WebSearchUnavailable(
-                f"Tavily did not answer within {seconds:.3g} seconds."
+                f"Tavily did not answer within {seconds:.3g} seconds.", late=True
             ) from None
         except errors.InvalidAPIKeyError:
             raise WebSearchUnavailable(

@@ -29,9 +29,9 @@ class QuestionRequest(Request):
     )
     mode: Mode | None = Field(
         None,
-        description="How it is answered: `simple` (retrieve, generate) or `crag` (with grading, "
-        "another search where too little is left, and verification); the fleet's own when not "
-        "given.",
+        description="How it is answered: `simple` (retrieve, generate), `crag` (with grading, "
+        "another search where too little is left, and verification) or `react` (an agent searches "
+        "with tools); the fleet's own when not given.",
     )
     callback_url: CallbackURL = None
 

@@ -17,8 +17,9 @@ class WebSettings(BaseSettings):
     api_key: SecretStr | None = Field(
         None,
         validation_alias="TAVILY_API_KEY",
-        description="Key for Tavily. With it, questions that the documents do not answer are sent "
-        "there by the modes `crag` and `react`; without it, nothing is.",
+        description="Key for Tavily. With it, the modes `crag` and `react` search there for what "
+        "the documents do not answer: `crag` sends the question, `react` what its model asks "
+        "after it has read in them. Without it, nothing is sent.",
     )
     base_url: ModelURL | None = Field(
         None, description="Address of a server that speaks Tavily's protocol; Tavily's own else."

@@ -90,7 +90,7 @@ def run(
     )
     return answerer.answer(
         QUERY.model_copy(update={"question": question}),
-        replace(how or Run(), mode=mode, thread=thread, listener=listener),
+        replace(how or Run(thread=thread, listener=listener), mode=mode),
     )
 
 

@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from flotilla.cache_store import CacheStore, key_of
-from flotilla.cache_use import CachePolicy, current_use
+from flotilla.cache_use import CachePolicy
 from flotilla.errors import DependencyUnavailable, ModelUnavailable
 from flotilla.ledger import generations
 from flotilla.ledger.collections import DEFAULT_TENANT
@@ -162,11 +162,7 @@ def test_another_embedding_model_is_another_key(caches: Caches) -> None:
 def test_what_is_not_what_the_question_deserves_is_not_kept(caches: Caches) -> None:
     fallen = Computing(lambda: answer(fallback_used="extractive"))
 
-    def cut_short() -> Answer:
-        current_use().withhold()
-        return answer()
-
-    short = Computing(cut_short)
+    short = Computing(lambda: answer(notes=("The budget was spent.",)))
 
     def fails() -> Answer:
         raise ModelUnavailable("It is away.")

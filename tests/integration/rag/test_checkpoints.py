@@ -3,13 +3,14 @@
 import multiprocessing
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from flotilla import __version__
-from flotilla.errors import DependencyUnavailable, LeaseLost
+from flotilla.errors import DependencyUnavailable, LeaseLost, ModelUnavailable
 from flotilla.ledger.database import Database, new_id, upgrade
 from flotilla.models import Mode, Passage, Query
 from flotilla.rag.answering import Answerer, Run
@@ -18,7 +19,7 @@ from flotilla.rag.llm import Models
 from flotilla.settings import LLMSettings, Settings
 from tests.conftest import wait_until
 from tests.doubles.openai_replies import Reply, Request
-from tests.doubles.openai_server import OpenAIServer, calls, structured, text
+from tests.doubles.openai_server import OpenAIServer, calls, error, structured, text
 from tests.integration.rag.graph_runs import OPENING, QUERY, WARRANTY, FirstSentence, names, run
 
 QUESTION = structured({"small_talk": False, "reply": ""})
@@ -96,8 +97,11 @@ def test_an_agent_goes_on_in_the_middle_of_its_search(url: str, server: OpenAISe
     answer = run(server, Mode.REACT, [], checkpoints=Checkpoints(url), thread="task")
     assert answer.answerable
     assert answer.passages == (WARRANTY,)
-    assert names(answer).count("think") == 2
+    assert names(answer)[1:5] == ["think", "search_documents", "think", "research"]
     assert len(server.requests) == 6
+    # What the killed worker had done counts, and goes before what came after it.
+    assert answer.usage.calls == 5 == sum(len(step.calls) for step in answer.trace)
+    assert answer.trace[3].started >= answer.trace[2].started + answer.trace[2].took
 
 
 def test_an_answer_that_was_never_written_down_is_not_paid_for_again(
@@ -125,6 +129,30 @@ def test_what_another_version_or_graph_has_written_is_not_gone_on_with(
     assert len(server.requests) == 2
     assert kept.saved("task", Mode.CRAG) is None
     assert kept.saved("task", Mode.SIMPLE) is None
+
+
+def test_passages_that_the_documents_may_not_hold_any_more_are_not_gone_on_with(
+    url: str, server: OpenAIServer
+) -> None:
+    kept = Checkpoints(url)
+    server.fallback = error(503)
+    before, now = Run(thread="task", ground="1"), Run(thread="task", ground="2")
+    llm = {"breaker_failures": 0}
+    with pytest.raises(ModelUnavailable):
+        run(server, Mode.SIMPLE, [OPENING], llm=llm, checkpoints=kept, how=before)
+    server.fallback = text("Twelve months [1].")
+    answer = run(server, Mode.SIMPLE, [WARRANTY], llm=llm, checkpoints=kept, how=now)
+    assert answer.passages == (WARRANTY,)
+    assert names(answer) == ["retrieve", "generate"]
+
+
+def test_workers_that_start_at_once_make_one_good_place(url: str, server: OpenAIServer) -> None:
+    def begin(number: int) -> bool:
+        kept = Checkpoints(url)
+        return kept.saved(f"task-{number}", Mode.SIMPLE) is None
+
+    with ThreadPoolExecutor(6) as threads:
+        assert all(threads.map(begin, range(6)))
 
 
 def test_who_has_lost_the_run_leaves_no_state_of_it(url: str, server: OpenAIServer) -> None:

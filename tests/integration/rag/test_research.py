@@ -6,10 +6,28 @@ import pytest
 
 from flotilla.errors import DependencyUnavailable, ModelUnavailable, PageNotFound
 from flotilla.models import Mode, Passage, Query
+from flotilla.rag.answering import Run
 from flotilla.schemas import DocumentPage
-from tests.doubles.openai_server import OpenAIServer, ToolCall, calls, error, structured, text
+from tests.doubles.openai_server import (
+    OpenAIServer,
+    Reply,
+    ToolCall,
+    calls,
+    error,
+    structured,
+    text,
+)
 from tests.doubles.tavily_server import TavilyServer, page
-from tests.integration.rag.graph_runs import CARS, HOURS, OPENING, QUERY, WARRANTY, names, run
+from tests.integration.rag.graph_runs import (
+    CARS,
+    HOURS,
+    OPENING,
+    QUERY,
+    WARRANTY,
+    names,
+    passage,
+    run,
+)
 from tests.integration.rag.test_web_search import search
 
 QUESTION = structured({"small_talk": False, "reply": ""})
@@ -98,6 +116,8 @@ def test_a_page_is_read_and_quoted_by_its_place_in_the_document(server: OpenAISe
     answer = run(server, Mode.REACT, question="And dogs?", read_page=read_page)
     (citation,) = answer.citations
     assert (citation.page_start, citation.document_id) == (7, WARRANTY.document_id)
+    assert citation.heading_path == ()
+    assert server.requests[3].messages[-1]["content"].startswith("Page 7 of 7.")
     assert PAGE[citation.start - 500 : citation.end - 500] == citation.quote
 
 
@@ -174,6 +194,72 @@ def test_no_passage_that_bears_on_it_is_a_refusal_with_what_was_nearby(
     answer = run(server, Mode.REACT)
     assert not answer.answerable
     assert answer.passages == (OPENING, WARRANTY)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        text("The warranty is surely long."),
+        text("NONE"),
+        calls(("look_up", {"query": "warranty"})),
+        calls(("search_documents", {"wrong": "warranty"})),
+    ],
+)
+def test_an_agent_that_searches_for_nothing_is_not_believed(
+    server: OpenAIServer, reply: Reply
+) -> None:
+    server.script(reply)
+    if reply.tool_calls:
+        server.script(text("NONE"))
+    server.script(text("Twelve months [2]."), BORNE_OUT)
+    answer = run(server, Mode.REACT, question=LONG)
+    assert answer.citations[0].quote in CARS
+    assert any("documents were searched once" in note for note in answer.notes)
+
+
+def test_a_refusal_late_in_the_search_costs_nothing_that_was_found(server: OpenAIServer) -> None:
+    server.script(
+        calls(look("warranty")),
+        error(400, "too long", "context_length_exceeded"),
+        text("Twelve months [2]."),
+        BORNE_OUT,
+    )
+    answer = run(server, Mode.REACT, question=LONG)
+    assert names(answer)[1:5] == ["think", "search_documents", "think", "research"]
+    assert answer.answerable
+    assert any("cut short" in note for note in answer.notes)
+
+
+def test_the_oldest_findings_make_room_for_the_newest(server: OpenAIServer) -> None:
+    long_ones = [passage(f"{name} {'word ' * 4000}", number) for number, name in enumerate("abcd")]
+    found = {f"q{number}": [each] for number, each in enumerate(long_ones)}
+    server.script(
+        *(calls(look(name)) for name in found), text("[4]"), text("It is d [1]."), BORNE_OUT
+    )
+    answer = run(server, Mode.REACT, by_words(**found), question=LONG)
+    assert answer.passages == (long_ones[3],)
+    shown = [m["content"] for m in server.requests[4].messages if m["role"] == "tool"]
+    assert [each.startswith("Shown before") for each in shown] == [True, True, False, False]
+    assert shown[0] == "Shown before: [1]"
+
+
+def test_all_that_an_answer_cites_is_among_its_passages(server: OpenAIServer) -> None:
+    many = [passage(f"Fact {number} is true.", number) for number in range(8)]
+    server.script(
+        calls(look("facts")),
+        text("".join(f"[{number}]" for number in range(1, 9))),
+        text("Fact 7 is true [8]. Fact 0 is true [1]."),
+        BORNE_OUT,
+    )
+    answer = run(server, Mode.REACT, many, question=LONG)
+    shown = [each.chunk_id for each in answer.passages]
+    assert shown == [each.chunk_id for each in (*many[:5], many[7])]
+    assert [each.chunk_id for each in answer.citations] == ["chunk-7", "chunk-0"]
+    # So that it may stand in for one that no model gives.
+    server.fallback = error(503)
+    chain = {"fallbacks": ("cached", "extractive"), "breaker_failures": 0}
+    again = run(server, Mode.SIMPLE, llm=chain, how=Run(earlier=lambda: (answer, 9.0)))
+    assert (again.text, again.citations) == (answer.text, answer.citations)
 
 
 def test_a_model_without_tools_is_no_reason_to_fail(server: OpenAIServer) -> None:

@@ -89,6 +89,19 @@ def test_who_fails_again_and_again_is_left_alone(tavily: TavilyServer, redis_url
     assert len(tavily.received) == 2
 
 
+def test_what_the_answers_own_budget_cut_short_says_nothing_of_tavilys_health(
+    tavily: TavilyServer, redis_url: str
+) -> None:
+    tavily.answer(page(URL, TOLD), pause=1.0)
+    searching = search(tavily, redis_url)
+    for _ in range(3):
+        with pytest.raises(WebSearchUnavailable, match="did not answer"):
+            searching("What?", 0.2)
+    with pytest.raises(WebSearchUnavailable, match="time of this answer is over"):
+        searching("What?", 0.0)
+    assert searching("What?", 5)
+
+
 def test_a_refused_key_says_nothing_of_tavilys_health(tavily: TavilyServer, redis_url: str) -> None:
     tavily.fail(401)
     searching = search(tavily, redis_url)

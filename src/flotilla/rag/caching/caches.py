@@ -74,8 +74,7 @@ class Caches:
     ) -> Answer:
         """The answer to a question: an earlier one that still holds, else what `compute` gives.
 
-        That is kept unless it is not what the question deserves: `notes`, a `fallback_used`, or
-        `CacheUse.withhold` called while it was computed.
+        That is kept unless it is not what the question deserves: `notes`, or a `fallback_used`.
 
         Args:
             asked: the question.
@@ -218,7 +217,7 @@ class Caches:
     def _seconds(self, answer: Answer, use: CacheUse) -> int:
         """For how long an answer is kept."""
         unfit = answer.fallback_used is not None or answer.notes
-        if not use.policy.writes or use.withheld or unfit:
+        if not use.policy.writes or unfit:
             return 0
         if answer.answerable:
             return self._settings.answer_ttl

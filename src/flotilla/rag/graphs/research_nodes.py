@@ -18,12 +18,13 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from flotilla.errors import BudgetSpent, ModelRejected, ModelUnavailable
 from flotilla.logging import get_logger
-from flotilla.models import Passage, Query, Step
+from flotilla.models import Passage, Query
 from flotilla.rag.graphs.research_tools import (
-    Finding,
+    STEP,
     finding_of,
     numbered,
     shown,
+    steps_of,
     steps_within,
     tools_for,
 )
@@ -41,8 +42,8 @@ RESEARCH = "research.v1"
 THINK = "think"
 """The step of one call of the agent's model, in the trace."""
 
-STEP, STOPPED = "step", "stopped"
-"""What a message's metadata says of the call that brought it."""
+STOPPED = "stopped"
+"""What a message's metadata holds the reason under for which it ended the work."""
 
 ENOUGH = "No more calls are possible: reply with the numbers of the passages now, or with NONE."
 
@@ -87,8 +88,8 @@ class _FleetsModels(AgentMiddleware[ResearchState, Tools]):
     ) -> AIMessage:
         """The model's next message: calls of tools, or the passages that it has chosen.
 
-        Where the budget is spent, or no model answers and something may stand in for it, the
-        message is empty, which ends the agent's work with what it has found.
+        Where the budget is spent, the model refuses the request, or none answers and something may
+        stand in for it, the message is empty, which ends the agent's work with what it has found.
         """
         run, state = request.runtime.context, cast(ResearchState, request.state)
         messages = [SystemMessage(prompt(RESEARCH)), *numbered(request.messages)]
@@ -108,10 +109,11 @@ class _FleetsModels(AgentMiddleware[ResearchState, Tools]):
             reply = run.models.run(
                 Role.ANSWER, run.meter, call, prompt=RESEARCH, estimate=_tokens(messages)
             )
-        except (BudgetSpent, ModelUnavailable) as error:
+        except (BudgetSpent, ModelRejected, ModelUnavailable) as error:
             if isinstance(error, ModelUnavailable) and not has_stand_in(run):
                 raise
-            reply, stopped = AIMessage(""), error.code
+            logger.warning("research.stopped", code=error.code)
+            reply, stopped = AIMessage(""), error.message
         asked_for = [] if last else reply.tool_calls[:MOST_AT_ONCE]
         saw = {"calls": [each["name"] for each in asked_for]}
         step = step_since(run, THINK, began, calls, saw | ({STOPPED: stopped} if stopped else {}))
@@ -148,7 +150,7 @@ def research(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     """Have an agent look for the passages from which the question can be answered.
 
     A model that takes no tools is no reason to fail: the documents are searched once then, as they
-    are where the work was stopped before anything was found.
+    are wherever the agent has not searched.
     """
     query = state["query"]
     agent = _agent(
@@ -162,25 +164,19 @@ def research(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
         "before": len(state["steps"]),
     }
     limit = {"recursion_limit": 4 * tools.agent_calls + 10}
-    try:
-        messages = agent.invoke(given, limit, context=tools)["messages"]
-    except ModelRejected as error:
-        logger.warning("research.refused", code=error.code)
-        return _searched_once(query, tools, error.message)
+    messages = agent.invoke(given, limit, context=tools)["messages"]
     found = shown(messages)
     stopped = messages[-1].response_metadata[STOPPED]
-    steps = [
-        *(Step.model_validate(each.response_metadata[STEP]) for each in _replies(messages)),
-        *(finding.step for finding in _findings(messages)),
-    ]
-    if stopped and not found:
-        update, saw = _searched_once(query, tools, "no call of a model came to its end.")
+    searches = sum(finding_of(message) is not None for message in messages)
+    steps = steps_of(messages)
+    if not searches or (stopped and not found):
+        update, saw = _searched_once(query, tools, stopped or "it called no tool.")
         return update | {"steps": steps}, saw
     chosen = _chosen(messages[-1], found)
     update = {
         **tools.within(chosen),
         "found": [each for each in found if each not in chosen],
-        "searches": len(_findings(messages)),
+        "searches": searches,
         "steps": steps,
     }
     update["notes"] = [CUT_SHORT] if stopped else []
@@ -195,13 +191,9 @@ def _searched_once(query: Query, tools: Tools, why: str) -> tuple[Update, dict[s
     update: Update = {
         **tools.within(found),
         "searches": 1,
-        "notes": [f"No agent could search, so the documents were searched once: {why}"],
+        "notes": [f"The agent did not search, so the documents were searched once: {why}"],
     }
     return update, {"found": len(found)}
-
-
-def _findings(messages: Sequence[BaseMessage]) -> list[Finding]:
-    return [finding for finding in map(finding_of, messages) if finding is not None]
 
 
 def _chosen(last: BaseMessage, found: Sequence[Passage]) -> list[Passage]:

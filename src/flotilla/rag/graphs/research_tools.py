@@ -26,6 +26,13 @@ LONGEST_PAGE = 6000
 
 LONGEST_QUERY = 1000
 
+LONGEST_SHOWN = 48_000
+"""Characters of findings that one call of the model is shown: about 12,000 tokens. The newest are
+shown in full."""
+
+STEP = "step"
+"""What a message's metadata holds the step under that brought it."""
+
 NOTHING = "Nothing was found."
 
 
@@ -43,15 +50,19 @@ Found = tuple[str, dict[str, Any]]
 
 
 def _finding(
-    runtime: ToolRuntime[Any, Any], name: str, saw: dict[str, Any], look: Callable[[], list[Any]]
+    runtime: ToolRuntime[Any, Any],
+    name: str,
+    saw: dict[str, Any],
+    look: Callable[[], tuple[list[Passage], str]],
 ) -> Found:
-    """Run `look`, and note what came of it; what the agent may put right it is told of."""
+    """Run `look`, which gives passages and what is told of them, and note what came of it; what the
+    agent may put right it is told of."""
     tools: Tools = runtime.context
     began, calls = tools.clock(), len(tools.meter.calls)
     told = ""
     passages: list[Passage] = []
     try:
-        passages = look()
+        passages, told = look()
     except (InvalidRequest, NotFound, WebSearchUnavailable) as error:
         told = error.message
     saw = saw | {"found": len(passages)} | ({"told": told} if told else {})
@@ -75,10 +86,10 @@ def search_documents(query: str, runtime: ToolRuntime[Any, Any]) -> Found:
     asked = " ".join(query.split())[:LONGEST_QUERY]
     of_run = runtime.state["query"].model_copy(update={"question": asked})
 
-    def look() -> list[Passage]:
+    def look() -> tuple[list[Passage], str]:
         if not asked:
             raise InvalidRequest("The query is empty.")
-        return tools.retrieve(of_run)
+        return tools.retrieve(of_run), ""
 
     return _finding(runtime, "search_documents", {"searched_for": asked}, look)
 
@@ -97,18 +108,20 @@ def read_page(
     read = runtime.context.read_page
     known = {each.document_id: each for each in shown(runtime.state["messages"]) if not each.url}
 
-    def look() -> list[Passage]:
+    def look() -> tuple[list[Passage], str]:
         # What the request's collections and filters leave out is not read by its id either.
         if document not in known or read is None:
             raise InvalidRequest("Read only documents that a search has found.")
-        return [_as_passage(known[document], read(document, page, start=start, limit=LONGEST_PAGE))]
+        found = read(document, page, start=start, limit=LONGEST_PAGE)
+        more = f"; it goes on at start={found.next_start}" if found.next_start is not None else ""
+        told = f"Page {found.page} of {found.pages}{more}."
+        return [_as_passage(known[document], found)], told
 
     return _finding(runtime, "read_page", {"document": document, "page": page}, look)
 
 
 def _as_passage(of_document: Passage, page: DocumentPage) -> Passage:
     """What was read of a page, as a passage of the document that another passage is of."""
-    more = f"; it goes on at start={page.next_start}" if page.next_start is not None else ""
     return of_document.model_copy(
         update={
             "chunk_id": str(uuid.uuid5(CHUNK_NAMESPACE, f"{page.document_id}/page/{page.start}")),
@@ -117,7 +130,7 @@ def _as_passage(of_document: Passage, page: DocumentPage) -> Passage:
             "end": page.end,
             "page_start": page.number,
             "page_end": page.number,
-            "heading_path": (f"page {page.page} of {page.pages}{more}",),
+            "heading_path": (),
         }
     )
 
@@ -128,10 +141,10 @@ def search_web(query: str, runtime: ToolRuntime[Any, Any]) -> Found:
     tools: Tools = runtime.context
     asked = " ".join(query.split())[:LONGEST_QUERY]
 
-    def look() -> list[Passage]:
+    def look() -> tuple[list[Passage], str]:
         if not asked or tools.search_web is None:
             raise InvalidRequest("The query is empty.")
-        return tools.search_web(asked, tools.meter.remaining_seconds())
+        return tools.search_web(asked, tools.meter.remaining_seconds()), ""
 
     return _finding(runtime, "search_web", {"searched_for": asked}, look)
 
@@ -145,6 +158,18 @@ def finding_of(message: BaseMessage) -> Finding | None:
     """What a tool found, where the message is one of a tool's."""
     found = message.artifact if isinstance(message, ToolMessage) else None
     return None if found is None else Finding.model_validate(found)
+
+
+def steps_of(messages: Sequence[BaseMessage]) -> list[Step]:
+    """The steps of a conversation in its order: the model's turns, and the tools'."""
+    steps = []
+    for message in messages:
+        finding = finding_of(message)
+        if finding is not None:
+            steps.append(finding.step)
+        elif isinstance(message, AIMessage):
+            steps.append(Step.model_validate(message.response_metadata[STEP]))
+    return steps
 
 
 def steps_within(messages: Sequence[BaseMessage]) -> int:
@@ -162,25 +187,39 @@ def shown(messages: Sequence[BaseMessage]) -> list[Passage]:
 
 
 def numbered(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-    """The conversation as the agent reads it: passages with their numbers, each in full once."""
+    """The conversation as the agent reads it: passages with their numbers, each in full once, and
+    the oldest by their numbers alone where all would be too much."""
     numbers: dict[str, int] = {}
+    texts = [
+        None if (finding := finding_of(message)) is None else _texts(finding, numbers)
+        for message in messages
+    ]
+    left = LONGEST_SHOWN
     written: list[BaseMessage] = []
-    for message in messages:
-        finding = finding_of(message)
-        if finding is not None:
-            message = message.model_copy(update={"content": _text(finding, numbers)})
+    for message, text in zip(reversed(messages), reversed(texts), strict=True):
+        if text is not None:
+            whole, short = text
+            shown_text = whole if len(whole) <= left else short
+            left -= len(whole)
+            message = message.model_copy(update={"content": shown_text})
         written.append(message)
-    return written
+    return written[::-1]
 
 
-def _text(finding: Finding, numbers: dict[str, int]) -> str:
+def _texts(finding: Finding, numbers: dict[str, int]) -> tuple[str, str]:
+    """A finding as it is shown, in full and in short."""
     parts = [finding.told] if finding.told else []
     again = [numbers[each.chunk_id] for each in finding.passages if each.chunk_id in numbers]
+    fresh = []
     for passage in finding.passages:
         if passage.chunk_id not in numbers:
-            numbers[passage.chunk_id] = len(numbers) + 1
-            parts.append(render_passage(numbers[passage.chunk_id], passage, ids=True))
+            number = numbers[passage.chunk_id] = len(numbers) + 1
+            fresh.append(number)
+            parts.append(render_passage(number, passage, ids=True))
     if again:
-        listed = "".join(f"[{number}]" for number in again)
-        parts.append(f"Found again: {listed}")
-    return "\n".join(parts)
+        parts.append(f"Found again: {_listed(again)}")
+    return "\n".join(parts), f"Shown before: {_listed([*fresh, *again])}"
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return "".join(f"[{number}]" for number in numbers)

@@ -1,10 +1,21 @@
 """What stands in for a language model that gave no answer: words of the fallback chain."""
 
 from flotilla.errors import BudgetSpent, ModelUnavailable
+from flotilla.rag.citations import verify
 from flotilla.rag.generate import Draft
 from flotilla.rag.graphs.state import State, Tools
 from flotilla.rag.graphs.steps import Update
 from flotilla.settings import CACHED, EXTRACTIVE
+
+NOTHING_DRAWN = {
+    "passages": 0,
+    "passage_tokens": 0,
+    "turns": 0,
+    "turn_tokens": 0,
+    "recalled": 0,
+    "messages": (),
+}
+"""Of the context that was drawn, what went into an answer that was there already."""
 
 SPENT = "The budget of this answer was spent before a language model had written it"
 
@@ -24,13 +35,9 @@ def stand_in(state: State, tools: Tools, error: BudgetSpent | ModelUnavailable) 
         ModelUnavailable: the one given, where nothing stands in.
     """
     if isinstance(error, BudgetSpent):
-        return _extracted(
-            state,
-            tools,
-            "The budget of this answer was spent before a language model had written it",
-        )
+        return _extracted(state, tools, SPENT)
     for word in tools.models.after_models() if tools.models is not None else ():
-        if word == CACHED and (earlier := _earlier(tools)) is not None:
+        if word == CACHED and (earlier := _earlier(state, tools)) is not None:
             return earlier
         if word == EXTRACTIVE:
             return _extracted(state, tools, "No language model answered")
@@ -43,17 +50,23 @@ def _extracted(state: State, tools: Tools, why: str) -> Update:
     return {"draft": draft, "fallback": draft.model, "notes": [note]}
 
 
-def _earlier(tools: Tools) -> Update | None:
+def _earlier(state: State, tools: Tools) -> Update | None:
     """An earlier answer that the documents still bear out, as it was given then."""
     found = tools.earlier()
     if found is None:
         return None
     answer, age = found
+    passages = list(answer.passages)
+    if len(verify(answer.citations, passages)) < len(answer.citations):
+        return None  # another version of Flotilla kept it without all that it cites
     minutes = max(1, round(age / 60))
     draft = Draft(text=answer.text, answerable=True, citations=answer.citations, model=answer.model)
-    return {
+    nothing_drawn = (
+        {"used": state["used"].model_copy(update=NOTHING_DRAWN)} if "used" in state else {}
+    )
+    return nothing_drawn | {
         "draft": draft,
-        "passages": list(answer.passages),
+        "passages": passages,
         "unsupported": list(answer.unsupported),
         "fallback": CACHED,
         "notes": [

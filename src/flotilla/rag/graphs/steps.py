@@ -31,7 +31,7 @@ def traced(name: str, node: Node) -> GraphNode:
         if tools.models is not None:
             # Who has lost the run leaves no state, or whoever has it now might go on from that.
             tools.checkpoint()
-        inner = sorted(update.get("steps", []), key=lambda each: each.started)
+        inner = update.get("steps", [])
         counted = sum(len(step.calls) for step in inner)
         step = step_since(tools, name, began, calls + counted, saw)
         # Those within a node were told as they came.

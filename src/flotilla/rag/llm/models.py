@@ -74,7 +74,8 @@ class Models:
         return first_model(self._settings, role)
 
     def after_models(self) -> tuple[str, ...]:
-        """What stands in where every model of the chain has failed: `extractive`, or nothing."""
+        """What stands in where every model of the chain has failed, in this order: `cached` and
+        `extractive`, one of them, or nothing."""
         return tuple(entry for entry in self._settings.fallbacks if entry in AFTER_MODELS)
 
     def complete(
