@@ -143,11 +143,13 @@ def test_crag_grades_writes_verifies_and_says_what_it_cost(asking: Flotilla) -> 
 def test_a_server_of_embeddings_that_is_away_for_a_while_costs_no_document(
     asking: Flotilla, server: OpenAIServer
 ) -> None:
+    asking.create_collection("tow")
     server.script_embeddings(error(503), error(503))
     task = asking.ingest_text("A tow bar is fitted on Fridays.", name="tow.txt", collection="tow")
     ended = asking.wait(task.task_id, timeout=2 * PATIENCE)
     assert ended.status == "completed", ended.error
-    assert {failure.code for failure in ended.failures} == {"dependency_unavailable"}
+    failures = asking.task(task.task_id).failures or []
+    assert {failure.code for failure in failures} == {"dependency_unavailable"}
     (passage,) = asking.search("When is a tow bar fitted?", collections=["tow"]).passages
     assert passage.document_name == "tow.txt"
 
