@@ -60,6 +60,7 @@ def problem_of(error: FlotillaError) -> Problem:
         detail=error.message,
         code=error.code,
         retryable=error.retryable,
+        retry_after=error.retry_after,
         **error.details,
     )
 

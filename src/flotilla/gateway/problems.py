@@ -128,7 +128,7 @@ def install(app: FastAPI) -> None:
 def from_task(error: TaskError, task_id: str) -> FlotillaError:
     """The error of a failed task, to be raised to the client that awaits it."""
     kind = _kinds().get(error.code, FlotillaError)
-    raised = kind(error.message, task_id=task_id, stage=error.stage)
+    raised = kind(error.message, retry_after=error.retry_after, task_id=task_id, stage=error.stage)
     raised.code = error.code  # type: ignore[misc]
     return raised
 

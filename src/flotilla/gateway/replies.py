@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from flotilla.errors import DependencyUnavailable
+from flotilla.errors import Cancelled, DependencyUnavailable
 from flotilla.gateway.channels import Channels, Listener
 from flotilla.ledger.announce import channel
 from flotilla.logging import get_logger
@@ -134,6 +134,9 @@ class Reply:
         Args:
             timeout: seconds.
             look: reads the job from the ledger.
+
+        Raises:
+            Cancelled: the job was deleted, with the conversation that it was of.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
@@ -142,6 +145,8 @@ class Reply:
             if self._future.done():
                 return self._future.result()
             task = await look()
-            if task is not None and task.status.final:
+            if task is None:
+                raise Cancelled("The task was deleted before it had an answer.")
+            if task.status.final:
                 return Ended(task, json.dumps(task.result, ensure_ascii=False))
         return None

@@ -11,7 +11,11 @@ def as_task_error(stage_name: str, error: Exception) -> TaskError:
     """What the user is told of an error; the text of an unexpected one stays in the log."""
     if isinstance(error, FlotillaError):
         return TaskError(
-            stage=stage_name, code=error.code, message=error.message, retryable=error.retryable
+            stage=stage_name,
+            code=error.code,
+            message=error.message,
+            retryable=error.retryable,
+            retry_after=error.retry_after,
         )
     return TaskError(
         stage=stage_name,

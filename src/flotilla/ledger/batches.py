@@ -239,6 +239,7 @@ def reopen(connection: Connection, retried: dict[str, int]) -> None:
     """
     ended = columns.finished_at.is_not(None)
     left = {"result", "error_stage", "error_code", "error_message", "error_retryable"}
+    left |= {"error_retry_after"}
     for batch_id in sorted(retried):
         done = func.coalesce(columns.progress_done, 0) - retried[batch_id]
         connection.execute(

@@ -128,6 +128,7 @@ def _described(tenant_id: str) -> Select[Any]:
             jobs.error_code,
             jobs.error_message,
             jobs.error_retryable,
+            jobs.error_retry_after,
         )
         .join_from(DOCUMENTS, COLLECTIONS, collections.id == documents.collection_id)
         .outerjoin(

@@ -23,10 +23,18 @@ from flotilla.schemas import Task, TaskError, TaskStatus
 
 
 def fail(
-    database: Database, job_id: str, error: TaskError, fence: int | None = None
+    database: Database,
+    job_id: str,
+    error: TaskError,
+    fence: int | None = None,
+    reply_to: str | None = None,
 ) -> Task | None:
-    """End a job with its error, and its version with it; None when it was over already."""
-    return _end(database, job_id, lambda connection: fail_in(connection, job_id, error, fence))
+    """End a job with its error, and its version with it; None when it was over already. It is told
+    on the channel `reply_to` too."""
+    ended = _end(database, job_id, lambda connection: fail_in(connection, job_id, error, fence))
+    if ended is not None and reply_to is not None:
+        announce(ended, reply_to=reply_to)
+    return ended
 
 
 def fail_in(

@@ -86,6 +86,7 @@ def fail(
         error_code=error.code,
         error_message=error.message,
         error_retryable=error.retryable,
+        error_retry_after=error.retry_after,
     )
 
 

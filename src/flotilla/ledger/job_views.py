@@ -177,4 +177,5 @@ def error_of(row: Row[Any]) -> TaskError | None:
         code=row.error_code,
         message=row.error_message,
         retryable=row.error_retryable,
+        retry_after=row.error_retry_after,
     )

@@ -6,6 +6,7 @@ to run twice.
 """
 
 import functools
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -50,7 +51,11 @@ def reply(name: str, **options: Any) -> Callable[[Callable[[ReplyRun], str]], Ce
         @app.task(name=name, bind=True, throws=(FlotillaError,), max_retries=None, **options)
         @functools.wraps(function)
         def task(
-            self: CeleryTask, job_id: str, reply_to: str | None = None, outages: int = 0
+            self: CeleryTask,
+            job_id: str,
+            reply_to: str | None = None,
+            outages: int = 0,
+            spent: float = 0.0,
         ) -> None:
             with structlog.contextvars.bound_contextvars(task_id=job_id, stage=name):
                 attempt = self.request.retries + 1
@@ -74,12 +79,14 @@ def reply(name: str, **options: Any) -> Callable[[Callable[[ReplyRun], str]], Ce
                     lambda: fail(database, job_id, as_task_error(name, stuck(patience)), fence),
                 )
                 with get_keeper().holding(lease):
-                    run = ReplyRun(leased, database, lease)
+                    run = ReplyRun(leased, database, lease, spent)
+                    began = time.monotonic()
                     try:
                         result = RawJSON(function(run))
                     except Exception as error:
                         with waiting():
-                            final = _not_answered(self, leased, outages, error)
+                            worked = spent + time.monotonic() - began
+                            final = _not_answered(self, leased, outages, worked, error)
                         raise final from error
                     try:
                         with waiting(), database.writing() as connection:
@@ -121,7 +128,7 @@ def _reply_patience() -> float:
 
 
 def _not_answered(
-    task: CeleryTask, leased: job_leases.Leased, outages: int, error: Exception
+    task: CeleryTask, leased: job_leases.Leased, outages: int, spent: float, error: Exception
 ) -> Exception:
     """Record a failed attempt; raises Retry or Ignore, or returns the error to be raised.
 
@@ -156,7 +163,15 @@ def _not_answered(
             job_leases.give_back(connection, job.id, leased.fence, delay)
     if again:
         logger.info("stage.retrying", code=task_error.code, attempt=attempt, delay=delay)
-        raise task.retry(kwargs={"outages": outages}, exc=error, countdown=delay)
+        told = {"outages": outages, "spent": round(spent, 3)}
+        raise task.retry(kwargs=told, exc=error, countdown=delay)
     logger.info("stage.failed", code=task_error.code, attempt=attempt)
-    fail(database, job.id, task_error, leased.fence)
+    fail(database, job.id, task_error, leased.fence, _reply_to(task))
     return error
+
+
+def _reply_to(task: CeleryTask) -> str | None:
+    """The channel on which a gateway awaits the result, as the message has it."""
+    given = task.request.args or ()
+    found = given[1] if len(given) > 1 else (task.request.kwargs or {}).get("reply_to")
+    return None if found is None else str(found)

@@ -18,6 +18,8 @@ class ReplyRun:
     leased: job_leases.Leased
     database: Database
     lease: Lease
+    spent: float = 0.0
+    """Seconds that attempts before this one have worked, pauses between them not counted."""
     with_end: list[Callable[[Connection], object]] = field(default_factory=list)
     """What is written in the transaction that ends the job well, and taken back with it; what it
     raises as Cancelled cancels the job."""

@@ -265,6 +265,7 @@ def _retry(connection: Connection, tenant_id: str, job_id: str) -> tuple[Job, Ta
             error_code=None,
             error_message=None,
             error_retryable=None,
+            error_retry_after=None,
             cancel_requested_at=None,
             finished_at=None,
             cleaned_at=None,

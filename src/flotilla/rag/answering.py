@@ -50,7 +50,8 @@ class Run:
     `mode` is the graph, that of the settings when not given; `meter` counts the calls, where some
     were made before. `checkpoint` is called before a model is, and what it raises ends the work;
     `within` chooses from what was found what the answer is written from; `earlier` gives an answer
-    to the same question for when no model answers, and its age in seconds. `thread` names the run
+    to the same question for when no model answers, and its age in seconds. `spent` are
+    seconds that earlier attempts have worked; the budget is one for all. `thread` names the run
     among the checkpoints, without one it is not resumed; and `ground` what it rests on, without
     which it is not gone on with. `rewritten` says why the question was
     made to stand alone, None where it was not. `listener` is told of the steps and of the answer as
@@ -63,6 +64,7 @@ class Run:
     within: "Within" = _all_of
     earlier: Callable[[], tuple[Answer, float] | None] = _none
     thread: str | None = None
+    spent: float = 0.0
     ground: str = ""
     rewritten: str | None = None
     listener: Listener = UNHEARD
@@ -138,6 +140,8 @@ class Answerer:
         meter = run.meter or self.meter()
         saved = self.saved(run.thread, mode, run.ground)
         before = self._count_again(saved, run.thread, meter) if saved else 0.0
+        before = max(before, run.spent)
+        meter.pass_seconds(before)
         began = perf_counter() - before
         tools = Tools(
             retrieve=self._retrieve,
@@ -208,9 +212,7 @@ class Answerer:
         for call in (call for step in steps for call in step.calls):
             first = self._models.name(Role(call.role))
             meter.record(call, stands_in=call.model != first)
-        seconds = max(step.started + step.took for step in steps) / 1000
-        meter.pass_seconds(seconds)
-        return seconds
+        return max(step.started + step.took for step in steps) / 1000
 
     def _writer(self, meter: "Meter", listener: Listener) -> Generator:
         if self._models is None:

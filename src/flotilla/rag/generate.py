@@ -23,18 +23,22 @@ logger = get_logger(__name__)
 
 PROMPT = "answer.v2"
 
+CUT_OFF = "The answer was cut off at its longest length, FLOTILLA_LLM_MAX_TOKENS."
+
 
 class Draft(Value):
     """What a generator wrote, before its citations are verified.
 
     `text` refers to `citations` by their number in square brackets. Where `answerable` is False,
-    `text` is the sentence that says so and there are no citations.
+    `text` is the sentence that says so and there are no citations. `notes` are what a reader should
+    know of it.
     """
 
     text: str
     answerable: bool
     citations: tuple[Citation, ...] = ()
     model: str
+    notes: tuple[str, ...] = ()
 
 
 class Generator(Protocol):
@@ -95,8 +99,10 @@ class ModelGenerator:
         reason = reply.response_metadata.get("finish_reason")
         if not written.strip():
             raise ModelRejected(_empty(reason))
+        notes: tuple[str, ...] = ()
         if reason == "length":
             logger.warning("model_reply_truncated", model=self.model)
+            notes = (CUT_OFF,)
         reading = Reading(passages)
         text = reading.feed(written) + reading.finish()
         if reading.refused:
@@ -105,7 +111,7 @@ class ModelGenerator:
         if not citations:
             logger.warning("model_reply_uncited", model=self.model)
             return Draft(text=not_found(question), answerable=False, model=self.model)
-        return Draft(text=text, answerable=True, citations=citations, model=self.model)
+        return Draft(text=text, answerable=True, citations=citations, model=self.model, notes=notes)
 
     def _reply(self, messages: list["BaseMessage"], passages: Sequence[Passage]) -> "AIMessage":
         from flotilla.rag.llm import Role

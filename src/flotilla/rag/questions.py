@@ -131,7 +131,11 @@ def answer_query(
     asking = Run(mode=chosen, listener=listener, earlier=lambda: get_caches().earlier(asked, space))
     if run is not None:
         asking = replace(
-            asking, checkpoint=run.checkpoint, thread=run.job.id, ground=_ground(query, space)
+            asking,
+            checkpoint=run.checkpoint,
+            thread=run.job.id,
+            spent=run.spent,
+            ground=_ground(query, space),
         )
 
     def tell(kept: Answer) -> None:
@@ -187,6 +191,7 @@ def answer_turn(
         checkpoint=run.checkpoint,
         within=within,
         thread=run.job.id,
+        spent=run.spent,
         ground=ground,
         rewritten=asked.standalone.why if asked.standalone.changed else None,
         listener=listener,

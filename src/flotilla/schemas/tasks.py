@@ -64,6 +64,9 @@ class TaskError(Response):
     code: str = Field(examples=["file_encrypted"])
     message: str = Field(examples=["terms.pdf is encrypted: send its password with the file."])
     retryable: bool = Field(examples=[False])
+    retry_after: float | None = Field(
+        None, description="Seconds from the failure after which another try makes sense."
+    )
 
 
 class TaskFailure(TaskError):

@@ -5,6 +5,7 @@ import threading
 import pytest
 from sqlalchemy import select
 
+from flotilla.gateway.problems import from_task
 from flotilla.ledger import job_ends, jobs
 from flotilla.ledger.database import Database, new_id
 from flotilla.ledger.tables import JOBS
@@ -95,6 +96,17 @@ def test_a_failed_job_keeps_its_password_since_a_retry_needs_it(ledger: Database
     with ledger.reading() as connection:
         payload = connection.scalar(select(JOBS.c.payload).where(JOBS.c.id == job_id))
     assert payload == {"password": "open sesame"}
+
+
+def test_when_to_try_again_is_told_with_the_error(ledger: Database) -> None:
+    [job_id] = add(ledger, new_job())
+    with ledger.writing() as connection:
+        job_ends.fail(connection, job_id, ERROR.model_copy(update={"retry_after": 7.5}))
+    error = shown_task(ledger, job_id).error
+    assert error is not None
+    assert error.retry_after == 7.5
+    raised = from_task(error, job_id)
+    assert raised.retry_after == 7.5
 
 
 def test_progress_never_goes_back_within_a_unit(ledger: Database) -> None:

@@ -52,7 +52,7 @@ def killed_while(url: str, server: OpenAIServer, mode: Mode, asked: int) -> None
     worker = spawn.Process(target=answer_in_a_worker, args=(url, server.base_url, mode))
     worker.start()
     try:
-        wait_until(lambda: len(server.requests) == asked, 60)
+        wait_until(lambda: len(server.requests) == asked, 120)
     finally:
         worker.kill()
         worker.join()

@@ -2,11 +2,12 @@
 
 import pytest
 
-from flotilla.errors import ModelUnavailable
+from flotilla.errors import FlotillaError, ModelUnavailable
 from flotilla.models import Mode, Passage, Query, Turn
 from flotilla.rag.answering import Run
+from flotilla.rag.generate import CUT_OFF
 from flotilla.rag.refusals import NOT_FOUND
-from tests.doubles.openai_server import OpenAIServer, error, structured, text
+from tests.doubles.openai_server import OpenAIServer, Reply, error, malformed, structured, text
 from tests.integration.rag.graph_runs import HOURS, OPENING, QUERY, WARRANTY, names, run
 
 
@@ -149,6 +150,46 @@ def test_the_chain_ends_with_sentences_of_the_documents_where_it_says_so(
     assert answer.fallback_used == "extractive"
     with pytest.raises(ModelUnavailable):
         run(server, Mode.SIMPLE, llm={"breaker_failures": 0})
+
+
+@pytest.mark.parametrize(
+    "reply", [error(401), error(429, "no quota left", "insufficient_quota"), text(""), malformed()]
+)
+def test_what_every_model_refuses_is_stood_in_for_too(server: OpenAIServer, reply: Reply) -> None:
+    server.fallback = reply
+    for mode in (Mode.SIMPLE, Mode.CRAG, Mode.REACT):
+        chain = {"fallbacks": ("extractive",), "breaker_failures": 0}
+        answer = run(server, mode, llm=chain)
+        assert (answer.answerable, answer.fallback_used) == (True, "extractive")
+    with pytest.raises(FlotillaError):
+        run(server, Mode.SIMPLE, llm={"breaker_failures": 0})
+
+
+def test_the_budget_is_one_for_all_attempts(server: OpenAIServer) -> None:
+    server.fallback = text("Twelve months [2].")
+    answer = run(server, Mode.SIMPLE, how=Run(spent=9.5), budget_seconds=10)
+    assert answer.model == "openai:test"
+    assert answer.trace[0].started >= 9_500
+    answer = run(server, Mode.SIMPLE, how=Run(spent=10.5), budget_seconds=10)
+    assert answer.fallback_used == "extractive"
+    assert len(server.requests) == 1
+
+
+def test_an_answer_that_was_cut_off_says_so(server: OpenAIServer) -> None:
+    server.script(text("Twelve months [2]. And then", finish_reason="length"))
+    answer = run(server, Mode.SIMPLE)
+    assert answer.notes == (CUT_OFF,)
+
+
+def test_a_judge_that_leaves_statements_out_is_told_of(server: OpenAIServer) -> None:
+    server.script(
+        structured({"small_talk": False, "reply": ""}),
+        structured({"relevant": [1, 2]}),
+        text("At nine [1]. Twelve months [2]."),
+        structured({"verdicts": [{"statement": 2, "supported": True, "reason": ""}]}),
+    )
+    answer = run(server, Mode.CRAG)
+    assert answer.notes == ("The judge gave no verdict on 1 of 2 statements.",)
 
 
 def test_an_earlier_answer_stands_in_where_the_chain_has_it(server: OpenAIServer) -> None:

@@ -161,6 +161,20 @@ def test_the_web_is_a_tool_where_there_is_a_key(server: OpenAIServer, tavily: Ta
     assert tools == ["search_documents", "read_page", "search_web"]
 
 
+def test_a_web_that_is_away_is_told_of(server: OpenAIServer, tavily: TavilyServer) -> None:
+    tavily.fail(500)
+    server.script(
+        calls(look("warranty"), ToolCall("search_web", {"query": "warranty by law"})),
+        text("[2]"),
+        text("Twelve months [1]."),
+        BORNE_OUT,
+    )
+    answer = run(server, Mode.REACT, question=LONG, search_web=search(tavily))
+    assert answer.answerable
+    (note,) = answer.notes
+    assert note.startswith("The web was not searched: Tavily")
+
+
 def test_the_last_call_has_no_tools_so_that_the_agent_comes_to_an_end(
     server: OpenAIServer,
 ) -> None:

@@ -2,11 +2,14 @@
 
 import asyncio
 
+import pytest
 import redis.asyncio as redis
 
+from flotilla.errors import Cancelled
 from flotilla.gateway.channels import Channels, end
 from flotilla.gateway.replies import Replies
 from flotilla.ledger.announce import channel
+from flotilla.schemas import Task
 
 
 async def test_a_task_that_swallows_a_cancellation_is_ended_all_the_same() -> None:
@@ -31,6 +34,18 @@ async def test_it_is_closed_at_any_moment_of_its_start(redis_url: str) -> None:
             for _ in range(turns):
                 await asyncio.sleep(0)
             await channels.close()
+
+
+async def test_a_task_that_was_deleted_is_not_waited_for(redis_url: str) -> None:
+    channels = Channels(redis_url)
+    replies = Replies(channels)
+
+    async def gone() -> Task | None:
+        return None
+
+    async with replies.follow("deleted") as reply:
+        with pytest.raises(Cancelled, match="deleted"):
+            await reply.wait(60.0, gone)
 
 
 async def test_a_broken_connection_leaves_no_subscription_behind(redis_url: str) -> None:

@@ -169,7 +169,8 @@ async def get_task(
             if task is not None and not task.status.final:
                 ended = await reply.wait(until - clock(), look)
                 task = ended.whole() if ended is not None else await look()
-    assert task is not None  # noqa: S101 - a task that was there does not vanish within a request
+    if task is None:
+        raise TaskNotFound("The task was deleted while it was waited for.")
     return task
 
 

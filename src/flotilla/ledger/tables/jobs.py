@@ -50,6 +50,7 @@ class JobRow(Table):
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_message: Mapped[str | None] = mapped_column(Text)
     error_retryable: Mapped[bool | None]
+    error_retry_after: Mapped[float | None]
     lease_owner: Mapped[str | None] = mapped_column(Name)
     lease_until: Mapped[datetime | None]
     losses: Mapped[int] = mapped_column(server_default="0")

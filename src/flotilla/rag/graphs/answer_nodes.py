@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flotilla.errors import BudgetSpent, ModelUnavailable
+from flotilla.errors import BudgetSpent, ModelRejected, ModelUnavailable
 from flotilla.models import Passage
 from flotilla.rag.citations import renumber, verify
 from flotilla.rag.generate import Draft
@@ -47,8 +47,9 @@ def generate(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     update: Update
     try:
         update = {"draft": tools.writer.generate(question, passages, turns)}
-    except (BudgetSpent, ModelUnavailable) as error:
+    except (BudgetSpent, ModelRejected, ModelUnavailable) as error:
         update = stand_in(state, tools, error)
+    update["notes"] = [*update.get("notes", []), *update["draft"].notes]
     draft = verified(update["draft"], update.get("passages", passages), question)
     recite(draft.text, draft.citations, tools.listener)
     saw = {

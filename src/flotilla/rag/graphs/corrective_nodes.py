@@ -141,6 +141,10 @@ def verify(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
         )
         text = f"{render(state['query'].question, passages)}\n\nStatements:\n{listed}"
         verdicts, notes = _ask(tools, Role.GRADE, VERIFY, text, Verdicts)
+        told = {each.statement for each in verdicts.verdicts} if verdicts is not None else set()
+        unjudged = len(set(range(1, len(cited) + 1)) - told)
+        if verdicts is not None and unjudged:
+            notes.append(f"The judge gave no verdict on {unjudged} of {len(cited)} statements.")
         for verdict in verdicts.verdicts if verdicts is not None else ():
             if not verdict.supported and 1 <= verdict.statement <= len(cited):
                 claim = cited[verdict.statement - 1]

@@ -51,6 +51,8 @@ CUT_SHORT = "The search was cut short: the answer is written from what had been 
 
 FROM_WEB = "A part of this is from pages of the web."
 
+NO_WEB = "The web was not searched: {why}"
+
 MOST_AT_ONCE = 5
 """Calls of tools that one message may ask for."""
 
@@ -182,6 +184,8 @@ def research(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     update["notes"] = [CUT_SHORT] if stopped else []
     if any(each.url for each in chosen):
         update["notes"].append(FROM_WEB)
+    away = [s.saw["told"] for s in steps if s.name == "search_web" and s.saw.get("away")]
+    update["notes"] += [NO_WEB.format(why=why) for why in dict.fromkeys(away)]
     turns = len(_replies(messages))
     return update, {"turns": turns, "found": len(found), "chosen": len(chosen)}
 

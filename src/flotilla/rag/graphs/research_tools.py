@@ -63,8 +63,10 @@ def _finding(
     passages: list[Passage] = []
     try:
         passages, told = look()
-    except (InvalidRequest, NotFound, WebSearchUnavailable) as error:
+    except (InvalidRequest, NotFound) as error:
         told = error.message
+    except WebSearchUnavailable as error:
+        told, saw = error.message, saw | {"away": True}
     saw = saw | {"found": len(passages)} | ({"told": told} if told else {})
     step = step_since(tools, name, began, calls, saw)
     messages = runtime.state["messages"]

@@ -1,6 +1,6 @@
 """What stands in for a language model that gave no answer: words of the fallback chain."""
 
-from flotilla.errors import BudgetSpent, ModelUnavailable
+from flotilla.errors import BudgetSpent, ModelRejected, ModelUnavailable
 from flotilla.rag.citations import verify
 from flotilla.rag.generate import Draft
 from flotilla.rag.graphs.state import State, Tools
@@ -17,6 +17,7 @@ NOTHING_DRAWN = {
 }
 """Of the context that was drawn, what went into an answer that was there already."""
 
+NO_MODEL = "No language model answered"
 SPENT = "The budget of this answer was spent before a language model had written it"
 
 
@@ -25,14 +26,16 @@ def has_stand_in(tools: Tools) -> bool:
     return tools.models is not None and bool(tools.models.after_models())
 
 
-def stand_in(state: State, tools: Tools, error: BudgetSpent | ModelUnavailable) -> Update:
+def stand_in(
+    state: State, tools: Tools, error: BudgetSpent | ModelRejected | ModelUnavailable
+) -> Update:
     """The draft that stands in, with what follows from it.
 
     Where the budget is spent it is made of sentences of the passages, whatever the chain says: that
-    is the best answer so far. Where no model answers, the chain decides.
+    is the best answer so far. Where no model answers, or all refuse, the chain decides.
 
     Raises:
-        ModelUnavailable: the one given, where nothing stands in.
+        ModelUnavailable, ModelRejected: the one given, where nothing stands in.
     """
     if isinstance(error, BudgetSpent):
         return _extracted(state, tools, SPENT)
@@ -40,7 +43,7 @@ def stand_in(state: State, tools: Tools, error: BudgetSpent | ModelUnavailable) 
         if word == CACHED and (earlier := _earlier(state, tools)) is not None:
             return earlier
         if word == EXTRACTIVE:
-            return _extracted(state, tools, "No language model answered")
+            return _extracted(state, tools, NO_MODEL)
     raise error
 
 
@@ -70,7 +73,7 @@ def _earlier(state: State, tools: Tools) -> Update | None:
         "unsupported": list(answer.unsupported),
         "fallback": CACHED,
         "notes": [
-            f"No language model answered: this answer was given {minutes} "
+            f"{NO_MODEL}: this answer was given {minutes} "
             f"minute{'s' if minutes > 1 else ''} ago. The documents have not changed since."
         ],
     }
