@@ -11,7 +11,7 @@ _QUESTION_WORD = (
     "wie|was|wer|wo|wann|warum|welche[mnrs]?"
 )
 _JOINT = re.compile(
-    rf"(?:[,;]?\s+(?:and|or|und|oder|as well as)\s+|[?;]\s+)(?=(?:{_QUESTION_WORD})\b)",
+    rf"(?:(?:[,;]|(?<!\s))\s+(?:and|or|und|oder|as well as)\s+|[?;]\s+)(?=(?:{_QUESTION_WORD})\b)",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*")

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from flotilla.models import Citation, Passage
 
 # [2], [1, 3], [1-3], [passage 2] and the full-width brackets that some models prefer.
+# Everything in it is bounded: it is looked for while a text is being written, again and again.
 MARKER = re.compile(
-    r"[ \t]*[\[【]\s*(?:passages?\s+|p\.\s*)?(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)\s*[\]】]",
+    r"[ \t]{0,64}[\[【]\s{0,9}(?:passages?\s{1,9}|p\.\s{0,9})?"
+    r"(\d{1,3}(?:\s{0,9}[,;–-]\s{0,9}\d{1,3}){0,49})\s{0,9}[\]】]",
     re.IGNORECASE,
 )
 """A reference to passages, with the blanks before it."""
@@ -76,9 +78,11 @@ def renumber(text: str, citations: Sequence[Citation]) -> tuple[str, tuple[Citat
 
 
 def numbers_of(listed: str) -> list[int]:
-    """The numbers of `1, 3` or `1-3`."""
+    """The numbers of `1, 3` or `1-3`; of a long range its beginning."""
     numbers: list[int] = []
     for part in re.split(r"[,;]", listed):
         bounds = [int(number) for number in re.findall(r"\d+", part)]
-        numbers += range(bounds[0], bounds[-1] + 1) if len(bounds) == 2 else bounds
+        numbers += (
+            range(bounds[0], min(bounds[0] + 50, bounds[-1] + 1)) if len(bounds) == 2 else bounds
+        )
     return numbers

@@ -13,7 +13,7 @@ Count = Callable[[Sequence[str]], list[int]]
 """Each text's tokens, as an embedder counts them."""
 
 # Behind what ends a sentence, with the quotes and brackets that close it, or a line.
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|(?=\n)")
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’»)\]]*+(?=\s)|(?=\n)")
 
 
 @dataclass(frozen=True, slots=True)

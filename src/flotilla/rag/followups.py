@@ -88,8 +88,8 @@ _MOST_WORDS_OF_NOUN = 3
 _ONE = re.compile(r"\bones?\b", re.IGNORECASE)
 _INSIDE = re.compile(rf"\b(?:{_PREPOSITIONS})\b", re.IGNORECASE)
 _TAIL = re.compile(
-    rf"(?=\s+(?:{_PREPOSITIONS}|and|or|is|are|was|were|do|does|did|has|have|if|when|und|oder|ist|"
-    r"sind|war|wenn|hat|haben)\b)|(?=\s*[?.!,;:])|\Z",
+    rf"(?<!\s)(?=\s+(?:(?:{_PREPOSITIONS}|and|or|is|are|was|were|do|does|did|has|have|if|when|und|"
+    r"oder|ist|sind|war|wenn|hat|haben)\b|[?.!,;:]))|(?=[?.!,;:])|\Z",
     re.IGNORECASE,
 )
 
@@ -173,7 +173,7 @@ def _in_place(before: str, question: str) -> str | None:
     The counterpart begins with the same preposition, or with the same article where the fragment
     has none, and ends before the next clause.
     """
-    fragment = _LIKE_BEFORE.fullmatch(question)
+    fragment = _LIKE_BEFORE.fullmatch(" ".join(question.split()))
     if fragment is None or len(fragment["rest"].split()) > _MOST_WORDS_OF_FRAGMENT:
         return None
     preposition = _INSIDE.fullmatch(fragment["anchor"]) is not None

@@ -58,9 +58,9 @@ _ORDER = re.compile("|".join(_ORDERS), re.IGNORECASE)
 
 # What a transcript, a chat template or a call of a tool looks like.
 _ROLE = re.compile(
-    r"^[\s>*#\-\[<(]*(?:system|assistant|user|human|tool|developer)"
-    r"(?: (?:message|prompt|note|override))?[\s\])>*]*:|"
-    r"<\|[\w ./-]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?\s*passages?\b",
+    r"^[ \t>*#\-\[<(]{0,40}(?:system|assistant|user|human|tool|developer)"
+    r"(?: (?:message|prompt|note|override))?[\s\])>*]{0,40}:|"
+    r"<[|｜][\w ./▁-]{1,40}[|｜]>|\[/?INST\]|<</?SYS>>|</?\s*passages?\b",
     re.IGNORECASE | re.MULTILINE,
 )
 _CALL = re.compile(

@@ -32,7 +32,7 @@ have in place of that."""
 PIECE = 64
 """Turns that are made up for at once."""
 
-_MARK = re.compile(r"\s*\[\d+\]")
+_MARK = re.compile(r"(?:(?<!\s)\s+)?\[\d+\]")
 
 
 class Memory:

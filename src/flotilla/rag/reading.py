@@ -11,10 +11,10 @@ from flotilla.rag.untrusted import Visible
 REFUSAL = "NOT_IN_PASSAGES"
 """What the prompt asks a model to begin with where the passages hold no answer."""
 
-# However a model decorates it.
-_DECORATION = re.compile(r"[\s*_`\"'#>]*")
+# However a model decorates it, but not without end: it is held back until it is decided.
+_DECORATION = re.compile(r"[\s*_`\"'#>]{0,200}")
 _REFUSED = re.compile(
-    rf"{_DECORATION.pattern}(?a:{REFUSAL})[\s*_`\"'.:\-–—]*",
+    rf"{_DECORATION.pattern}(?a:{REFUSAL})[\s*_`\"'.:\-–—]{{0,200}}",
     re.IGNORECASE,
 )
 

@@ -8,16 +8,22 @@ from flotilla.rag.citations import MARKER, cite, numbers_of
 from flotilla.rag.sentences import Kind, Sentence, split
 from flotilla.rag.terms import coverage, terms, weights
 
-# Blanks, and behind them what may still become a reference; or nothing, at the end.
+LONGEST_GAP = 64
+"""Characters of white space in a row; what is more is left out."""
+
+# Blanks, and behind them what may still become a reference (`MARKER`); or nothing, at the end.
 _UNDECIDED = re.compile(
-    r"[ \t]*(?:[\[【]\s*(?:p(?:a(?:s(?:s(?:a(?:g(?:es?)?)?)?)?)?)?|(?:passages?\s+|p\.\s*)?"
-    r"(?:\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\s*(?:[,;–-]\s*)?)?))?\Z",
+    r"[ \t]{0,64}(?:[\[【]\s{0,9}(?:p(?:a(?:s(?:s(?:a(?:g(?:es?)?)?)?)?)?)?|"
+    r"(?:passages?\s{1,9}|p\.\s{0,9})?(?:\d{1,3}(?:\s{0,9}[,;–-]\s{0,9}\d{1,3}){0,49}"
+    r"\s{0,9}(?:[,;–-]\s{0,9})?)?))?\Z",
     re.IGNORECASE,
 )
-# White space at the end of an answer is dropped, blanks before a punctuation mark as well.
-_WAITING = re.compile(r"(?:\s+[.,;:!?]?)?\Z")
-_SPACED = re.compile(r"[ \t]+([.,;:!?])(?=\s)")
-_SPACED_AT_END = re.compile(r"[ \t]+([.,;:!?])(?=\s|\Z)")
+# White space at the end of an answer is dropped, blanks before a punctuation mark as well. Each
+# run of it is looked at once, from where it begins: a run may be as long as a model likes.
+_WAITING = re.compile(r"(?:(?<!\s)\s+[.,;:!?]?)?\Z")
+_SPACED = re.compile(r"(?<![ \t])[ \t]+([.,;:!?])(?=\s)")
+_SPACED_AT_END = re.compile(r"(?<![ \t])[ \t]+([.,;:!?])(?=\s|\Z)")
+_LONG_GAP = re.compile(rf"(?<!\s)(\s{{{LONGEST_GAP}}})\s+")
 
 
 class Resolver:
@@ -38,9 +44,11 @@ class Resolver:
         """What the numbers stand for that were shown so far."""
         self._passages = passages
         self._places: dict[tuple[int, int, int], int] = {}
+        self._nearest: dict[tuple[int, str], Sentence | None] = {}
         self._sentences: dict[int, list[Sentence]] = {}
         self._undecided = ""
         self._waiting = ""
+        self._gap = ""  # the white space that the resolved text ends with
         self._shown = False
         self._since = ""  # what stands behind the last reference
         self._claim = ""
@@ -52,7 +60,8 @@ class Resolver:
         undecided = _UNDECIDED.search(text)
         assert undecided is not None  # noqa: S101 - the end matches
         self._undecided = undecided.group()
-        text = _SPACED.sub(r"\1", self._waiting + self._resolved(text[: undecided.start()]))
+        resolved = self._without_gaps(self._resolved(text[: undecided.start()]))
+        text = _SPACED.sub(r"\1", self._waiting + resolved)
         waiting = _WAITING.search(text)
         assert waiting is not None  # noqa: S101 - as above
         self._waiting = waiting.group()
@@ -60,9 +69,16 @@ class Resolver:
 
     def finish(self) -> str:
         """What was held back and belongs to the text, now that it has ended."""
-        text = self._waiting + self._resolved(self._undecided)
+        text = self._waiting + self._without_gaps(self._resolved(self._undecided))
         self._undecided = self._waiting = ""
         return self._begun(_SPACED_AT_END.sub(r"\1", text).rstrip())
+
+    def _without_gaps(self, resolved: str) -> str:
+        """The resolved text with no more than so much white space in a row."""
+        text = _LONG_GAP.sub(r"\1", self._gap + resolved)
+        given = text[len(self._gap) :]
+        self._gap = text[len(text.rstrip()) :]
+        return given
 
     def _begun(self, text: str) -> str:
         if not self._shown:
@@ -101,7 +117,10 @@ class Resolver:
         passage = self._passages[index - 1]
         if index not in self._sentences:
             self._sentences[index] = _quotable(passage)
-        sentence = _nearest(self._claim, self._sentences[index])
+        asked = (index, self._claim)
+        if asked not in self._nearest:
+            self._nearest[asked] = _nearest(self._claim, self._sentences[index])
+        sentence = self._nearest[asked]
         if sentence is None:
             return None
         place = (index, sentence.start, sentence.end)

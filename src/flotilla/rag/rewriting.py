@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flotilla.models import Turn
 from flotilla.rag.followups import Standalone, standalone
 from flotilla.rag.prompts import prompt
-from flotilla.rag.untrusted import as_data
+from flotilla.rag.untrusted import as_data, visible
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -22,7 +22,7 @@ early on."""
 LONGEST_REWRITE = 4
 """Times the length of the question, and 200 characters, beyond which a reply is no rewriting."""
 
-_MARK = re.compile(r"\s*\[\d+\]")
+_MARK = re.compile(r"(?:(?<!\s)\s+)?\[\d+\]")
 _THOUGHT = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 _LABEL = re.compile(r"\A(?:rewritten |standalone |newest )?question:\s*", re.IGNORECASE)
 
@@ -56,7 +56,7 @@ def _data(text: str) -> str:
 def rewritten(history: Sequence[Turn], question: str, reply: str) -> Standalone:
     """What the model has made of a question; by the rule where its reply is no question's length,
     or nothing at all."""
-    lines = [line.strip() for line in _THOUGHT.sub("", reply).splitlines() if line.strip()]
+    lines = [line.strip() for line in _THOUGHT.sub("", visible(reply)).splitlines() if line.strip()]
     text = _LABEL.sub("", lines[-1]).strip('"“”„ ') if len(lines) == 1 else ""
     if not text or len(text) > LONGEST_REWRITE * len(question) + 200:
         return standalone(history, question)

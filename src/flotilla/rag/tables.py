@@ -4,7 +4,7 @@ import re
 
 from flotilla.rag.terms import FUNCTION_WORDS
 
-RULE = re.compile(r"[\s|:+=_-]*[-=_]{2,}[\s|:+=_-]*")
+RULE = re.compile(r"(?:[\s|:+]|[-=_](?![-=_]))*+[-=_]{2}[\s|:+=_-]*")
 """A line that separates a table's header from its rows."""
 
 FEWEST_NAMES = 3

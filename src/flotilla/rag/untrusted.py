@@ -15,8 +15,8 @@ _TAG = re.compile(
 )
 # What chat templates mark turns with. A server that tokenises it would begin another turn.
 _TURN = re.compile(
-    r"<\|[\w ./-]{1,40}\|>|<</?SYS>>|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS)\]|"
-    r"</?s>|<(?:start|end)_of_turn>",
+    r"<[|｜][\w ./▁-]{1,40}[|｜]>|<</?SYS>>|"
+    r"\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS)\]|</?s>|<(?:start|end)_of_turn>",
     re.IGNORECASE,
 )
 _MARKER = re.compile(
@@ -34,7 +34,8 @@ _JOINED = re.compile(
 
 def visible(text: str) -> str:
     """The text without characters that nobody sees: zero-width ones, those that reverse the
-    direction of writing, language tags (U+E0000), variation selectors and control characters.
+    direction of writing, language tags (U+E0000), variation selectors, control characters and
+    halves of surrogate pairs, which no encoding has.
 
     Line breaks and tabs stay, and so do joiners inside words of scripts that spell with them.
     """
@@ -59,7 +60,7 @@ class Visible:
         """What of the text up to here is visible, and was not given before."""
         text = self._joiners + piece
         rest = text.rstrip(_JOINERS)
-        self._joiners = text[len(rest) :]
+        self._joiners = text[len(rest) :][:2]  # of two or more none joins
         given = visible(self._before + rest)[len(visible(self._before)) :]
         self._before = rest[-1:] or self._before
         return given
@@ -69,7 +70,7 @@ def _is_invisible(character: str) -> bool:
     if character in "\n\t":
         return False
     return (
-        unicodedata.category(character) in ("Cf", "Cc", "Co", "Cn")
+        unicodedata.category(character) in ("Cf", "Cc", "Co", "Cn", "Cs")
         or "\ufe00" <= character <= "\ufe0f"
         or "\U000e0100" <= character <= "\U000e01ef"
         or character in "\u115f\u1160\u3164\uffa0\u034f\u17b4\u17b5"
@@ -85,6 +86,6 @@ def as_data(text: str) -> str:
     """
     text = visible(text.replace("\r\n", "\n").replace("\r", "\n"))
     text = _TAG.sub("(", text)
-    text = _TURN.sub(lambda match: "(" + match.group()[1:-1].strip("<>[]|/ ") + ")", text)
+    text = _TURN.sub(lambda match: "(" + match.group()[1:-1].strip("<>[]|｜/ ") + ")", text)
     text = _MARKER.sub(r"(\1)", text)
     return _REFUSAL.sub("not in passages", text)

@@ -13,6 +13,7 @@ from flotilla.errors import WebSearchUnavailable
 from flotilla.logging import get_logger
 from flotilla.models import Passage
 from flotilla.rag.llm.breaker import Breaker
+from flotilla.rag.untrusted import visible
 from flotilla.settings import WebSettings
 
 logger = get_logger(__name__)
@@ -127,7 +128,8 @@ class TavilySearch:
 
 def _passage(result: Mapping[str, Any]) -> Passage | None:
     """A result as a passage; None where it has no text or no address that a reader can open."""
-    url, text = str(result.get("url") or ""), str(result.get("content") or "").strip()
+    url = visible(str(result.get("url") or ""))
+    text = visible(str(result.get("content") or "")).strip()
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -136,7 +138,7 @@ def _passage(result: Mapping[str, Any]) -> Passage | None:
         return None
     page = str(uuid.uuid5(uuid.NAMESPACE_URL, url))
     text = text[:LONGEST_TEXT]
-    name = " ".join(str(result.get("title") or "").split())[:LONGEST_NAME]
+    name = " ".join(visible(str(result.get("title") or "")).split())[:LONGEST_NAME]
     score = result.get("score")
     return Passage(
         chunk_id=page,

@@ -47,7 +47,7 @@ ENGLISH = QuestionWords(
     asks=_asks(
         {
             "_DURATION": r"how long|for what (?:period|length of time)|(?:what is )?the duration",
-            "_PRICE": r"how much (?:is|are)|how much (?=(?:do|does|will|would)\b.*\bcosts?\b)"
+            "_PRICE": r"how much (?:is|are)|how much (?=(?:do|does|will|would)\b.{0,200}\bcosts?\b)"
             r"|costs?|prices?",
             "_MUCH": r"how much",
             "_COUNT": r"how many|what is the (?:total )?number of",

@@ -22,7 +22,7 @@ from flotilla.rag.inactive import inactive
 from flotilla.rag.llm.roles import Role
 from flotilla.rag.prompts import prompt
 from flotilla.rag.small_talk import LONGEST, reply_to
-from flotilla.rag.untrusted import as_data
+from flotilla.rag.untrusted import as_data, visible
 from flotilla.settings import CACHED
 
 logger = get_logger(__name__)
@@ -109,7 +109,7 @@ def rewrite(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     question = state["query"].question
     asked = f"Question: {as_data(question)}"
     rewriting, notes = _ask(tools, Role.REWRITE, REWRITE, asked, Rewriting)
-    wording = " ".join(rewriting.query.split())[:1000] if rewriting is not None else ""
+    wording = " ".join(visible(rewriting.query).split())[:1000] if rewriting is not None else ""
     return {"wording": wording or question, "notes": notes}, {"wording": wording}
 
 

@@ -34,6 +34,7 @@ from flotilla.rag.graphs.steps import Update, step_since
 from flotilla.rag.llm.roles import Role
 from flotilla.rag.prompts import prompt
 from flotilla.rag.recital import tell_step
+from flotilla.rag.untrusted import as_data
 
 logger = get_logger(__name__)
 
@@ -161,7 +162,7 @@ def research(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
         web=tools.search_web is not None,
     )
     given = {
-        "messages": [HumanMessage(query.question)],
+        "messages": [HumanMessage(as_data(query.question))],
         "query": query,
         "before": len(state["steps"]),
     }

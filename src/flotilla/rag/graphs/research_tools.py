@@ -19,6 +19,7 @@ from flotilla.rag.generate import render_passage
 from flotilla.rag.graphs.state import Tools
 from flotilla.rag.graphs.steps import step_since
 from flotilla.rag.recital import tell_step
+from flotilla.rag.untrusted import visible
 from flotilla.schemas import DocumentPage
 
 LONGEST_PAGE = 6000
@@ -85,7 +86,7 @@ def _finding(
 def search_documents(query: str, runtime: ToolRuntime[Any, Any]) -> Found:
     """Search the documents for passages on a query, in a few words or as a question."""
     tools: Tools = runtime.context
-    asked = " ".join(query.split())[:LONGEST_QUERY]
+    asked = " ".join(visible(query).split())[:LONGEST_QUERY]
     of_run = runtime.state["query"].model_copy(update={"question": asked})
 
     def look() -> tuple[list[Passage], str]:
@@ -107,7 +108,7 @@ def read_page(
         page: the page's number, from 1; 1 for a document without pages.
         start: the character of the document to read from, to go on where a page was cut.
     """
-    read = runtime.context.read_page
+    document, read = visible(document), runtime.context.read_page
     known = {each.document_id: each for each in shown(runtime.state["messages"]) if not each.url}
 
     def look() -> tuple[list[Passage], str]:
@@ -141,7 +142,7 @@ def _as_passage(of_document: Passage, page: DocumentPage) -> Passage:
 def search_web(query: str, runtime: ToolRuntime[Any, Any]) -> Found:
     """Search the web, for what the documents do not hold."""
     tools: Tools = runtime.context
-    asked = " ".join(query.split())[:LONGEST_QUERY]
+    asked = " ".join(visible(query).split())[:LONGEST_QUERY]
 
     def look() -> tuple[list[Passage], str]:
         if not asked or tools.search_web is None:

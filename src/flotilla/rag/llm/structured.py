@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -26,7 +27,10 @@ METHODS = ("json_schema", "function_calling", "json_mode", "text")
 UNKNOWN = (400, 415, 422, 501)
 """With these, servers answer to an option of a request that they do not know."""
 
-_FENCE = re.compile(r"\A\s*```[a-zA-Z]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
+_FENCE = re.compile(r"\A\s*+```[a-zA-Z]*+[ \t\r]*+\n(.*)```\s*+\Z", re.DOTALL)
+
+MOST_BRACES = 100
+"""Opening braces of a reply that are tried as the beginning of its object."""
 
 LONGEST_PROBLEMS = 1000
 """Characters of what is wrong with an object that a model is told."""
@@ -124,11 +128,13 @@ def _json_in(text: str) -> Any:
     if fenced := _FENCE.match(text):
         text = fenced[1]
     decoder = json.JSONDecoder()
-    for match in re.finditer(r"\{", text):
+    for match in islice(re.finditer(r"\{", text), MOST_BRACES):
         try:
             return decoder.raw_decode(text, match.start())[0]
         except json.JSONDecodeError:
             continue
+        except RecursionError:
+            break
     raise NotOfTheForm("there is no JSON object in it")
 
 
