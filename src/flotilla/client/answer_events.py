@@ -63,8 +63,8 @@ AnswerEvent: TypeAlias = TraceEvent | TokenEvent | CitationEvent | DoneEvent
 class AnswerEvents(EventSource[AnswerEvent]):
     """The events of one answer: of the question that `operation` asks, or of a task.
 
-    A question is asked once: its first connection says which task answers it, and further ones
-    follow that.
+    A question is asked once: the first connection that stands says which task answers it, and
+    further ones follow that. Until then it is asked again only where the gateway has not taken it.
     """
 
     def opened(self, response: httpx.Response) -> None:

@@ -16,6 +16,7 @@ from flotilla.client.exchange import (
     FIRST_BACKOFF,
     PASSING,
     Exchange,
+    is_turned_away,
     read_response,
     request_options,
     transport_failure,
@@ -33,6 +34,9 @@ LONGEST_SILENCE = 45.0
 
 LONGEST_PAUSE = 2.0
 """Seconds between two connections, at most."""
+
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+"""Failures before anything of a request has reached the gateway."""
 
 
 class EventSource(Generic[Event]):
@@ -90,9 +94,22 @@ class EventSource(Generic[Event]):
             return True
         if response.is_success:
             raise UnexpectedReply(f"{response.url} did not answer with events: check the address.")
-        if response.status_code not in PASSING or self._is_away_for_good():
+        if not self._is_passing(response) or self._is_away_for_good():
             read_response(self._operation, response)  # raises what the gateway says
         return False
+
+    @property
+    def _repeatable(self) -> bool:
+        """Whether the request may be sent again where nobody knows what has become of it: whoever
+        says what was seen last begins nothing, however the request is made."""
+        return self._operation.repeatable or self._last_id is not None
+
+    def _is_passing(self, response: httpx.Response) -> bool:
+        """Whether the request may be sent again after this refusal, and may help then. Behind a
+        proxy's 502 or 504 the gateway may be at work on what was asked."""
+        if self._repeatable:
+            return response.status_code in PASSING
+        return response.status_code == httpx.codes.TOO_MANY_REQUESTS or is_turned_away(response)
 
     def opened(self, response: httpx.Response) -> None:
         """A connection stands, and events follow."""
@@ -140,9 +157,11 @@ class EventSource(Generic[Event]):
         """Note that a connection broke off.
 
         Raises:
-            GatewayUnreachable: there never was one, or there was none for too long.
+            GatewayUnreachable: there never was one, or there was none for too long, or what was
+                asked may be carried out, and must not be asked twice.
         """
-        if self._heard_at is None or self._is_away_for_good():
+        asked_twice = not (self._repeatable or isinstance(error, NEVER_SENT))
+        if self._heard_at is None or asked_twice or self._is_away_for_good():
             raise transport_failure(self._exchange.base_url, self._operation, error) from error
 
     def _is_away_for_good(self) -> bool:

@@ -180,7 +180,7 @@ def retry_delay(operation: Operation[Any], outcome: Outcome, tries: int) -> floa
 
     `tries` counts what has been sent again already.
     """
-    if _is_turned_away(outcome):
+    if is_turned_away(outcome):
         # Nothing of it was read, whatever it was. A stream cannot be sent twice.
         repeatable = all(file.size is not None for file in operation.files)
     else:
@@ -196,7 +196,7 @@ def retry_delay(operation: Operation[Any], outcome: Outcome, tries: int) -> floa
     return None
 
 
-def _is_turned_away(outcome: Outcome) -> bool:
+def is_turned_away(outcome: Outcome) -> bool:
     """Whether the gateway has more to do than it takes, and has refused the request unread."""
     if not isinstance(outcome, httpx.Response) or outcome.status_code != 503:
         return False

@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import httpx
 import pytest
 from starlette.responses import Response, StreamingResponse
 
@@ -18,6 +19,9 @@ from flotilla.client import (
     TokenEvent,
     TraceEvent,
 )
+from flotilla.client.answer_events import AnswerEvents
+from flotilla.client.exchange import Exchange
+from flotilla.client.operation import Operation
 from tests.doubles.gateway import GatewayDouble, a_problem
 from tests.unit.cli.test_questions import ANSWER
 
@@ -107,6 +111,55 @@ async def test_a_stream_that_breaks_before_its_first_event_is_followed_too(
     gateway.scripted[FOLLOWED] = [streamed(1, 6)]
     assert len(await ask(gateway.url)) == 6
     assert "last-event-id" not in gateway.seen(*FOLLOWED)[0].headers
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+async def test_a_question_that_may_be_at_work_behind_a_proxy_is_not_asked_again(
+    gateway: GatewayDouble, ask: Ask, status: int
+) -> None:
+    gateway.scripted[ASKED] = [Response("<h1>No reply</h1>", status), streamed(1, 6)]
+    with pytest.raises(FlotillaAPIError) as raised:
+        await ask(gateway.url)
+    assert raised.value.code == f"http_{status}"
+    assert len(gateway.seen(*ASKED)) == 1
+
+
+async def test_a_question_that_was_not_taken_is_asked_again(
+    gateway: GatewayDouble, ask: Ask
+) -> None:
+    gateway.scripted[ASKED] = [
+        a_problem(503, "overloaded", "Too many questions are waiting."),
+        Response("<h1>Too many requests</h1>", 429),
+        streamed(1, 6),
+    ]
+    assert len(await ask(gateway.url)) == 6
+    assert len(gateway.seen(*ASKED)) == 3
+
+
+LOST = (
+    httpx.ReadError("reset"),
+    httpx.ReadTimeout("silent"),
+    httpx.WriteError("reset"),
+    httpx.RemoteProtocolError("no reply"),
+)
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_a_question_whose_reply_is_lost_is_not_asked_again_after_a_refusal(
+    lost: httpx.TransportError,
+) -> None:
+    question: Operation[Any] = Operation("POST", "/rag/query/stream", lambda _: None)
+    source = AnswerEvents(Exchange("http://gateway", timeout=1, retries=0), question)
+    request = httpx.Request("POST", "http://gateway/rag/query/stream")
+    body = bytes(a_problem(503, "overloaded", "Too many questions are waiting.").body)
+    assert not source.is_open(httpx.Response(503, content=body, request=request))
+    source.fail(httpx.ConnectError("refused"))  # it has not come there: once more
+    with pytest.raises(GatewayUnreachable):
+        source.fail(lost)
+    headers = {"content-type": "text/event-stream", "x-task-id": "t1"}
+    assert source.is_open(httpx.Response(200, headers=headers, request=request))
+    source.fail(lost)
+    assert (source.request()["method"], source.request()["url"]) == FOLLOWED
 
 
 async def test_the_error_of_a_run_is_raised(gateway: GatewayDouble, ask: Ask) -> None:
