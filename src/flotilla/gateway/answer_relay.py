@@ -82,8 +82,7 @@ async def relay(
         seen = bookmark.number - 1 if bookmark.end else bookmark.number
     if not task.status.final:
         await services.answers.appear(task_id)
-    events = stream(services.answers, task, seen, look)
-    return EventStream(events, headers={**HEADERS, TASK_HEADER: task_id})
+    return _streamed(services, task_id, seen, look, over=task.status.final)
 
 
 async def submit_and_relay(
@@ -101,34 +100,46 @@ async def submit_and_relay(
     """
     await services.answers.appear(job_id)  # before its worker looks who reads
     await services.submissions.submit(prepare, send)
-    return await relay(services, tenant, job_id)
+    look = partial(services.read, job_views.view, tenant, job_id)
+    try:
+        task = await look()
+    except FlotillaError:
+        task = None  # the question is asked: who were told that it failed would ask it again
+    return _streamed(services, job_id, 0, look, over=task is not None and task.status.final)
 
 
-async def stream(feeds: AnswerFeeds, task: Task, seen: int, look: Look) -> AsyncIterator[bytes]:
+def _streamed(services: Services, task_id: str, seen: int, look: Look, *, over: bool) -> Response:
+    events = stream(services.answers, task_id, seen, look, over=over)
+    return EventStream(events, headers={**HEADERS, TASK_HEADER: task_id})
+
+
+async def stream(
+    feeds: AnswerFeeds, task_id: str, seen: int, look: Look, *, over: bool
+) -> AsyncIterator[bytes]:
     """The bytes of an answer's stream, from after the entry with the number `seen` to its end, or
-    until the gateway closes."""
+    until the gateway closes; `over` says that its task is known to have ended."""
     yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
     withheld = 0
-    with feeds.follow(task.task_id) as follower:
-        if task.status.final:
+    with feeds.follow(task_id) as follower:
+        if over:
             follower.finish()
         while not follower.ended:
             if follower.behind:
-                page = await _page(feeds, task.task_id, follower, seen)
+                page = await _page(feeds, task_id, follower, seen)
                 if page:
-                    yield _render(task.task_id, page)
+                    yield _render(task_id, page)
                     seen = page[-1].number
                     continue
             following = _following(follower, seen)
             if following:
-                yield _render(task.task_id, following)
+                yield _render(task_id, following)
                 seen = following[-1].number
                 continue
             if follower.behind:
                 continue
             if follower.over:
                 follower.over = False
-                ending = await _ending(feeds, task.task_id, look, seen, withheld >= WITHOUT_REDIS)
+                ending = await _ending(feeds, task_id, look, seen, withheld >= WITHOUT_REDIS)
                 if ending is not None:
                     yield ending
                     return

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from flotilla.answer_streams import AnswerStream
 from flotilla.answer_streams.entries import Entry, Kind, key, token
 from flotilla.answer_streams.sender import Sender
-from flotilla.errors import LeaseLost
+from flotilla.errors import DependencyUnavailable, LeaseLost
 from flotilla.gateway.answer_feeds import LONGEST_INBOX, AnswerFeeds, Follower
-from flotilla.gateway.answer_relay import Bookmark, render_end, stream
+from flotilla.gateway.answer_relay import Bookmark, render_end, stream, submit_and_relay
 from flotilla.gateway.channels import Channels, end
 from flotilla.schemas import Task, TaskStatus
 
@@ -83,7 +83,8 @@ class Reader:
 
     async def _read(self) -> None:
         seen = self.events[-1][0] if self.events else 0
-        self._bytes = stream(self._feeds, a_task(self._task_id, self.status), seen, self._look)
+        over = TaskStatus(self.status).final
+        self._bytes = stream(self._feeds, self._task_id, seen, self._look, over=over)
         async for piece in self._bytes:
             for block in piece.decode().split("\n\n"):
                 fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line)
@@ -201,3 +202,25 @@ def test_an_id_of_no_event_says_nothing() -> None:
     assert Bookmark.parse("t:7:end-12") == Bookmark("t", 7, "end-12")
     for nonsense in (None, "", "0", "t", "t:", "t:x", "t:1:", "t:1234567890", "t:1:end-"):
         assert Bookmark.parse(nonsense) is None
+
+
+class Deaf:
+    """A gateway's services whose ledger goes away as soon as a question is written there."""
+
+    answers = submissions = property(lambda self: self)
+
+    async def appear(self, _job_id: str) -> None:
+        """Nobody looks who reads."""
+
+    async def submit(self, *_: Any) -> None:
+        """It is written."""
+
+    async def read(self, *_: Any) -> Task:
+        raise DependencyUnavailable("The ledger's database does not answer.")
+
+
+async def test_a_question_that_is_asked_is_followed_though_the_ledger_is_away_afterwards() -> None:
+    """Who were told that it failed would ask it again."""
+    deaf: Any = Deaf()
+    response = await submit_and_relay(deaf, "tenant", "asked", deaf, deaf)
+    assert (response.status_code, response.headers["x-task-id"]) == (200, "asked")
