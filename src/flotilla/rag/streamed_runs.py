@@ -14,7 +14,8 @@ def listening(run: ReplyRun) -> Iterator[Listener]:
     """Who listens to a run: its stream where it was submitted as one, else nobody.
 
     What earlier attempts have told is in the listener's `written`. The block's end waits a moment
-    until all is written: the run's result is to be told after that.
+    until all is written: the run's result is to be told after that. A run whose end somebody is to
+    be told of at another address goes on without readers.
 
     Raises:
         LeaseLost: another worker has taken the run over.
@@ -23,7 +24,8 @@ def listening(run: ReplyRun) -> Iterator[Listener]:
     if not run.job.payload.get("stream"):
         yield UNHEARD
         return
-    with AnswerStream.open(run.job.id, run.leased.fence, watched=True) as stream:
+    watched = "callback_url" not in run.job.payload
+    with AnswerStream.open(run.job.id, run.leased.fence, watched=watched) as stream:
         listener = StreamedRun(run, stream)
         listener.check()
         yield listener

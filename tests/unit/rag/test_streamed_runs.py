@@ -1,12 +1,16 @@
 """A streamed run ends with its lease, and once nobody reads it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from flotilla.answer_streams import AnswerStream
 from flotilla.errors import Cancelled, LeaseLost
 from flotilla.models import Step
-from flotilla.rag.streamed_runs import StreamedRun
+from flotilla.rag.streamed_runs import StreamedRun, listening
 
 
 class Held:
@@ -67,3 +71,30 @@ def test_a_late_worker_does_not_cancel_what_is_anothers() -> None:
     held.read, held.taken_by_another = False, True
     with pytest.raises(LeaseLost):
         streamed(held).token("Nine", "Nine")
+
+
+@pytest.mark.parametrize("callback", [{}, {"callback_url": "https://example.org/answers"}])
+def test_a_run_whose_end_is_called_back_needs_no_reader(
+    monkeypatch: pytest.MonkeyPatch, callback: dict[str, str]
+) -> None:
+    held = Held()
+
+    @contextmanager
+    def unread(_job_id: str, _fence: int, *, watched: bool) -> Iterator[Held]:
+        held.read = not watched
+        yield held
+
+    monkeypatch.setattr(AnswerStream, "open", unread)
+    run: Any = SimpleNamespace(
+        job=SimpleNamespace(id="run", payload={"stream": True, **callback}),
+        leased=SimpleNamespace(fence=1),
+        lost=False,
+        checkpoint=held.checkpoint,
+    )
+    if callback:
+        with listening(run) as listener:
+            listener.token("Nine", "Nine")
+        assert held.told == ["Nine"]
+    else:
+        with pytest.raises(Cancelled, match="Nobody"), listening(run):
+            pass

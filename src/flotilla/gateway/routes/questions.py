@@ -114,7 +114,8 @@ async def preparation(
 ) -> Prepare:
     """Check the question; returns what makes its job where the ledger is at hand.
 
-    With `stream` its answer is told while it is being written, and nobody else wants it.
+    With `stream` its answer is told while it is being written, and wanted by its readers alone
+    where no callback is asked for.
     """
     limit = services.settings.gateway.max_question_chars
     question = checked_question(body.question, limit)
