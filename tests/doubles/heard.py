@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from flotilla.answer_streams import Entry, Kind, Written, fold
 from flotilla.answer_streams.entries import token
-from flotilla.models import Citation, Step
+from flotilla.models import Citation, ModelCall, Step
 
 
 @dataclass
@@ -30,6 +30,9 @@ class Heard:
 
     def sources(self, chunk_ids: Sequence[str]) -> None:
         self._note(Kind.SOURCES, tuple(chunk_ids), str(list(chunk_ids)).replace("'", '"'))
+
+    def reply(self, raw: str, call: ModelCall) -> None:
+        self._note(Kind.REPLY, raw, call.model_dump_json(), raw)
 
     def trace(self, step: Step) -> None:
         self._note(Kind.TRACE, step.name, step.model_dump_json())

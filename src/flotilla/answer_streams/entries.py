@@ -3,7 +3,7 @@
 The entries of a run are numbered from 1 without a gap, across all workers that worked on it; number
 n has the id `n-0` in the Redis stream. An entry has the fields `kind`, `data` (JSON, as readers get
 it), `fence` (of the worker that wrote it) and, of a token, `raw` and `at`: what the model wrote for
-it, and after how many characters of that.
+it, and after how many characters of that. Of a reply's end, `raw` is the whole reply.
 """
 
 import json
@@ -21,6 +21,7 @@ class Kind(StrEnum):
     TOKEN = "token"  # noqa: S105 - a piece of the answer's text
     CITATION = "citation"  # what a number in the text stands for
     SOURCES = "sources"  # the chunks that the text is written from; readers are not told
+    REPLY = "reply"  # the call whose reply has ended; readers are not told
 
 
 SHOWN = frozenset({Kind.TRACE, Kind.TOKEN, Kind.CITATION})
@@ -28,7 +29,7 @@ SHOWN = frozenset({Kind.TRACE, Kind.TOKEN, Kind.CITATION})
 
 
 class Entry(NamedTuple):
-    """One entry; `data` is JSON on one line. `raw` and `at` are a token's own.
+    """One entry; `data` is JSON on one line. `at` is a token's own, `raw` a reply's end has too.
 
     `kind` is one of Kind, unless another release has written it.
     """
@@ -89,12 +90,21 @@ def token(text: str, start: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """A model's reply that has ended: all that the model wrote, and the dumped `ModelCall`."""
+
+    raw: str
+    call: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What a run's entries come to.
 
     `text` is what readers have, `raw` what the model wrote for it; `citations` and `trace` are the
     dumped `Citation` and `Step` values in their order. `sources` are the ids of the chunks that the
-    text is written from, as the model was given them.
+    text is written from, as the model was given them. `reply` is there once the model's reply to
+    them has ended.
     """
 
     text: str = ""
@@ -102,12 +112,13 @@ class Written:
     citations: tuple[dict[str, Any], ...] = ()
     trace: tuple[dict[str, Any], ...] = ()
     sources: tuple[str, ...] = ()
+    reply: Reply | None = None
 
 
 def fold(entries: Iterable[Entry], before: Written | None = None) -> Written:
     """What the entries, which follow one another and what was `before`, come to."""
     so_far = before or Written()
-    text, raw, sources = so_far.text, so_far.raw, so_far.sources
+    text, raw, sources, reply = so_far.text, so_far.raw, so_far.sources, so_far.reply
     citations = {each["number"]: each for each in so_far.citations}
     trace = list(so_far.trace)
     for entry in entries:
@@ -120,8 +131,10 @@ def fold(entries: Iterable[Entry], before: Written | None = None) -> Written:
         elif entry.kind == Kind.TRACE:
             trace.append(data)
         elif entry.kind == Kind.SOURCES:
-            sources = tuple(data)
-    return Written(text, raw, tuple(citations.values()), tuple(trace), sources)
+            sources, reply = tuple(data), None
+        elif entry.kind == Kind.REPLY:
+            reply = Reply(entry.raw, data)
+    return Written(text, raw, tuple(citations.values()), tuple(trace), sources, reply)
 
 
 def common_length(told: str, text: str) -> int:

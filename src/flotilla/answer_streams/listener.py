@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from flotilla.answer_streams.entries import Written
-from flotilla.models import Citation, Step
+from flotilla.models import Citation, ModelCall, Step
 
 
 class Listener(Protocol):
@@ -32,6 +32,11 @@ class Listener(Protocol):
         """The text goes on with `text`, for which the model wrote `raw`; either may be empty."""
         ...
 
+    def reply(self, raw: str, call: ModelCall) -> None:
+        """The model's reply has ended, and is `raw`; for whoever goes on with it, and not for
+        readers."""
+        ...
+
     def citation(self, citation: Citation) -> None:
         """What a number in the text stands for: told beside the token that has the number."""
         ...
@@ -55,6 +60,9 @@ class Unheard:
 
     def token(self, text: str, raw: str) -> None:
         """Nobody is told."""
+
+    def reply(self, raw: str, call: ModelCall) -> None:
+        """Nobody goes on with it."""
 
     def citation(self, citation: Citation) -> None:
         """Nobody is told."""

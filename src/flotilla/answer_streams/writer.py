@@ -18,7 +18,7 @@ from flotilla.answer_streams.presence import Interest
 from flotilla.answer_streams.sender import Sender, get_sender
 from flotilla.errors import LeaseLost
 from flotilla.logging import get_logger
-from flotilla.models import Citation, Step
+from flotilla.models import Citation, ModelCall, Step
 from flotilla.settings import get_settings
 
 logger = get_logger(__name__)
@@ -127,6 +127,10 @@ class AnswerStream:
     def sources(self, chunk_ids: Sequence[str]) -> None:
         """Note what the text is written from, for whoever goes on with it. Raises LeaseLost."""
         self._add(Entry(0, Kind.SOURCES, json.dumps(list(chunk_ids)), self.fence))
+
+    def reply(self, raw: str, call: ModelCall) -> None:
+        """Note that the model's reply has ended, for whoever goes on with it. Raises LeaseLost."""
+        self._add(Entry(0, Kind.REPLY, call.model_dump_json(), self.fence, raw))
 
     def token(self, text: str, raw: str) -> None:
         """Tell that the text goes on with `text`, for which the model wrote `raw`.

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from flotilla.answer_streams import UNHEARD, Listener
+from flotilla.answer_streams.entries import Reply
 from flotilla.errors import ModelRejected
 from flotilla.logging import get_logger
-from flotilla.models import Citation, Passage, Turn, Value
+from flotilla.models import Citation, ModelCall, Passage, Turn, Value
 from flotilla.rag.citations import unmarked
 from flotilla.rag.prompts import prompt
 from flotilla.rag.reading import Reading
@@ -119,12 +120,25 @@ class ModelGenerator:
         if self._listener is UNHEARD:
             return self._models.complete(Role.ANSWER, messages, self._meter, prompt=PROMPT)
         telling = Telling(passages, self._listener)
+        whole = telling.ended()
+        if whole is not None:
+            return self._taken_over(whole)
         so_far = telling.resume()
         reply = self._models.stream(
             Role.ANSWER, messages, self._meter, telling.hear, prompt=PROMPT, so_far=so_far
         )
-        telling.finish()
+        telling.finish(str(reply.text), self._meter.calls[-1])
         return reply
+
+    def _taken_over(self, reply: Reply) -> "AIMessage":
+        """The reply of an earlier attempt, which was paid for and told."""
+        from langchain_core.messages import AIMessage
+
+        from flotilla.rag.llm import Role
+
+        call = ModelCall.model_validate(reply.call)
+        self._meter.record(call, stands_in=call.model != self._models.name(Role.ANSWER))
+        return AIMessage(reply.raw)
 
 
 def _empty(reason: object) -> str:

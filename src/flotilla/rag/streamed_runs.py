@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from flotilla.answer_streams import UNHEARD, AnswerStream, Listener, Written
 from flotilla.errors import Cancelled
 from flotilla.ledger.reply_runs import ReplyRun
-from flotilla.models import Citation, Step
+from flotilla.models import Citation, ModelCall, Step
 
 
 @contextmanager
@@ -59,6 +59,10 @@ class StreamedRun:
     def sources(self, chunk_ids: Sequence[str]) -> None:
         """Note what the text is written from."""
         self._stream.sources(chunk_ids)
+
+    def reply(self, raw: str, call: ModelCall) -> None:
+        """Note that the model's reply has ended."""
+        self._stream.reply(raw, call)
 
     def trace(self, step: Step) -> None:
         """Tell of a step."""

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from flotilla.answer_streams import Listener
-from flotilla.answer_streams.entries import common_length
-from flotilla.models import Passage
+from flotilla.answer_streams.entries import Reply, common_length
+from flotilla.models import ModelCall, Passage
 from flotilla.rag.reading import Reading
 
 
@@ -22,6 +22,12 @@ class Telling:
         self._sources = tuple(passage.chunk_id for passage in passages)
         self._raw = ""  # what the model wrote since the last text that was told
         self._cited = 0
+
+    def ended(self) -> Reply | None:
+        """The whole reply, where an earlier attempt's model came to its end; None where it did not,
+        or wrote from other passages."""
+        written = self._listener.written
+        return written.reply if written.sources == self._sources else None
 
     def resume(self) -> str:
         """What an earlier attempt's model wrote, for this one's to go on from; empty where there
@@ -46,9 +52,12 @@ class Telling:
         self._raw += raw
         self._tell(self._reading.feed(raw))
 
-    def finish(self) -> None:
-        """The reply has ended: tell what was held back."""
+    def finish(self, reply: str, call: ModelCall) -> None:
+        """The reply has ended: tell what was held back, and note which call it came from. One that
+        says nothing is as good as none."""
         self._tell(self._reading.finish())
+        if reply.strip():
+            self._listener.reply(reply, call)
 
     def _tell(self, text: str) -> None:
         raw = ""

@@ -187,6 +187,44 @@ def test_a_run_goes_on_behind_its_last_step_and_its_last_token(
     assert told == [step.name for step in answer.trace]
 
 
+class DyingAtTheEnd(Heard):
+    """A listener whose worker dies once its step is told, before it is kept."""
+
+    def trace(self, step: Step) -> None:
+        super().trace(step)
+        if step.name == "generate":
+            raise LeaseLost("Another worker has taken this over.")
+
+
+@pytest.mark.parametrize(
+    ("reply", "read"),
+    [
+        (REPLY, READ),
+        (("Twelve months [2]. Fog [7]", "."), "Twelve months [1]. Fog."),
+        (("NOT_IN_", "PASSAGES"), NOT_FOUND["en"]),
+    ],
+)
+def test_a_reply_that_was_whole_is_not_asked_to_go_on(
+    server: OpenAIServer, reply: tuple[str, ...], read: str
+) -> None:
+    server.fallback = text("Closed.")
+    server.script(error(503), chunked(*reply))
+    dying = DyingAtTheEnd()
+    models = {"attempts": 1, "fallbacks": ("openai:other",)}
+    with pytest.raises(LeaseLost):
+        run(server, dying, **models)
+    asked = len(server.requests)
+    heard = Heard(dying.written)
+    answer = run(server, heard, **models)
+    assert len(server.requests) == asked
+    assert answer.text == read
+    assert heard.events == []
+    # It counts as if nothing had happened.
+    assert answer.usage.calls == 1
+    assert answer.fallback_used == answer.model == "openai:other"
+    assert answer.trace[-1].calls[0].completion_tokens > 0
+
+
 def test_an_answer_is_written_anew_where_its_passages_are_gone(server: OpenAIServer) -> None:
     server.script(chunked(*REPLY))
     written = cut_off(server, 4)

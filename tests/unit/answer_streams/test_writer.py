@@ -7,10 +7,10 @@ import pytest
 import redis
 
 from flotilla.answer_streams import AnswerStream, Entry, Kind, fold
-from flotilla.answer_streams.entries import fence_key, key, readers_key
+from flotilla.answer_streams.entries import SHOWN, Reply, fence_key, key, readers_key
 from flotilla.answer_streams.writer import ENDED_SECONDS
 from flotilla.errors import LeaseLost
-from flotilla.models import Citation, Step
+from flotilla.models import Citation, ModelCall, Step
 from tests.conftest import wait_until
 from tests.unit.answer_streams.conftest import Open
 
@@ -82,6 +82,22 @@ def test_a_worker_that_takes_over_goes_on_where_the_one_before_was(
         second.token("years", "years")
     assert [entry.number for entry in entries()] == [1, 2, 3]
     assert fold(entries()).text == "Two years"
+
+
+def test_a_reply_that_has_ended_is_known_to_whoever_takes_over_and_to_no_reader(
+    open_stream: Open, entries: Entries
+) -> None:
+    call = ModelCall(role="answer", model="openai:test", took=1)
+    with open_stream(1) as first:
+        first.sources(["chunk-1"])
+        first.token("Two years", "Two years")
+        first.reply("Two years", call)
+    assert [entry.kind for entry in entries() if entry.kind in SHOWN] == [Kind.TOKEN]
+    with open_stream(2) as second:
+        assert second.written.reply == Reply("Two years", call.model_dump(mode="json"))
+        second.sources(["chunk-2"])
+        assert second.written.reply is None
+    assert fold(entries()).reply is None
 
 
 def test_a_late_worker_is_refused_and_told_so(open_stream: Open, entries: Entries) -> None:

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flotilla.answer_streams import Written
+from flotilla.answer_streams.entries import Reply
+from flotilla.models import ModelCall
 from flotilla.rag.reading import Reading
 from flotilla.rag.telling import Telling
 from tests.doubles.heard import Heard
@@ -16,6 +18,7 @@ PASSAGES = [
     make_passage("The gearbox is covered for a year. Tyres are wear parts and not covered.", 0),
     make_passage("We open at nine o'clock. On Sundays the yard is closed.", 1),
 ]
+CALL = ModelCall(role="answer", model="openai:test", took=1)
 REPLIES = (
     "The yard opens at nine [2]. Tyres are not covered [1], [7] the gearbox is [1] .",
     "No, it is **closed** on Sundays【2】. [2]\n\n- Tyres [1-2]",
@@ -64,13 +67,16 @@ def test_readers_get_each_character_once_however_many_attempts_it_takes(
         else:
             break
         heard = Heard(heard.written, heard.events)
-    telling.finish()
+    telling.finish(reply, CALL)
     text, _ = read(reply)
     assert "".join(heard.tokens) == heard.written.text == text
     assert not heard.taken_back
     assert [told for name, told in heard.events if name == "sources"] == [("chunk-0", "chunk-1")]
     cited = [told for name, told in heard.events if name == "citation"]
     assert cited == list(range(1, len(cited) + 1))
+    ended = Telling(PASSAGES, Heard(heard.written)).ended()
+    assert ended == Reply(reply, CALL.model_dump(mode="json"))
+    assert Telling(PASSAGES[::-1], Heard(heard.written)).ended() is None
 
 
 def cut_up(text: str, data: st.DataObject) -> list[str]:
