@@ -9,7 +9,7 @@ from flotilla.answer_streams import UNHEARD, Listener
 from flotilla.errors import ConfigurationError
 from flotilla.models import Answer, ChatContextUsed, Mode, ModelCall, Passage, Query, Step
 from flotilla.rag.generate import Generator
-from flotilla.rag.recital import recite, tell_step
+from flotilla.rag.recital import ToldSteps, recite
 from flotilla.settings import EXTRACTIVE, LLMSettings, RagSettings
 
 if TYPE_CHECKING:
@@ -155,6 +155,7 @@ class Answerer:
             within=run.within,
             earlier=run.earlier,
             listener=run.listener,
+            told=ToldSteps(run.listener),
             clock=lambda: perf_counter() - began,
             rewrites=self._settings.rewrites,
             agent_calls=self._settings.agent_calls,
@@ -166,12 +167,13 @@ class Answerer:
             "steps": _before(meter.calls),
             "notes": [],
         }
-        for place, step in enumerate((saved or begin)["steps"]):
-            tell_step(run.listener, step, place)
+        for step in (saved or begin)["steps"]:
+            tools.told.tell(step)
         # Users' documents go to the model that they chose and to nobody else.
         with translated(), tracing_context(enabled=False):
             state = graph.invoke(None if saved else begin, context=tools, **options)
         answer = _answer(query, mode, state, meter, self._notes(mode))
+        tools.told.complete(answer.trace)
         recite(answer.text, answer.citations, run.listener)
         return Answered(answer, state.get("used"))
 

@@ -24,7 +24,7 @@ from flotilla.rag.checkpoints import Checkpoints
 from flotilla.rag.conversation import Conversations, Rewrite
 from flotilla.rag.followups import Standalone, standalone
 from flotilla.rag.memory import Memory
-from flotilla.rag.recital import recite, tell_step
+from flotilla.rag.recital import ToldSteps, recite
 from flotilla.rag.retrieval import get_bm25, get_caches, get_spaces, retrieve
 from flotilla.settings import get_settings
 from flotilla.vectorstore.spaces import VectorSpace
@@ -139,8 +139,9 @@ def answer_query(
         )
 
     def tell(kept: Answer) -> None:
-        for place, step in enumerate(kept.trace):
-            tell_step(listener, step, place)
+        told = ToldSteps(listener)
+        for step in kept.trace:
+            told.tell(step)
         recite(kept.text, kept.citations, listener)
 
     def compute() -> Answer:

@@ -1,7 +1,9 @@
-"""Telling what is there as a whole: a text piece by piece, as one reads it, and a step."""
+"""Telling what is there as a whole: a text piece by piece, as one reads it, and steps."""
 
 import re
 from collections.abc import Sequence
+from threading import Lock
+from typing import Any
 
 from flotilla.answer_streams import Listener
 from flotilla.answer_streams.entries import common_length
@@ -42,11 +44,53 @@ def recite(text: str, citations: Sequence[Citation], listener: Listener) -> None
         cite(piece)
 
 
-def tell_step(listener: Listener, step: Step, place: int) -> None:
-    """Tell of the trace's step at this place, unless an earlier attempt has told of it there."""
-    told = listener.written.trace
-    if place >= len(told) or told[place]["name"] != step.name:
-        listener.trace(step)
+class ToldSteps:
+    """Tells the steps of a run, each once, however many attempts the run takes; safe between
+    threads.
+
+    What an earlier attempt has told and this one takes again, because it was lost before it was
+    kept, stays as it was told.
+
+    Args:
+        listener: who is told; what earlier attempts have told is known from it.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._lock = Lock()
+        self._before = list(listener.written.trace)  # what this attempt has not come to yet
+        self._known: list[dict[str, Any]] = []
+
+    def tell(self, step: Step, *, among_others: bool = False) -> None:
+        """Tell of a step, unless an earlier attempt has told of it.
+
+        `among_others` says that further steps of its name may be taken at the same time, so that
+        it takes what it saw to know it again.
+        """
+        fresh = step.model_dump(mode="json")
+        with self._lock:
+            self._known.append(fresh)
+            of_name = [each for each in self._before if each["name"] == step.name]
+            told = [each for each in of_name if each == fresh]
+            told += [each for each in of_name if each["saw"] == fresh["saw"]]
+            told += of_name if not among_others else []
+            if told:
+                self._before.remove(told[0])
+                return
+        self._listener.trace(step)
+
+    def complete(self, steps: Sequence[Step]) -> None:
+        """Tell what was not told of steps that stand as they were taken, by whichever attempt."""
+        for step in steps:
+            kept = step.model_dump(mode="json")
+            with self._lock:
+                if kept in self._known:
+                    continue
+                self._known.append(kept)
+                if kept in self._before:
+                    self._before.remove(kept)
+                    continue
+            self._listener.trace(step)
 
 
 def _numbers(text: str) -> list[int]:

@@ -1,6 +1,6 @@
 """What a reader is told while a graph answers, with real clients against an OpenAI double."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +8,12 @@ import pytest
 
 from flotilla.answer_streams import Written
 from flotilla.errors import LeaseLost, ModelUnavailable
-from flotilla.models import Answer, Mode, Passage, Step
+from flotilla.models import Answer, Mode, Passage, Query, Step
 from flotilla.rag.checkpoints import Checkpoints
 from flotilla.rag.refusals import NOT_FOUND
+from tests.conftest import wait_until
 from tests.doubles.heard import Heard
+from tests.doubles.openai_replies import Reply, Request
 from tests.doubles.openai_server import OpenAIServer, calls, chunked, error, structured, text
 from tests.integration.rag import graph_runs
 from tests.integration.rag.graph_runs import OPENING, QUERY, WARRANTY, passage
@@ -25,7 +27,7 @@ BORNE_OUT = structured({"verdicts": []})
 def run(
     server: OpenAIServer | None,
     heard: Heard,
-    found: Sequence[Passage] = (OPENING, WARRANTY),
+    found: Sequence[Passage] | Callable[[Query], list[Passage]] = (OPENING, WARRANTY),
     mode: Mode = Mode.SIMPLE,
     question: str = QUERY.question,
     kept: dict[str, Any] | None = None,
@@ -52,6 +54,19 @@ class Dying(Heard):
         super().token(text, raw)
         self._left -= bool(text)
         if self._left == 0:
+            raise LeaseLost("Another worker has taken this over.")
+
+
+class DyingAfter(Heard):
+    """A listener whose worker dies once so many steps are told, the last one before it is kept."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self._steps = steps
+
+    def trace(self, step: Step) -> None:
+        super().trace(step)
+        if len(self.written.trace) >= self._steps:
             raise LeaseLost("Another worker has taken this over.")
 
 
@@ -113,6 +128,63 @@ def test_an_agents_steps_are_told_and_then_its_answer(server: OpenAIServer) -> N
     told = [told for name, told in heard.events if name == "trace"]
     assert told == [step.name for step in answer.trace]
     assert told[1:5] == ["think", "search_documents", "think", "research"]
+
+
+def researching(request: Request) -> Reply:
+    """A model that searches twice at once, and answers from what it has found."""
+    if request.schema is not None:
+        return BORNE_OUT if "verdicts" in request.schema["properties"] else QUESTION
+    if not request.body.get("tools"):
+        return chunked(*REPLY)
+    if any(message["role"] == "tool" for message in request.messages):
+        return text("[1] [2]")
+    return calls(("search_documents", {"query": "a"}), ("search_documents", {"query": "b"}))
+
+
+def in_any_order(steps: Sequence[dict[str, Any]]) -> list[str]:
+    return sorted(str(step) for step in steps)
+
+
+def test_tools_that_end_in_another_order_are_each_told(server: OpenAIServer) -> None:
+    server.responder = researching
+    heard = Heard()
+
+    def found(query: Query) -> list[Passage]:
+        if query.question == "a":  # ends when the other search was told
+            wait_until(
+                lambda: any(step["saw"].get("searched_for") == "b" for step in heard.written.trace),
+                20,
+            )
+        return [OPENING, WARRANTY]
+
+    answer = run(server, heard, found, Mode.REACT)
+    told = heard.written.trace
+    assert [step["saw"]["searched_for"] for step in told if "searched_for" in step["saw"]] == [
+        "b",
+        "a",
+    ]
+    assert in_any_order(told) == in_any_order([s.model_dump(mode="json") for s in answer.trace])
+
+
+@pytest.mark.parametrize(
+    ("steps", "kept"), [*((number, True) for number in range(1, 8)), (5, False)]
+)
+def test_no_step_is_told_twice_wherever_a_worker_dies(
+    server: OpenAIServer, tmp_path: Path, steps: int, kept: bool
+) -> None:
+    server.responder = researching
+    ledger = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    of_run = {"checkpoints": Checkpoints(ledger), "thread": "run"} if kept else None
+    dying = DyingAfter(steps)
+    with pytest.raises(LeaseLost):
+        run(server, dying, mode=Mode.REACT, kept=of_run)
+    heard = Heard(dying.written)
+    answer = run(server, heard, mode=Mode.REACT, kept=of_run)
+
+    def seen(trace: Sequence[dict[str, Any]]) -> list[str]:
+        return in_any_order([{key: step[key] for key in ("name", "saw")} for step in trace])
+
+    assert seen(heard.written.trace) == seen([s.model_dump(mode="json") for s in answer.trace])
 
 
 def test_a_refusal_is_told_without_its_word(server: OpenAIServer) -> None:
@@ -187,15 +259,6 @@ def test_a_run_goes_on_behind_its_last_step_and_its_last_token(
     assert told == [step.name for step in answer.trace]
 
 
-class DyingAtTheEnd(Heard):
-    """A listener whose worker dies once its step is told, before it is kept."""
-
-    def trace(self, step: Step) -> None:
-        super().trace(step)
-        if step.name == "generate":
-            raise LeaseLost("Another worker has taken this over.")
-
-
 @pytest.mark.parametrize(
     ("reply", "read"),
     [
@@ -209,7 +272,7 @@ def test_a_reply_that_was_whole_is_not_asked_to_go_on(
 ) -> None:
     server.fallback = text("Closed.")
     server.script(error(503), chunked(*reply))
-    dying = DyingAtTheEnd()
+    dying = DyingAfter(2)
     models = {"attempts": 1, "fallbacks": ("openai:other",)}
     with pytest.raises(LeaseLost):
         run(server, dying, **models)

@@ -3,7 +3,7 @@
 from flotilla.answer_streams import Written
 from flotilla.models import Step
 from flotilla.rag.citations import cite
-from flotilla.rag.recital import recite, tell_step
+from flotilla.rag.recital import ToldSteps, recite
 from tests.doubles.heard import Heard
 from tests.unit.rag.conftest import MakePassage
 
@@ -45,11 +45,42 @@ def test_any_text_is_told_whole() -> None:
         assert "".join(str(piece) for _, piece in told.events) == text
 
 
-def test_a_step_that_an_earlier_attempt_has_told_of_is_not_told_again() -> None:
-    steps = [Step(name=name, started=0, took=1) for name in ("retrieve", "grade", "retrieve")]
-    told = Heard(Written(trace=tuple(step.model_dump() for step in steps[:2])))
-    for place, step in enumerate(steps):
-        tell_step(told, step, place)
-    assert told.events == [("trace", "retrieve")]
-    tell_step(told, steps[1], 0)  # this attempt went another way
-    assert told.events[1:] == [("trace", "grade")]
+def step(name: str, saw: str = "", started: float = 0) -> Step:
+    return Step(name=name, started=started, took=1, saw={"saw": saw})
+
+
+def after(*steps: Step) -> Heard:
+    """What hears of another attempt, after one that has told these steps."""
+    return Heard(Written(trace=tuple(each.model_dump(mode="json") for each in steps)))
+
+
+def names(heard: Heard) -> list[str]:
+    return [f"{each['name']} {each['saw']['saw']}".strip() for each in heard.written.trace]
+
+
+def test_a_step_that_is_taken_again_is_not_told_again() -> None:
+    told = after(step("retrieve"), step("grade", "two"))
+    steps = ToldSteps(told)
+    for again in (step("retrieve", started=9), step("grade", "one", 9), step("retrieve", "b")):
+        steps.tell(again)
+    assert names(told) == ["retrieve", "grade two", "retrieve b"]
+    steps.tell(step("grade", "two", 20))  # what was told stands for one step
+    assert names(told)[3:] == ["grade two"]
+
+
+def test_steps_of_one_name_that_are_taken_at_once_are_told_in_any_order() -> None:
+    told = after(step("search", "b"))
+    steps = ToldSteps(told)
+    for again in (step("search", "a"), step("search", "b", 9), step("search", "c")):
+        steps.tell(again, among_others=True)
+    assert names(told) == ["search b", "search a", "search c"]
+
+
+def test_what_was_not_told_of_a_trace_is_told_at_its_end() -> None:
+    kept = [step("think"), step("search", "a"), step("search", "b"), step("think", "", 5)]
+    told = after(*kept[:2])
+    steps = ToldSteps(told)
+    steps.complete(kept[:3])
+    steps.tell(kept[3])
+    steps.complete(kept)
+    assert names(told) == ["think", "search a", "search b", "think"]

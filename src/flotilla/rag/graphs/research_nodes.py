@@ -8,7 +8,7 @@ written, cited, verified and streamed by the same steps as every other.
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
@@ -25,7 +25,6 @@ from flotilla.rag.graphs.research_tools import (
     numbered,
     shown,
     steps_of,
-    steps_within,
     tools_for,
 )
 from flotilla.rag.graphs.stand_ins import has_stand_in
@@ -33,7 +32,6 @@ from flotilla.rag.graphs.state import State, Tools
 from flotilla.rag.graphs.steps import Update, step_since
 from flotilla.rag.llm.roles import Role
 from flotilla.rag.prompts import prompt
-from flotilla.rag.recital import tell_step
 from flotilla.rag.untrusted import as_data
 
 logger = get_logger(__name__)
@@ -64,11 +62,9 @@ _NUMBERS = re.compile(r"\[\s*(\d{1,4}(?:\s*,\s*\d{1,4})*)\s*\]")
 
 
 class ResearchState(AgentState[Any]):
-    """An agent's conversation, the question that it is about, and how many steps of the trace
-    were before."""
+    """An agent's conversation, and the question that it is about."""
 
     query: Query
-    before: int
 
 
 class _FleetsModels(AgentMiddleware[ResearchState, Tools]):
@@ -94,7 +90,7 @@ class _FleetsModels(AgentMiddleware[ResearchState, Tools]):
         Where the budget is spent, the model refuses the request, or none answers and something may
         stand in for it, the message is empty, which ends the agent's work with what it has found.
         """
-        run, state = request.runtime.context, cast(ResearchState, request.state)
+        run = request.runtime.context
         messages = [SystemMessage(prompt(RESEARCH)), *numbered(request.messages)]
         last = len(_replies(request.messages)) + 1 >= self._most_calls
         if last:
@@ -120,7 +116,8 @@ class _FleetsModels(AgentMiddleware[ResearchState, Tools]):
         asked_for = [] if last else reply.tool_calls[:MOST_AT_ONCE]
         saw = {"calls": [each["name"] for each in asked_for]}
         step = step_since(run, THINK, began, calls, saw | ({STOPPED: stopped} if stopped else {}))
-        tell_step(run.listener, step, state["before"] + steps_within(request.messages))
+        run.told.complete(steps_of(request.messages))
+        run.told.tell(step)
         return reply.model_copy(
             update={
                 "tool_calls": asked_for,
@@ -164,7 +161,6 @@ def research(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     given = {
         "messages": [HumanMessage(as_data(query.question))],
         "query": query,
-        "before": len(state["steps"]),
     }
     limit = {"recursion_limit": 4 * tools.agent_calls + 10}
     messages = agent.invoke(given, limit, context=tools)["messages"]

@@ -18,7 +18,6 @@ from flotilla.models import CHUNK_NAMESPACE, Passage, Step, Value
 from flotilla.rag.generate import render_passage
 from flotilla.rag.graphs.state import Tools
 from flotilla.rag.graphs.steps import step_since
-from flotilla.rag.recital import tell_step
 from flotilla.rag.untrusted import visible
 from flotilla.schemas import DocumentPage
 
@@ -70,10 +69,8 @@ def _finding(
         told, saw = error.message, saw | {"away": True}
     saw = saw | {"found": len(passages)} | ({"told": told} if told else {})
     step = step_since(tools, name, began, calls, saw)
-    messages = runtime.state["messages"]
-    asked_for = [call["id"] for call in messages[-1].tool_calls]
-    place = steps_within(messages) + asked_for.index(runtime.tool_call_id)
-    tell_step(tools.listener, step, runtime.state["before"] + place)
+    tools.told.complete(steps_of(runtime.state["messages"]))
+    tools.told.tell(step, among_others=True)
     if not passages and not told:
         told = NOTHING
     # The text is written anew before each call of the model, with numbers.
@@ -173,11 +170,6 @@ def steps_of(messages: Sequence[BaseMessage]) -> list[Step]:
         elif isinstance(message, AIMessage):
             steps.append(Step.model_validate(message.response_metadata[STEP]))
     return steps
-
-
-def steps_within(messages: Sequence[BaseMessage]) -> int:
-    """How many steps of the trace a conversation holds: the model's turns, and the tools'."""
-    return sum(isinstance(each, AIMessage) or finding_of(each) is not None for each in messages)
 
 
 def shown(messages: Sequence[BaseMessage]) -> list[Passage]:

@@ -10,6 +10,7 @@ from flotilla.models import Answer, ChatContextUsed, Passage, Query, Step, Turn,
 from flotilla.rag.generate import Draft, Generator
 from flotilla.rag.llm.meter import Meter
 from flotilla.rag.llm.models import Models
+from flotilla.rag.recital import ToldSteps
 from flotilla.rag.web import SearchWeb
 from flotilla.schemas import DocumentPage
 
@@ -78,9 +79,9 @@ class Tools:
     ends the run; `within` chooses from what was found what fits the context. `earlier` gives an
     answer to the same question that the documents still bear out, and its age in seconds.
     `read_page` and `search_web` are None where there is nothing to read or the web is not searched.
-    `listener` is told of the steps and of the answer as they come. `clock` gives the seconds since
-    the run began. `rewrites` and `agent_calls` bound how often a question is put otherwise, and an
-    agent's model is called.
+    `listener` is told of the answer as it comes, and through `told` of the steps. `clock` gives the
+    seconds since the run began. `rewrites` and `agent_calls` bound how often a question is put
+    otherwise, and an agent's model is called.
     """
 
     retrieve: Retrieve
@@ -94,6 +95,7 @@ class Tools:
     within: Within
     earlier: Callable[[], tuple[Answer, float] | None]
     listener: Listener
+    told: ToldSteps
     clock: Callable[[], float]
     rewrites: int
     agent_calls: int

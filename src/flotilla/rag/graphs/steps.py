@@ -7,7 +7,6 @@ from langgraph.runtime import Runtime
 
 from flotilla.models import Step
 from flotilla.rag.graphs.state import State, Tools
-from flotilla.rag.recital import tell_step
 
 Update = dict[str, Any]
 Node = Callable[[State, Tools], tuple[Update, dict[str, Any]]]
@@ -35,7 +34,7 @@ def traced(name: str, node: Node) -> GraphNode:
         counted = sum(len(step.calls) for step in inner)
         step = step_since(tools, name, began, calls + counted, saw)
         # Those within a node were told as they came.
-        tell_step(tools.listener, step, len(state["steps"]) + len(inner))
+        tools.told.tell(step)
         return update | {"steps": [*inner, step]}
 
     return run
