@@ -163,14 +163,23 @@ def test_tools_that_end_in_another_order_are_each_told(server: OpenAIServer) -> 
         "b",
         "a",
     ]
-    assert in_any_order(told) == in_any_order([s.model_dump(mode="json") for s in answer.trace])
+    assert in_any_order(told) == in_any_order(dumped(answer))
+
+
+def seen(trace: Sequence[dict[str, Any]]) -> list[str]:
+    return in_any_order([{key: step[key] for key in ("name", "saw")} for step in trace])
+
+
+def dumped(answer: Answer) -> list[dict[str, Any]]:
+    return [step.model_dump(mode="json") for step in answer.trace]
 
 
 @pytest.mark.parametrize(
-    ("steps", "kept"), [*((number, True) for number in range(1, 8)), (5, False)]
+    ("steps", "kept", "stream_is_lost"),
+    [*((number, True, False) for number in range(2, 8)), (5, False, False), (6, True, True)],
 )
-def test_no_step_is_told_twice_wherever_a_worker_dies(
-    server: OpenAIServer, tmp_path: Path, steps: int, kept: bool
+def test_each_step_is_told_once_wherever_a_worker_dies(
+    server: OpenAIServer, tmp_path: Path, steps: int, kept: bool, stream_is_lost: bool
 ) -> None:
     server.responder = researching
     ledger = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
@@ -178,13 +187,29 @@ def test_no_step_is_told_twice_wherever_a_worker_dies(
     dying = DyingAfter(steps)
     with pytest.raises(LeaseLost):
         run(server, dying, mode=Mode.REACT, kept=of_run)
-    heard = Heard(dying.written)
+    heard = Heard() if stream_is_lost else Heard(dying.written)
     answer = run(server, heard, mode=Mode.REACT, kept=of_run)
+    assert seen(heard.written.trace) == seen(dumped(answer))
 
-    def seen(trace: Sequence[dict[str, Any]]) -> list[str]:
-        return in_any_order([{key: step[key] for key in ("name", "saw")} for step in trace])
 
-    assert seen(heard.written.trace) == seen([s.model_dump(mode="json") for s in answer.trace])
+def test_a_turn_that_was_kept_is_not_taken_for_the_next(
+    server: OpenAIServer, tmp_path: Path
+) -> None:
+    kept = {"checkpoints": Checkpoints(f"sqlite:///{tmp_path / 'ledger.sqlite'}"), "thread": "run"}
+
+    def failing(request: Request) -> Reply:
+        of_agent = bool(request.body.get("tools")) and request.schema is None
+        found = any(message["role"] == "tool" for message in request.messages)
+        return error(503) if of_agent and found else researching(request)
+
+    server.responder = failing
+    first = Heard()
+    with pytest.raises(ModelUnavailable):
+        run(server, first, mode=Mode.REACT, kept=kept)
+    server.responder = researching
+    heard = Heard(first.written)
+    answer = run(server, heard, mode=Mode.REACT, kept=kept)
+    assert in_any_order(heard.written.trace) == in_any_order(dumped(answer))
 
 
 def test_a_refusal_is_told_without_its_word(server: OpenAIServer) -> None:
