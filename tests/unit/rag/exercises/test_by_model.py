@@ -83,3 +83,63 @@ def test_what_was_written_before_the_model_failed_is_kept(passage: MakePassage) 
     assert why == "Of 10 questions asked for, the language model wrote 1: The time is over."
     with pytest.raises(BudgetSpent):
         written(Model(BudgetSpent("Over.")), passages, 10, topic=None, choices=False)
+
+
+class Author(Model):
+    """Writes as many new questions as it is asked for, `most` in all about any passage shown."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.left = most
+
+    def __call__(self, messages: Sequence[Any], schema: type[WrittenQuestions]) -> WrittenQuestions:
+        self.asked.append(str(messages[-1].content))
+        wanted = int(self.asked[-1].partition("Number of questions: ")[2].split()[0])
+        numbers = range(self.left, self.left - min(wanted, self.left), -1)
+        self.left -= len(numbers)
+        wrong = ("three", "four", "five")
+        return schema(questions=[question(f"Who is {n}?", "somebody", 1, *wrong) for n in numbers])
+
+
+@pytest.mark.parametrize(("count", "choices"), [(25, False), (25, True), (100, True)])
+def test_the_count_is_reached_from_few_passages(
+    passage: MakePassage, count: int, choices: bool
+) -> None:
+    model = Author(1000)
+    found, why = written(model, [passage("Names.")], count, topic="names", choices=choices)
+    assert (len(found), why) == (count, None)
+    assert len({each.question for each in found}) == count
+    assert "there already" not in model.asked[0]
+    assert "- Who is 1000?" in model.asked[1].partition("there already")[2]
+
+
+def test_a_model_that_has_no_more_is_left_in_peace(passage: MakePassage) -> None:
+    model = Author(9)
+    found, why = written(model, [passage("Names.")], 25, topic="names", choices=False)
+    assert (len(found), len(model.asked)) == (9, 3)
+    assert why == (
+        "Of 25 questions asked for, the language model wrote 9: it brought no more that the "
+        "passage nearest to the topic bears out."
+    )
+    passages = [passage("Names.", n) for n in range(3)]
+    none, why = written(Author(0), passages, 25, topic=None, choices=False)
+    assert none == []
+    assert "wrote none: it brought no more that the 3 passages that were looked at bear" in str(why)
+
+
+def test_the_same_in_other_words_is_not_written_twice(passage: MakePassage) -> None:
+    model = Model(
+        [question("How big is the deposit?")],
+        [question("how big is the deposit"), question("What must be paid as a deposit?")],
+    )
+    found, why = written(model, [passage("It is £250.")], 10, topic=None, choices=False)
+    assert [each.question for each in found] == ["How big is the deposit?"]
+    assert len(model.asked) == 2
+    assert why is not None
+
+
+def test_a_model_that_writes_one_at_a_time_is_not_asked_for_ever(passage: MakePassage) -> None:
+    model = Model(*([question(f"Who is {n}?", "somebody")] for n in range(200)))
+    found, why = written(model, [passage("Names.")], 100, topic=None, choices=False)
+    assert len(found) == len(model.asked) == 27
+    assert "wrote 27: it was asked as often as it may be" in str(why)
