@@ -51,23 +51,11 @@ def samples() -> Ask:
 
 def asking(files: Sequence[Path]) -> Ask:
     """What answers questions from these files."""
-    settings = Settings()
-    model = embedder()
-    indexed = [index(file) for file in files]
-    passages = [p for found, _ in indexed for p in found]
-    vectors = np.concatenate([found for _, found in indexed])
-    words = [terms(p.text) for p in passages]
-    weight = weights(words)
 
     def retrieve(query: Query) -> list[Passage]:
-        dense = _ranks(vectors @ model.embed_query(query.question))
-        asked = terms(query.question)
-        lexical = _ranks(np.array([coverage(asked, text, weight) for text in words]))
-        rag, k = settings.rag, settings.rag.rrf_k
-        fused = rag.dense_weight / (k + dense) + rag.bm25_weight / (k + lexical)
-        return [passages[i] for i in np.argsort(-fused, kind="stable")[: query.top_k]]
+        return nearest(files, query.question, query.top_k)
 
-    answerer = Answerer(retrieve, ExtractiveGenerator(model))
+    answerer = Answerer(retrieve, ExtractiveGenerator(embedder()))
 
     def answer(question: str) -> Answer:
         query = Query(tenant_id="t", question=question, collection_ids=("samples",))
@@ -77,6 +65,28 @@ def asking(files: Sequence[Path]) -> Ask:
         return answer
 
     return answer
+
+
+def nearest(files: Sequence[Path], question: str, limit: int) -> list[Passage]:
+    """The chunks of the files that are nearest to a question, the nearest first."""
+    passages, vectors, words, weight = _indexed(tuple(files))
+    rag = Settings().rag
+    dense = _ranks(vectors @ embedder().embed_query(question))
+    asked = terms(question)
+    lexical = _ranks(np.array([coverage(asked, text, weight) for text in words]))
+    k = rag.rrf_k
+    fused = rag.dense_weight / (k + dense) + rag.bm25_weight / (k + lexical)
+    return [passages[i] for i in np.argsort(-fused, kind="stable")[:limit]]
+
+
+@cache
+def _indexed(
+    files: tuple[Path, ...],
+) -> tuple[list[Passage], np.ndarray, list[list[str]], dict[str, float]]:
+    indexed = [index(file) for file in files]
+    passages = [p for found, _ in indexed for p in found]
+    words = [terms(p.text) for p in passages]
+    return passages, np.concatenate([found for _, found in indexed]), words, weights(words)
 
 
 @lru_cache(maxsize=1)

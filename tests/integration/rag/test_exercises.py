@@ -13,7 +13,7 @@ from flotilla.rag.exercises.making import CLOZES, make
 from flotilla.rag.exercises.requests import writer_of
 from flotilla.rag.llm import Meter, Models
 from flotilla.schemas import ExerciseMode
-from tests.doubles.openai_server import OpenAIServer, error, structured, text
+from tests.doubles.openai_server import OpenAIServer, Reply, error, structured, text
 from tests.integration.rag.llm_doubles import calls_of, meter, settings
 
 BODY = "A test drive with one of our staff lasts thirty minutes and leads over a main road."
@@ -89,7 +89,7 @@ def test_the_model_writes_them_from_passages_that_are_data(
     assert str(second.messages[1]["content"]).startswith("<passages>")
     assert "Number of questions: 2" in str(second.messages[1]["content"])
     assert [(call.role, call.prompt) for call in used.calls] == [
-        ("answer", "generate_questions.v1")
+        ("answer", "generate_questions.v2")
     ] * 2
 
 
@@ -113,6 +113,38 @@ def test_sentences_with_gaps_stand_in_where_the_chain_ends_with_them(
     with pytest.raises(ModelUnavailable):
         sheet(3)
     assert CLOZES in sheet(3, fallbacks=("extractive",))
+
+
+@pytest.mark.parametrize(
+    "reply", [*map(error, (400, 401, 402, 403, 404)), text("Gladly! Here are some questions.")]
+)
+def test_they_stand_in_for_a_model_that_refuses_too(
+    server: OpenAIServer, sheet: Sheet, reply: Reply
+) -> None:
+    server.fallback = reply
+    with pytest.raises(ModelRejected):
+        sheet(3)
+    made = sheet(3, fallbacks=("extractive",))
+    assert "The language model wrote none: " in made
+    assert CLOZES in made
+    assert "_____" in made
+    # What stands in asks about the topic, or about nothing.
+    foreign = sheet(3, fallbacks=("extractive",), topic="chromodynamics")
+    assert "the documents say nothing of it" in foreign
+    assert "_____" not in foreign
+
+
+def test_further_ones_are_asked_for_until_there_are_enough(
+    server: OpenAIServer, sheet: Sheet
+) -> None:
+    server.script(structured(written(*range(8))), structured(written(8, 9, 10, 11)))
+    server.script(structured(written(1, 2)), structured({"questions": []}))
+    response = sheet(20)
+    assert response.startswith("Practice questions: 12 questions\n")
+    assert "the language model wrote 12: it brought no more" in response
+    assert "the documents gave" not in response
+    again = str(server.requests[2].messages[1]["content"])
+    assert "- How long is route 11?" in again
 
 
 def test_what_is_no_list_of_questions_is_no_sheet(server: OpenAIServer, sheet: Sheet) -> None:

@@ -63,13 +63,21 @@ def _title(number: int, mode: ExerciseMode, topic: str | None) -> str:
 
 
 def shortage(number: int, wanted: int, *, topic: str | None) -> str:
-    """The sentence that says how few exercises the documents gave."""
+    """The sentence that says how few exercises the documents gave without a language model."""
     where = "what the documents say of it" if topic else "the documents"
     if number == 0:
         gave = f"{where} gave none: add documents, or ask for another topic or collection."
     else:
         gave = f"{where} gave {number}."
     return f"Of {wanted} questions asked for, {gave}"
+
+
+def off_topic(wanted: int) -> str:
+    """The sentence that says that the documents do not have the topic."""
+    return (
+        f"Of {wanted} questions asked for, none was made: the documents say nothing of it, or say "
+        "it in other words. Ask in the documents' words, or for another topic or collection."
+    )
 
 
 def _shown(text: str) -> str:

@@ -5,23 +5,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import zip_longest
+from typing import TYPE_CHECKING
 
-from flotilla.errors import BudgetSpent, ModelUnavailable
+from flotilla.errors import BudgetSpent, ModelRejected, ModelUnavailable
 from flotilla.models import Passage
 from flotilla.rag.exercises.by_model import AskStructured, written
 from flotilla.rag.exercises.cloze import clozes
-from flotilla.rag.exercises.exercise import Exercise, sheet, shortage
-from flotilla.rag.terms import coverage, terms, weights
+from flotilla.rag.exercises.exercise import Exercise, off_topic, sheet, shortage
+from flotilla.rag.exercises.topics import NEAREST, on_topic
 from flotilla.schemas import ExerciseMode, GenerateQuestionsResponse
+
+if TYPE_CHECKING:
+    from flotilla.rag.extractive import ExtractiveGenerator
 
 PASSAGES_EACH = 4
 """Passages that are looked at for each exercise: not every one holds a sentence that is fit."""
-
-NEAREST = 3
-"""Passages that count as about a topic whatever their words, which may be of another language."""
-
-ON_TOPIC = 0.5
-"""Share of a topic's words, by weight, that any other passage needs."""
 
 FEWEST_PASSAGES = 20
 MOST_PASSAGES = 400
@@ -50,6 +48,7 @@ def make(
     topic: str | None,
     count: int,
     mode: ExerciseMode,
+    sentences: "ExtractiveGenerator | None" = None,
     writer: Writer | None = None,
     checkpoint: Callable[[], None] | None = None,
 ) -> GenerateQuestionsResponse:
@@ -60,53 +59,52 @@ def make(
         topic: what they are about, if anything is asked for.
         count: how many are wanted.
         mode: what for.
-        writer: the language model; sentences with gaps are made where there is none, and where
-            its budget is spent before it has written anything.
+        sentences: tells passages that have the topic in other words; without it, its own words
+            count alone.
+        writer: the language model; sentences with gaps are made where there is none, where its
+            budget is spent before it has written anything, and, if they may stand in for it,
+            where it fails before that.
         checkpoint: called before each call of the model; what it raises ends the work.
 
     Raises:
         ModelUnavailable: no model answers now, and nothing stands in for it.
-        ModelRejected: the model's provider refuses this request, or it writes no exercises.
+        ModelRejected: the model's provider refuses this request, or it writes no exercises, and
+            nothing stands in for it.
     """
-    asked_of = on_topic(passages, topic) if topic else in_turn(passages)
+    about = on_topic(passages, topic, sentences) if topic else in_turn(passages)
+    # A model leaves out what is about something else, and reads other languages.
+    shown = _with_nearest(passages, about) if topic else about
     choices = mode is ExerciseMode.QUIZ
     exercises: list[Exercise] | None = None
     notes: list[str] = []
-    cut_short: str | None = None
-    if writer is not None:
+    few: str | None = None
+    if writer is not None and shown:
         try:
-            exercises, cut_short = written(
-                writer.ask, asked_of, count, topic=topic, choices=choices, checkpoint=checkpoint
+            exercises, few = written(
+                writer.ask, shown, count, topic=topic, choices=choices, checkpoint=checkpoint
             )
-        except (BudgetSpent, ModelUnavailable) as error:
-            if isinstance(error, ModelUnavailable) and not writer.may_extract:
+        except (BudgetSpent, ModelRejected, ModelUnavailable) as error:
+            if not isinstance(error, BudgetSpent) and not writer.may_extract:
                 raise
             notes.append(f"The language model wrote none: {error.message}")
     if exercises is None:
-        exercises = clozes(asked_of, count, others=passages if choices else None)
+        exercises = clozes(about, count, others=passages if choices else None)
         notes.append(CLOZES)
-    if cut_short is not None:
-        notes.append(cut_short)
-    elif len(exercises) < count:
-        notes.append(shortage(len(exercises), count, topic=topic))
+        if topic and passages and not about:
+            few = off_topic(count)
+        elif len(exercises) < count:
+            few = shortage(len(exercises), count, topic=topic)
+    if few is not None:
+        notes.append(few)
     return GenerateQuestionsResponse(
         response=sheet(exercises, mode, topic=topic, notes=notes),
         timestamp=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
-def on_topic(passages: Sequence[Passage], topic: str) -> list[Passage]:
-    """Those of retrieved passages that are about the topic: the nearest ones, and those that have
-    half of its words. Retrieval finds as many as it is asked for, whatever they are about."""
-    worded = [terms(p.text) for p in passages]
-    around = [terms(" ".join((p.document_name, *p.heading_path))) for p in passages]
-    weight = weights(worded)
-    asked = terms(topic)
-    return [
-        passage
-        for place, passage in enumerate(passages)
-        if place < NEAREST or coverage(asked, worded[place], weight, around[place]) >= ON_TOPIC
-    ]
+def _with_nearest(passages: Sequence[Passage], about: Sequence[Passage]) -> list[Passage]:
+    kept = {passage.chunk_id for passage in (*passages[:NEAREST], *about)}
+    return [passage for passage in passages if passage.chunk_id in kept]
 
 
 def in_turn(passages: Sequence[Passage]) -> list[Passage]:

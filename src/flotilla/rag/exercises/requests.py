@@ -1,8 +1,9 @@
 """Making exercises as the fleet does it: from a job to its sheet."""
 
 import uuid
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
 
 from flotilla.cache_use import CachePolicy
 from flotilla.ledger import documents
@@ -22,6 +23,7 @@ from flotilla.vectorstore.spaces import VectorSpace
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
+    from flotilla.rag.extractive import ExtractiveGenerator
     from flotilla.rag.llm import Meter, Models
 
 logger = get_logger(__name__)
@@ -39,14 +41,16 @@ def exercises_for(run: ReplyRun) -> GenerateQuestionsResponse:
     """
     from flotilla.rag.llm.meter import Meter
 
+    space = get_spaces().readable()
     payload, rag, models = run.job.payload, get_settings().rag, get_models()
     # What takes no model's time counts as well: whoever asked waits for it.
     meter = Meter(seconds=rag.budget_seconds, tokens=rag.budget_tokens)
     made = make(
-        _passages(run.job),
+        _passages(run.job, space),
         topic=payload["topic"],
         count=payload["count"],
         mode=ExerciseMode(payload["mode"]),
+        sentences=_sentences(cast("Hashable", space.embedder)) if payload["topic"] else None,
         writer=None if models is None else writer_of(models, meter),
         checkpoint=run.checkpoint,
     )
@@ -68,9 +72,16 @@ def writer_of(models: "Models", meter: "Meter") -> Writer:
     return Writer(ask, may_extract=EXTRACTIVE in models.after_models())
 
 
-def _passages(job: Job) -> list[Passage]:
+@lru_cache(maxsize=2)
+def _sentences(embedder: Any) -> "ExtractiveGenerator":
+    """What tells a topic in other words. It keeps the sentences' vectors for the next request."""
+    from flotilla.rag.extractive import ExtractiveGenerator
+
+    return ExtractiveGenerator(embedder)
+
+
+def _passages(job: Job, space: VectorSpace) -> list[Passage]:
     """What the exercises are made from: the nearest to the topic first, where there is one."""
-    space = get_spaces().readable()
     wanted = passages_wanted(job.payload["count"])
     if job.payload["topic"] is None:
         return _spread(job, space, wanted)

@@ -1,4 +1,5 @@
-from flotilla.rag.exercises.making import in_turn, make, on_topic
+from flotilla.rag.exercises.cloze import GAP
+from flotilla.rag.exercises.making import in_turn, make
 from flotilla.schemas import ExerciseMode
 from tests.unit.rag.conftest import MakePassage
 
@@ -6,12 +7,13 @@ DRIVE = "A test drive with one of our staff lasts thirty minutes and leads over 
 OTHER = "The licensing agency asks £80 for the transfer of a private plate to a car."
 
 
-def test_a_topic_keeps_to_what_is_about_it(passage: MakePassage) -> None:
-    near = [passage(f"{DRIVE} Number {n} of the staff comes along.", n) for n in range(4)]
-    far = passage(OTHER, 5)
-    assert on_topic([*near, far], "test drives") == near
-    headed = passage(OTHER, 6, heading_path=("Test drives",))
-    assert on_topic([*near, headed], "test drives") == [*near, headed]
+def test_a_topic_that_the_documents_lack_gets_no_questions(passage: MakePassage) -> None:
+    passages = [passage(f"{DRIVE} Number {n} of the staff comes along.", n) for n in range(4)]
+    made = make(passages, topic="quantum chromodynamics", count=3, mode=ExerciseMode.PRACTICE)
+    assert "on quantum chromodynamics: 0 questions" in made.response
+    assert "none was made: the documents say nothing of it" in made.response
+    assert GAP not in made.response
+    assert GAP in make(passages, topic="drives", count=3, mode=ExerciseMode.PRACTICE).response
 
 
 def test_without_a_topic_the_documents_take_turns(passage: MakePassage) -> None:
