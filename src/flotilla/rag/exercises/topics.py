@@ -24,10 +24,10 @@ LOOKED_AT = 8
 """Nearest passages that are looked at for the topic in other words, half a second each at most."""
 
 LIKELY, NEAR = 0.2, 0.4
-"""Probability and cosine that the best sentence of such a passage needs. Some ninety topics that the
-sample documents have, have in other words, or do not have were looked at. A name of two words is
-seldom as likely as a question of ten, so that less is asked of it than of an answer; what is near
-in meaning without being likely is another thing of the same kind."""
+"""Probability and cosine that the best sentence of such a passage needs. Some ninety topics were
+looked at that the sample documents have, have in other words, or do not have. A name of two words
+is seldom as likely as a question of ten, so that less is asked of it than of an answer; what is
+near in meaning without being likely is another thing of the same kind."""
 
 
 def on_topic(
