@@ -1,6 +1,8 @@
 """The gateway's background tasks end when they are told to, whatever they are doing."""
 
 import asyncio
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis.asyncio as redis
@@ -10,6 +12,7 @@ from flotilla.gateway.channels import Channels, end
 from flotilla.gateway.replies import Replies
 from flotilla.ledger.announce import channel
 from flotilla.schemas import Task
+from tests.integration.gateway.processes import running_redis
 
 
 async def test_a_task_that_swallows_a_cancellation_is_ended_all_the_same() -> None:
@@ -48,14 +51,21 @@ async def test_a_task_that_was_deleted_is_not_waited_for(redis_url: str) -> None
             await reply.wait(60.0, gone)
 
 
-async def test_a_broken_connection_leaves_no_subscription_behind(redis_url: str) -> None:
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[str]:
+    """A Redis without other clients, whose subscriptions would be broken and made anew as well."""
+    with running_redis(tmp_path / "redis") as (url, _):
+        yield url
+
+
+async def test_a_broken_connection_leaves_no_subscription_behind(own_redis: str) -> None:
     """What was being left when it broke is not taken up again with the next one, and of all who
     meet the broken connection one alone makes the next."""
-    channels = Channels(redis_url)
+    channels = Channels(own_redis)
     replies = Replies(channels)
     await channels.start()
     await replies.start()
-    admin = redis.Redis.from_url(redis_url, decode_responses=True)
+    admin = redis.Redis.from_url(own_redis, decode_responses=True)
 
     async def follow(job_id: str, leave: asyncio.Event) -> None:
         async with replies.follow(job_id):
