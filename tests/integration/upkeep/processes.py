@@ -208,14 +208,22 @@ class Fleets:
     def idle(self) -> None:
         """Wait until no message is left, neither waiting nor at work."""
 
-        def empty() -> bool:
+        names = [lane for fleet in FLEETS for lane in lanes(fleet)]
+
+        def left() -> dict[str, int]:
             with self.redis.pipeline() as pipe:
-                for lane in (lane for fleet in FLEETS for lane in lanes(fleet)):
+                for lane in names:
                     pipe.llen(lane)
                 pipe.hlen("unacked:default")
-                return not any(pipe.execute())
+                counts = zip([*names, "unacked:default"], pipe.execute(), strict=True)
+                return {name: count for name, count in counts if count}
 
-        wait_until(empty, PATIENCE)
+        try:
+            wait_until(lambda: not left(), PATIENCE)
+        except AssertionError:
+            at_work = self.redis.hvals("unacked:default")
+            logs = "\n".join(worker.log.read_text()[-3000:] for worker in self.workers)
+            raise AssertionError(f"messages are left: {left()}\n{at_work}\n{logs}") from None
 
 
 class Worker:
