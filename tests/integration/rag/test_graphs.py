@@ -62,7 +62,7 @@ def test_crag_searches_in_other_words_where_nothing_helps(server: OpenAIServer) 
     server.script(
         structured({"small_talk": False, "reply": ""}),
         structured({"relevant": []}),
-        structured({"query": "guarantee period of cars"}),
+        structured({"query": "guarantee period\ud83d of cars"}),
         structured({"relevant": [1]}),
         text("Twelve months [1]."),
         structured({"verdicts": [{"statement": 1, "supported": True, "reason": ""}]}),

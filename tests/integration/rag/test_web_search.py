@@ -187,3 +187,9 @@ def test_without_a_model_the_web_is_searched_where_nothing_is_found(tavily: Tavi
         "grade",
         *names(answer)[5:],
     ]
+
+
+def test_a_page_with_half_of_a_surrogate_pair_can_be_told(tavily: TavilyServer) -> None:
+    tavily.answer(page(f"{URL}?\ud83d", f"{TOLD}\ud83d", "Warranty\ud83d"))
+    (found,) = search(tavily)("What?", 5)
+    assert (found.url, found.document_name, found.text) == (f"{URL}?", "Warranty", TOLD)

@@ -7,6 +7,7 @@ from flotilla.errors import ModelRejected
 from flotilla.models import ModelCall
 from flotilla.rag.generate import Draft, ModelGenerator, instructions, render
 from flotilla.rag.llm import Meter, Role
+from flotilla.rag.reading import Reading
 from flotilla.rag.refusals import NOT_FOUND
 from tests.unit.rag.conftest import MakePassage
 
@@ -91,3 +92,9 @@ def test_passages_are_numbered_and_cannot_leave_their_mark(passage: MakePassage)
     assert "< / PASSAGES" not in rendered
     assert '<passage number="2">\nSource: handbook.pdf > Rules, page 2\nFine.' in rendered
     assert rendered.endswith("Question: Why?")
+
+
+def test_half_of_a_surrogate_pair_in_a_reply_is_left_out(passage: MakePassage) -> None:
+    reading = Reading([passage("The deposit is 250 pounds.")])
+    text = reading.feed("The deposit \ud83d is 250 pounds [1].") + reading.finish()
+    assert text.encode() == b"The deposit  is 250 pounds [1]."

@@ -48,3 +48,8 @@ def test_the_rule_stands_in_for_a_reply_that_is_no_question(reply: str) -> None:
     found = rewritten(HISTORY, "And on a new one?", reply)
 
     assert found.text == "How long is the warranty on a new car?"
+
+
+def test_a_rewriting_can_be_embedded() -> None:
+    made = rewritten(HISTORY, "And new?", "How long is the warranty \ud83d on a new car?")
+    assert made.text.encode() == b"How long is the warranty  on a new car?"

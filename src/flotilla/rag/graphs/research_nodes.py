@@ -5,6 +5,7 @@ The agent does not write the answer: it says which passages bear it. So an answe
 written, cited, verified and streamed by the same steps as every other.
 """
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -32,7 +33,7 @@ from flotilla.rag.graphs.state import State, Tools
 from flotilla.rag.graphs.steps import Update, step_since
 from flotilla.rag.llm.roles import Role
 from flotilla.rag.prompts import prompt
-from flotilla.rag.untrusted import as_data
+from flotilla.rag.untrusted import as_data, visible
 
 logger = get_logger(__name__)
 
@@ -113,6 +114,7 @@ class _FleetsModels(AgentMiddleware[ResearchState, Tools]):
                 raise
             logger.warning("research.stopped", code=error.code)
             reply, stopped = AIMessage(""), error.message
+        reply = _sendable(reply)
         asked_for = [] if last else reply.tool_calls[:MOST_AT_ONCE]
         saw = {"calls": [each["name"] for each in asked_for]}
         step = step_since(run, THINK, began, calls, saw | ({STOPPED: stopped} if stopped else {}))
@@ -128,6 +130,13 @@ class _FleetsModels(AgentMiddleware[ResearchState, Tools]):
 
 def _replies(messages: Sequence[BaseMessage]) -> list[AIMessage]:
     return [message for message in messages if isinstance(message, AIMessage)]
+
+
+def _sendable(reply: AIMessage) -> AIMessage:
+    """A message without what no encoding has: the next call of the model sends it back."""
+    calls = visible(json.dumps(reply.tool_calls, ensure_ascii=False))
+    content = visible(reply.content) if isinstance(reply.content, str) else reply.content
+    return reply.model_copy(update={"content": content, "tool_calls": json.loads(calls)})
 
 
 def _tokens(messages: Sequence[BaseMessage]) -> int:
