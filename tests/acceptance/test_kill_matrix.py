@@ -1,4 +1,4 @@
-"""The short form of the kill matrix: three of its rows, one after another, on one stack."""
+"""The short form of the kill matrix: two of its rows, one after another, on one stack."""
 
 import sys
 from collections.abc import Iterator

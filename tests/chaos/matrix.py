@@ -7,9 +7,9 @@ ROWS: dict[str, Row] = {
     row.name: row for module in (workers, gateway, broker, stores, machine) for row in module.ROWS
 }
 
-WORST = ("redis-wiped", "chord", "twice")
+WORST = ("redis-wiped", "twice")
 """The rows of the short form, which follow one another on one stack.
 
-`chord` kills workers of both fleets in the middle of a write; of the rest, each stage's death of a
-child and of a whole worker is tried in tests/integration/upkeep.
+Each stage's death of a child and of a whole worker is tried in tests/integration/upkeep, and that
+of whole fleets on a stack by `make chaos`.
 """

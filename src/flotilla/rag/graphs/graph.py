@@ -1,5 +1,6 @@
 """The graphs, by the mode that a request names."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -8,34 +9,42 @@ from langgraph.graph import END, START, StateGraph
 from flotilla.models import Mode
 from flotilla.rag.graphs import answer_nodes, corrective_nodes, edges, web_nodes
 from flotilla.rag.graphs.state import State, Tools
-from flotilla.rag.graphs.steps import traced
+from flotilla.rag.graphs.steps import Node, traced
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
 
-def _simple() -> Any:
-    graph = StateGraph(State, context_schema=Tools)
-    graph.add_node("retrieve", traced("retrieve", answer_nodes.retrieve))
-    graph.add_node("generate", traced("generate", answer_nodes.generate))
+Builder = StateGraph[State, Tools, State, State]
+
+
+def _of(nodes: Mapping[str, Node]) -> Builder:
+    graph: Builder = StateGraph(State, context_schema=Tools)
+    for name, node in nodes.items():
+        graph.add_node(name, traced(name, node))
+    return graph
+
+
+def _simple() -> Builder:
+    graph = _of({"retrieve": answer_nodes.retrieve, "generate": answer_nodes.generate})
     graph.add_edge(START, "retrieve")
     graph.add_edge("retrieve", "generate")
     graph.add_edge("generate", END)
     return graph
 
 
-def _crag() -> Any:
-    graph = StateGraph(State, context_schema=Tools)
-    for name, node in (
-        ("classify", corrective_nodes.classify),
-        ("retrieve", answer_nodes.retrieve),
-        ("grade", corrective_nodes.grade),
-        ("rewrite", corrective_nodes.rewrite),
-        ("search_web", web_nodes.search_web),
-        ("generate", answer_nodes.generate),
-        ("verify", corrective_nodes.verify),
-    ):
-        graph.add_node(name, traced(name, node))
+def _crag() -> Builder:
+    graph = _of(
+        {
+            "classify": corrective_nodes.classify,
+            "retrieve": answer_nodes.retrieve,
+            "grade": corrective_nodes.grade,
+            "rewrite": corrective_nodes.rewrite,
+            "search_web": web_nodes.search_web,
+            "generate": answer_nodes.generate,
+            "verify": corrective_nodes.verify,
+        }
+    )
     graph.add_edge(START, "classify")
     graph.add_conditional_edges(
         "classify", edges.after_classification, {"retrieve": "retrieve", "end": END}
@@ -49,19 +58,19 @@ def _crag() -> Any:
     return graph
 
 
-def _react() -> Any:
+def _react() -> Builder:
     # Imported here: agents take a while to import, which the other modes need not wait for.
     from flotilla.rag.graphs.research_nodes import research
 
-    graph = StateGraph(State, context_schema=Tools)
-    for name, node in (
-        ("classify", corrective_nodes.classify),
-        ("research", research),
-        ("retrieve", answer_nodes.retrieve),
-        ("generate", answer_nodes.generate),
-        ("verify", corrective_nodes.verify),
-    ):
-        graph.add_node(name, traced(name, node))
+    graph = _of(
+        {
+            "classify": corrective_nodes.classify,
+            "research": research,
+            "retrieve": answer_nodes.retrieve,
+            "generate": answer_nodes.generate,
+            "verify": corrective_nodes.verify,
+        }
+    )
     graph.add_edge(START, "classify")
     graph.add_conditional_edges(
         "classify",
