@@ -85,8 +85,7 @@ check: $(VENV)/.installed-dev ## Lint, types and import rules
 test: $(VENV)/.installed-dev ## The whole test suite
 	$(BIN)/flotilla models pull
 	@# The files of a minute come first: begun last, they would keep one process alone.
-	@# One more than there are processors: many of these tests wait for others.
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
 		tests/integration tests/contract tests/unit
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/acceptance
 

@@ -169,7 +169,7 @@ def lose_newest(store: redis.Redis, job_id: str, count: int) -> None:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(acts=st.lists(st.tuples(ACTS, st.integers(1, 30)), max_size=30))
 def test_each_piece_is_told_once_whoever_dies(redis_url: str, acts: list[tuple[str, int]]) -> None:
