@@ -24,7 +24,7 @@ from tests.integration.gateway.processes import Gateway, running_gateway
 
 SEED = 20261121
 NO_STREAMS = r"^(?!.*/(events|stream)$)"
-CASES, BROKEN, FILES, FILES_IN_PROCESS = 400, 250, 28, 140
+CASES, BROKEN, FILES, FILES_IN_PROCESS = 250, 250, 20, 140
 PROGRAMS = ("document-1", "vectorstore-1", "rag-1", "default-1", "gateway")
 
 
