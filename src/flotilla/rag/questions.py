@@ -12,7 +12,6 @@ from flotilla.answer_streams import UNHEARD, Listener
 from flotilla.blobs import BlobStore
 from flotilla.cache_use import CachePolicy
 from flotilla.errors import BudgetSpent, DependencyUnavailable, ModelRejected, ModelUnavailable
-from flotilla.ledger import generations
 from flotilla.ledger.database import get_database
 from flotilla.ledger.reply_runs import ReplyRun
 from flotilla.models import Answer, ChatAnswer, Mode, Passage, Query, Turn
@@ -129,14 +128,6 @@ def answer_query(
     chosen = mode or Mode(get_settings().rag.mode)
     asked = Asked(query=query, mode=chosen)
     asking = Run(mode=chosen, listener=listener, earlier=lambda: get_caches().earlier(asked, space))
-    if run is not None:
-        asking = replace(
-            asking,
-            checkpoint=run.checkpoint,
-            thread=run.job.id,
-            spent=run.spent,
-            ground=_ground(query, space),
-        )
 
     def tell(kept: Answer) -> None:
         told = ToldSteps(listener)
@@ -145,9 +136,17 @@ def answer_query(
         recite(kept.text, kept.citations, listener)
 
     def compute() -> Answer:
-        if run is not None:
-            _forget_at_end(run)
-        return answerer_of(space).answer(query, asking)
+        if run is None:
+            return answerer_of(space).answer(query, asking)
+        _forget_at_end(run)
+        of_job = replace(
+            asking,
+            checkpoint=run.checkpoint,
+            thread=run.job.id,
+            spent=run.spent,
+            ground=_ground(query, space),
+        )
+        return answerer_of(space).answer(query, of_job)
 
     return get_caches().answer(asked, space, compute, policy, on_hit=tell)
 
@@ -226,10 +225,12 @@ def _forget_at_end(run: ReplyRun) -> None:
 
 
 def _ground(query: Query, space: VectorSpace) -> str:
-    """What an answer rests on at this moment: no run goes on with what was found on another."""
-    with get_database().reading() as connection:
-        now = generations.of(connection, query.tenant_id, query.collection_ids)
-    return json.dumps([now, space.id])
+    """What an answer rests on, as a run's checkpoints name it; no run goes on with what was found
+    on another. Without a model there are no checkpoints."""
+    if get_models() is None:
+        return ""
+    ground = get_caches().ground(query, space)
+    return json.dumps([dict(ground.generations), ground.space_id])
 
 
 def _rewrite(meter: "Meter") -> Rewrite:

@@ -101,7 +101,7 @@ class Caches:
             use.note(ANSWER, CacheOutcome.BYPASS if bypassed else CacheOutcome.OFF)
             return compute()
         began = time.perf_counter()
-        scope = scope_of(asked, self._ground(asked.query, space), self._fingerprint)
+        scope = scope_of(asked, self.ground(asked.query, space), self._fingerprint)
         key = answer_key(scope, asked.query.question)
         if not policy.reads:
             use.note(ANSWER, CacheOutcome.BYPASS)
@@ -148,7 +148,7 @@ class Caches:
         store = self._store
         if store is None or not self._earlier_seconds:
             return None
-        scope = scope_of(asked, self._ground(asked.query, space), self._fingerprint)
+        scope = scope_of(asked, self.ground(asked.query, space), self._fingerprint)
         key = answer_key(scope, asked.query.question)
         found = _fresh(store.get(key_of(asked.query.tenant_id, EARLIER, key)), CachePolicy())
         if found is not None:
@@ -238,7 +238,7 @@ class Caches:
         key = key_of(
             query.tenant_id,
             RETRIEVAL,
-            retrieval_key(query, self._ground(query, space), self._fingerprint),
+            retrieval_key(query, self.ground(query, space), self._fingerprint),
         )
         if policy.reads:
             kept = store.get(key)
@@ -258,7 +258,8 @@ class Caches:
             store.put({key: _PASSAGES.dump_json(passages)}, seconds)
         return passages
 
-    def _ground(self, query: Query, space: VectorSpace) -> Ground:
+    def ground(self, query: Query, space: VectorSpace) -> Ground:
+        """What an answer to a query rests on at this moment."""
         with self._database().reading() as connection:
             now = generations.of(connection, query.tenant_id, query.collection_ids)
         return Ground(now, space.id)
