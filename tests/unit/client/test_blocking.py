@@ -20,7 +20,6 @@ from flotilla.client import (
     WaitTimeout,
 )
 from flotilla.schemas import Health, Readiness
-from tests.conftest import wait_until
 from tests.doubles.gateway import GatewayDouble, a_document, a_problem, a_task, failed
 
 
@@ -327,8 +326,15 @@ class TestTurnedAway:
         assert len(gateway.seen("POST", "/rag/query")) == 1
 
     def test_to_close_the_client_ends_the_pause(
-        self, flotilla: Flotilla, gateway: GatewayDouble
+        self, flotilla: Flotilla, gateway: GatewayDouble, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        pausing, wait = threading.Event(), flotilla._closed.wait
+
+        def pause(seconds: float) -> bool:
+            pausing.set()
+            return wait(seconds)
+
+        monkeypatch.setattr(flotilla._closed, "wait", pause)
         gateway.scripted["POST", "/rag/query"] = [self.full("60")]
         ended: list[Exception] = []
 
@@ -340,7 +346,7 @@ class TestTurnedAway:
 
         asking = threading.Thread(target=ask, daemon=True)
         asking.start()
-        wait_until(lambda: gateway.seen("POST", "/rag/query"))
+        assert pausing.wait(30)
         flotilla.close()
         asking.join(10)
         assert [str(error) for error in ended] == [
