@@ -15,6 +15,8 @@ def _fleets(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture
 def fleets(_fleets: Fleets) -> Fleets:
-    """The fleets with one worker, ready, whatever the test before did to its own."""
+    """The fleets with one worker, ready, whatever the test before did to its own, and no reaper
+    unless a test asks for its rounds."""
     _fleets.only_one()
+    _fleets.rest()
     return _fleets

@@ -87,6 +87,13 @@ class Fleets:
         self.ledger.close()
         self.redis.close()
 
+    def rest(self) -> None:
+        """Have no reaper make a round, neither a message's that is left nor a worker's own.
+
+        What a busy machine holds up would look lost to them: sent again, it would run twice.
+        """
+        self.redis.mset({reaper.TURN: "1", reaper.ROUND: "1"})
+
     @contextmanager
     def beat(self) -> Iterator[None]:
         """Have the reaper make its rounds, as beat does."""
@@ -104,6 +111,7 @@ class Fleets:
         finally:
             over.set()
             thread.join()
+            self.rest()
 
     # --- jobs ------------------------------------------------------------------------------
 
@@ -189,6 +197,10 @@ class Fleets:
     def calls(self, job_id: str) -> list[str]:
         """The stages that ran, as `stage:part:attempt`."""
         return list(self.redis.lrange(f"calls:{job_id}", 0, -1))
+
+    def called(self, job_id: str, call: str) -> None:
+        """Wait until a stage runs."""
+        wait_until(lambda: call in self.calls(job_id), PATIENCE)
 
     def stages(self, job_id: str) -> list[str]:
         """The stages that ran, without their parts and attempts."""

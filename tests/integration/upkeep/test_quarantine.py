@@ -11,7 +11,10 @@ from tests.integration.upkeep.processes import MEMORY_LIMIT, Fleets
     ("act", "code", "words"),
     [
         ("segfault", "crashed", "a segmentation fault"),
-        ("out of memory", "out_of_memory", "more memory than there is"),
+        pytest.param(
+            *("out of memory", "out_of_memory", "more memory than there is"),
+            marks=pytest.mark.thorough,
+        ),
         (f"allocate {2 * MEMORY_LIMIT}", "out_of_memory", "more memory than there is"),
     ],
 )
