@@ -20,7 +20,12 @@ from typing import NoReturn, Union
 
 from flotilla.local.stack.forked import NAME_VARIABLE, run_module, runs_module
 
-MODULES = ("flotilla", "tests.doubles.stages")
+MODULES = (
+    "flotilla",
+    "flotilla.local.qdrant_node",
+    "tests.doubles.answering",
+    "tests.doubles.stages",
+)
 """What may be forked: modules which read their settings when they are imported, not before."""
 
 LARGEST = 2**18

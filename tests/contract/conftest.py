@@ -16,6 +16,7 @@ import pytest
 from qdrant_client import QdrantClient
 
 from tests.contract.points import make
+from tests.forking import start
 
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
@@ -42,7 +43,7 @@ class Node:
 
     def start(self) -> None:
         environment = os.environ | {"FLOTILLA_LOG_FORMAT": "json", "FLOTILLA_ENV_FILE": ""}
-        self.process = subprocess.Popen(self.command(), env=environment)
+        self.process = start(self.command(), Path(os.devnull), environment)
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
@@ -77,11 +78,11 @@ class Node:
 def start_node() -> Iterator[Callable[..., Node]]:
     nodes: list[Node] = []
 
-    def start(data: Path, *options: str) -> Node:
+    def begin(data: Path, *options: str) -> Node:
         nodes.append(Node(data, *options))
         return nodes[-1]
 
-    yield start
+    yield begin
     for node in nodes:
         if node.process.poll() is None:
             node.stop()

@@ -7,7 +7,6 @@ only in what they find (`tests.doubles.answering`); the model that writes counts
 
 import contextlib
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from flotilla.settings import Settings
 from tests.conftest import free_port, wait_until
 from tests.doubles.counted_words import counted
 from tests.doubles.openai_server import OpenAIServer
+from tests.forking import Process, start
 from tests.integration.gateway.processes import PATIENCE, environment_of, running_redis
 
 WORKERS = ("rag-1", "rag-2")
@@ -50,7 +50,7 @@ class Scene:
         self._environment["PYTHONPATH"] = f"{root / 'src'}:{root}"
         self.ledger = Database(Settings(data=data).ledger_url)
         self.redis = redis.Redis.from_url(redis_url, decode_responses=True)
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: dict[str, Process] = {}
 
     def start(self, name: str) -> None:
         """Start a process, and have it be ready."""
@@ -61,11 +61,7 @@ class Scene:
             command += ["worker", "default"]
         else:
             command = [sys.executable, "-m", "tests.doubles.answering", name]
-        log = self._data / f"{name}.log"
-        with log.open("ab") as output:
-            self.processes[name] = subprocess.Popen(
-                command, stdout=output, stderr=subprocess.STDOUT, env=self._environment
-            )
+        self.processes[name] = start(command, self._data / f"{name}.log", self._environment)
 
     def wait_until_ready(self) -> None:
         """Wait until questions are taken and answered."""

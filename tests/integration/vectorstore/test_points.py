@@ -15,7 +15,7 @@ from flotilla.settings import QdrantSettings, Settings
 from flotilla.vectorstore.bm25 import SparseVector
 from flotilla.vectorstore.points import Fusion, PointStore
 from flotilla.vectorstore.qdrant import connect
-from tests.integration.conftest import free_port
+from tests.conftest import free_port
 from tests.integration.vectorstore.passages import DIMENSIONS, axis, write
 
 EVEN = Fusion(prefetch=20, k=60, dense_weight=0.5, bm25_weight=0.5)
