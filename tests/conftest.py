@@ -40,14 +40,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--thorough",
         action="store_true",
-        help="walk through the ledger's states twenty times as often (`make walks`)",
+        help="also what takes minutes, and the ledger's state machines twenty times as often",
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "thorough: it takes a minute or more; with --thorough only")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("thorough"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("thorough")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.fixture(scope="session")
-def effort(request: pytest.FixtureRequest) -> int:
+def thorough(request: pytest.FixtureRequest) -> bool:
+    """Whether a test may take minutes."""
+    return bool(request.config.getoption("thorough"))
+
+
+@pytest.fixture(scope="session")
+def effort(thorough: bool) -> int:
     """How many times as many examples as usual a state machine is to walk through."""
-    return 20 if request.config.getoption("thorough") else 1
+    return 20 if thorough else 1
 
 
 def free_port() -> int:

@@ -24,8 +24,15 @@ from tests.integration.gateway.processes import Gateway, running_gateway
 
 SEED = 20261121
 NO_STREAMS = r"^(?!.*/(events|stream)$)"
-CASES, BROKEN, FILES, FILES_IN_PROCESS = 250, 250, 20, 140
+FEW, MORE = 1, 4
+CASES, BROKEN, FILES, FILES_IN_PROCESS = 125, 125, 10, 70
 PROGRAMS = ("document-1", "vectorstore-1", "rag-1", "default-1", "gateway")
+
+
+@pytest.fixture(scope="module")
+def times(thorough: bool) -> int:
+    """How many times the numbers above."""
+    return MORE if thorough else FEW
 
 
 def test_a_number_gives_the_same_file_again() -> None:
@@ -34,26 +41,27 @@ def test_a_number_gives_the_same_file_again() -> None:
     assert len({file.data for file in first}) > 0.9 * len(first)
 
 
-def test_no_file_crashes_or_halts_the_document_fleets_code() -> None:
-    ended = list(endings(SEED, range(FILES_IN_PROCESS)))
+def test_no_file_crashes_or_halts_the_document_fleets_code(times: int) -> None:
+    files = FILES_IN_PROCESS * times
+    ended = list(endings(SEED, range(files)))
     assert [each for each in ended if each.is_fault] == []
     # The mutations reach beyond the first check, and not all of them do nothing.
     codes = Counter(each.code for each in ended)
-    assert FILES_IN_PROCESS // 4 < codes["completed"] < FILES_IN_PROCESS * 3 // 4
+    assert files // 4 < codes["completed"] < files * 3 // 4
     assert len(codes) >= 5
     # An archive's and XML's own checks do not stop all of what is within.
     docx = [each for each in ended if mutated_file(SEED, each.number).format == "docx"]
     assert sum(each.code == "completed" for each in docx) > len(docx) / 3
 
 
-def test_every_file_has_an_end_that_is_the_files_own(stack: Stack) -> None:
+def test_every_file_has_an_end_that_is_the_files_own(stack: Stack, times: int) -> None:
     with httpx.Client(base_url=stack.url, timeout=PATIENCE) as http:
         http.post("/collections", json={"name": "fuzz"}).raise_for_status()
         before = {process.pid for name in PROGRAMS for process in stack.processes(name)}
         ledger = Ledger(stack.addresses.data)
         known = ledger.lost_processes().beyond  # other tests kill workers of this stack
-        ended = submission.send(http, SEED, range(FILES), print, ledger, "fuzz")
-        assert len(ended) == FILES
+        ended = submission.send(http, SEED, range(FILES * times), print, ledger, "fuzz")
+        assert len(ended) == FILES * times
         assert [each for each in ended if each.code in DEATHS] == []
         assert [each for each in ended if each.code.startswith("refused")] == []
         assert set(submission.ask(http, "fuzz")) == {200}
@@ -70,17 +78,19 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterato
         yield gateway
 
 
-def test_no_broken_request_is_answered_but_as_the_document_says(gateway: Gateway) -> None:
-    tallies = raw.run(gateway.url, print, seed=SEED, most=BROKEN, answering=False)
+def test_no_broken_request_is_answered_but_as_the_document_says(
+    gateway: Gateway, times: int
+) -> None:
+    tallies = raw.run(gateway.url, print, seed=SEED, most=BROKEN * times, answering=False)
     assert {kind: tally.samples for kind, tally in tallies.items() if tally.failures} == {}
-    assert sum(tally.cases for tally in tallies.values()) > BROKEN
+    assert sum(tally.cases for tally in tallies.values()) > BROKEN * times
     assert all(tally.cases for tally in tallies.values())
 
 
-def test_every_answer_is_as_the_document_says(gateway: Gateway) -> None:
+def test_every_answer_is_as_the_document_says(gateway: Gateway, times: int) -> None:
     tallies = api.run(
         gateway.url,
-        CASES,
+        CASES * times,
         SEED,
         print,
         only=NO_STREAMS,
@@ -88,7 +98,7 @@ def test_every_answer_is_as_the_document_says(gateway: Gateway) -> None:
         answering=False,
     )
     assert {label: tally.samples for label, tally in tallies.items() if tally.failures} == {}
-    assert sum(tally.cases for tally in tallies.values()) >= CASES * 3 // 4
+    assert sum(tally.cases for tally in tallies.values()) >= CASES * times * 3 // 4
     # Uploads too get past the gateway's first check.
     assert tallies["POST /documents"].statuses[202] > 0
 

@@ -7,9 +7,9 @@ ROWS: dict[str, Row] = {
     row.name: row for module in (workers, gateway, broker, stores, machine) for row in module.ROWS
 }
 
-WORST = ("redis-wiped", "twice")
-"""The rows of the short form, which follow one another on one stack.
+SHORT, LONGER = "power", ("redis-wiped", "chord", "twice")
+"""The rows of the suite's short form and of its thorough one, one after another on one stack.
 
-Each stage's death of a child and of a whole worker is tried in tests/integration/upkeep, and that
-of whole fleets on a stack by `make chaos`.
+Each stage's death of a child and of a whole worker is tried in tests/integration/upkeep, and all
+rows by `make chaos`.
 """
