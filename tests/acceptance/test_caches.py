@@ -1,5 +1,6 @@
 """The caches as a user meets them: what was answered is there at once, until something changes."""
 
+import contextlib
 import os
 import signal
 import time
@@ -244,7 +245,8 @@ def test_whoever_asks_while_caches_are_filled_does_not_wait_for_it(
     left = [client.task(task_id) for task_id in warmings]
     assert any(not task.status.final for task in left), "they were answered before the others"
     for task_id in warmings:
-        client.cancel(task_id)
+        with contextlib.suppress(FlotillaAPIError):  # some have ended by themselves
+            client.cancel(task_id)
 
 
 @contextmanager

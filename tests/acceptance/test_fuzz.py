@@ -25,7 +25,7 @@ from tests.integration.gateway.processes import Gateway, running_gateway
 SEED = 20261121
 NO_STREAMS = r"^(?!.*/(events|stream)$)"
 FEW, MORE = 1, 4
-CASES, BROKEN, FILES, FILES_IN_PROCESS = 125, 125, 10, 70
+CASES, BROKEN, FILES, FILES_IN_PROCESS = 250, 125, 10, 140
 PROGRAMS = ("document-1", "vectorstore-1", "rag-1", "default-1", "gateway")
 
 

@@ -10,7 +10,7 @@ from tests.chaos.matrix import LONGER, ROWS, SHORT
 from tests.chaos.run import disturb
 from tests.chaos.stack import Stack, running_stack
 
-DOCUMENTS, MANY = 16, 30
+DOCUMENTS = 30
 SEED = 1
 
 PATIENCE = 60.0
@@ -34,12 +34,12 @@ def isolated() -> dict[str, str]:
     "name", [SHORT, *(pytest.param(name, marks=pytest.mark.thorough) for name in LONGER)]
 )
 def test_nothing_is_lost_and_nothing_is_there_twice(
-    name: str, victim: Stack, tmp_path: Path, thorough: bool
+    name: str, victim: Stack, tmp_path: Path
 ) -> None:
     verdict = disturb(
         victim,
         ROWS[name],
-        MANY if thorough else DOCUMENTS,
+        DOCUMENTS,
         SEED,
         tmp_path,
         say=lambda line: print(line, file=sys.stderr),
