@@ -1,9 +1,9 @@
 """What all bodies share: how requests and responses treat fields, and what JSON may be stored."""
 
 import math
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from flotilla.models import Metadata
 
@@ -57,6 +57,19 @@ def check_metadata(value: Metadata) -> Metadata:
                 "shorten it"
             )
     return value
+
+
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("true and false are no numbers: send a number")
+    return value
+
+
+Integer = Annotated[int, BeforeValidator(_no_boolean)]
+"""An integer of a request's body. Python takes true for 1, and a client that sends it is wrong."""
+
+Number = Annotated[float, BeforeValidator(_no_boolean)]
+"""The same of any number."""
 
 
 class Request(BaseModel):

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from flotilla.schemas.base import Request, Response
+from flotilla.schemas.base import Integer, Request, Response
 from flotilla.schemas.webhooks import CallbackURL
 
 MOST_REFUSALS = 1000
@@ -15,7 +15,7 @@ class BatchRequest(Request):
     name: str | None = Field(
         None, max_length=255, description="What it is called.", examples=["contracts/2026"]
     )
-    total: int | None = Field(
+    total: Integer | None = Field(
         None, ge=1, le=10_000_000, description="How many documents will come, where it is known."
     )
     callback_url: CallbackURL = None

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from flotilla.models import Metadata
-from flotilla.schemas.base import Request, Response
+from flotilla.schemas.base import Integer, Request, Response
 from flotilla.schemas.webhooks import CallbackURL
 
 MOST_QUESTIONS = 1000
@@ -51,7 +51,9 @@ class WarmRequest(Request):
         max_length=MOST_QUESTIONS,
         examples=[["How old do I have to be for a test drive?"]],
     )
-    top_k: int | None = Field(None, ge=1, le=100, description="Passages that retrieval returns.")
+    top_k: Integer | None = Field(
+        None, ge=1, le=100, description="Passages that retrieval returns."
+    )
     filter: Metadata = Field(
         default_factory=dict, description="Conditions on metadata, as a question has them."
     )

@@ -1,9 +1,17 @@
 """Conversations, their messages, and questions that are asked in them."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AliasChoices,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    StringConstraints,
+    model_validator,
+)
 
 from flotilla.models import ChatAnswer, Citation
 from flotilla.schemas.base import Request, Response
@@ -30,6 +38,21 @@ class ChatRequest(QuestionRequest):
     user: User = Field(
         DEFAULT_USER, description="Whose conversation it is; users know nothing of one another."
     )
+
+    _question_field: str = PrivateAttr("question")
+
+    @property
+    def question_field(self) -> str:
+        """The field that the question was sent in."""
+        return self._question_field
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _note_the_field(cls, value: Any, handler: ModelWrapValidatorHandler["ChatRequest"]) -> Any:
+        made = handler(value)
+        if isinstance(value, dict) and "question" not in value:
+            made._question_field = "message"
+        return made
 
 
 class ChatResponse(ChatAnswer, Response):

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from flotilla.models import Answer, Found, Metadata, Mode
-from flotilla.schemas.base import COLLECTION_NAME, Request, Response
+from flotilla.schemas.base import COLLECTION_NAME, Integer, Request, Response
 from flotilla.schemas.webhooks import CallbackURL
 
 
@@ -20,7 +20,9 @@ class QuestionRequest(Request):
     collections: list[Annotated[str, Field(pattern=COLLECTION_NAME)]] | None = Field(
         None, max_length=32, description="Several in place of one; `default` if neither is given."
     )
-    top_k: int | None = Field(None, ge=1, le=100, description="Passages that retrieval returns.")
+    top_k: Integer | None = Field(
+        None, ge=1, le=100, description="Passages that retrieval returns."
+    )
     filter: Metadata = Field(
         default_factory=dict,
         description="Conditions on metadata, all of which hold: a value, a list of values, or "
@@ -34,6 +36,11 @@ class QuestionRequest(Request):
         "with tools); the fleet's own when not given.",
     )
     callback_url: CallbackURL = None
+
+    @property
+    def question_field(self) -> str:
+        """The field that the question was sent in, for errors to name."""
+        return "question"
 
 
 class ExerciseMode(StrEnum):
@@ -57,7 +64,7 @@ class GenerateQuestionsRequest(Request):
     topic: str | None = Field(
         None, description="What they are about; all of the documents where it is left out."
     )
-    count: int | None = Field(
+    count: Integer | None = Field(
         USUAL_QUESTIONS, ge=1, le=MOST_QUESTIONS, description="How many are wanted."
     )
     mode: ExerciseMode | None = Field(

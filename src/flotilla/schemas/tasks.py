@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from flotilla.schemas.base import COLLECTION_NAME, Request, Response
+from flotilla.schemas.base import COLLECTION_NAME, Integer, Request, Response
 
 
 class TaskStatus(StrEnum):
@@ -131,7 +131,7 @@ class RetryRequest(Request):
     collection: str | None = Field(None, pattern=COLLECTION_NAME)
     batch: str | None = Field(None, max_length=64, description="Members of this batch.")
     created_after: datetime | None = Field(None, description="UTC where no zone is given.")
-    limit: int = Field(1000, ge=1, le=10_000, description="Most tasks to send again.")
+    limit: Integer = Field(1000, ge=1, le=10_000, description="Most tasks to send again.")
     cursor: str | None = Field(
         None,
         max_length=1000,

@@ -46,6 +46,16 @@ def test_a_question_may_be_called_message(http: httpx.Client, user: str) -> None
     assert [each["title"] for each in listed(http, user)["items"]] == ["Who pays?"]
 
 
+@pytest.mark.parametrize("field", ["question", "message"])
+@pytest.mark.parametrize("path", ["/chat", "/chat/stream"])
+def test_a_refusal_names_the_field_that_the_question_was_sent_in(
+    http: httpx.Client, path: str, field: str
+) -> None:
+    for text in (" ", "a" * 100_000, 5):
+        (error,) = http.post(path, json={field: text}, params=SOON).json()["errors"]
+        assert error["field"] == field
+
+
 def test_a_question_that_is_refused_begins_no_conversation(http: httpx.Client, user: str) -> None:
     for body, code in (
         ({"question": " "}, "question_empty"),

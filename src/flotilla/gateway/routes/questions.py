@@ -118,7 +118,7 @@ async def preparation(
     where no callback is asked for.
     """
     limit = services.settings.gateway.max_question_chars
-    question = checked_question(body.question, limit)
+    question = checked_question(body.question, limit, body.question_field)
     parse_filter(body.filter)
     callback_url = await services.callbacks.check_given(body.callback_url)
     names = body.collections or [body.collection or DEFAULT_COLLECTION]
