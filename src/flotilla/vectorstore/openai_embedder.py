@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 BATCH = 64
 """Texts of one request: OpenAI takes 2048, servers of one's own often 32 or 64 at full speed."""
 
+LARGEST = 1e18
+"""Of a vector's numbers: the square of a larger one is past what a float of 32 bits holds."""
+
 KEYLESS = "none"
 """What is sent as the key to a server that asks for none."""
 
@@ -51,7 +54,7 @@ class OpenAIEmbedder:
         self._asked = embedding.dimensions
         self._count = remote_counter(model)
         self._client = _client(settings)
-        self.dimensions = self._asked or len(self._request(["dimensions"])[0])
+        self.dimensions = self._asked or self._request(["dimensions"]).shape[1]
 
     def embed_passages(self, texts: Sequence[str]) -> "Matrix":
         """The texts' vectors: shape (len(texts), dimensions), in the order given."""
@@ -83,8 +86,8 @@ class OpenAIEmbedder:
         return text
 
     def _vectors(self, texts: list[str]) -> "Matrix":
-        found = np.asarray(self._request(texts), np.float32)
-        if found.shape != (len(texts), self.dimensions):
+        found = self._request(texts)
+        if found.shape[1] != self.dimensions:
             raise ConfigurationError(
                 f"The embedding model {self.name} gives vectors of other dimensions than the "
                 f"{self.dimensions} that were expected: check FLOTILLA_EMBEDDING_DIMENSIONS and "
@@ -93,7 +96,8 @@ class OpenAIEmbedder:
         lengths = np.linalg.norm(found, axis=1, keepdims=True)
         return np.asarray(found / np.where(lengths > 0, lengths, 1), np.float32)
 
-    def _request(self, texts: list[str]) -> list[list[float]]:
+    def _request(self, texts: list[str]) -> "Matrix":
+        """The server's vectors, as long as it sent them: shape (len(texts), its dimensions)."""
         asked: dict[str, Any] = {} if self._asked is None else {"dimensions": self._asked}
         try:
             with Deadline(self._timeout).active():
@@ -105,13 +109,20 @@ class OpenAIEmbedder:
                     **asked,
                 )
             ordered = sorted(reply.data, key=lambda each: each.index)
-            vectors = [each.embedding for each in ordered]
+            # What is not all numbers, or of unlike lengths, makes no such array.
+            vectors = np.array([each.embedding for each in ordered], np.float64)
         except Exception as error:  # noqa: BLE001 - also what is no reply of that form
             # Without the cause: its text may hold the key, and the traceback would be logged.
             raise failure(error) from None
-        if len(vectors) != len(texts) or len({len(vector) for vector in vectors}) != 1:
+        if vectors.ndim != 2 or len(vectors) != len(texts) or not vectors.shape[1]:
             raise _no_embeddings()
-        return vectors
+        # Past what is stored of it, a number is infinite.
+        if not (np.abs(vectors) <= LARGEST).all():
+            raise ModelRejected(
+                "The embedding model's server sent vectors with numbers that are missing or not "
+                "finite: look at the server's log, or use another EMBEDDING_MODEL."
+            )
+        return np.asarray(vectors, np.float32)
 
 
 def _client(settings: Settings) -> "openai.OpenAI":

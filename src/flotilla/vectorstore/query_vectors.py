@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from threading import BoundedSemaphore, Lock
 
 from flotilla.cache_use import current_use
+from flotilla.errors import DependencyUnavailable
 from flotilla.models import CacheOutcome
 from flotilla.vectorstore.embedder import Embedder, Matrix, Vector
 from flotilla.vectorstore.kept_vectors import KIND, KeptVectors
@@ -83,6 +84,9 @@ class QueryVectors:
             embedded = self._embedder.embed_queries(left) if left else ()
         except BaseException as error:
             with self._lock:
+                if isinstance(error, DependencyUnavailable):
+                    # Who came meanwhile has waited for the same server, and need not wait again.
+                    waiting, self._waiting = waiting | self._waiting, {}
                 for text in waiting:
                     self._kept.pop(text, None)
             for asked in waiting.values():

@@ -26,6 +26,7 @@ from flotilla.logging import get_logger
 from flotilla.settings import Settings
 from flotilla.vectorstore.census import PointCensus
 from flotilla.vectorstore.embedder import Embedder, dimensions_of
+from flotilla.vectorstore.model_loading import LoadedModels
 from flotilla.vectorstore.points import PointStore, collection_name
 from flotilla.vectorstore.turn_points import TurnPoints
 
@@ -66,6 +67,7 @@ class VectorSpace:
         Raises:
             ModelMissing: it is not on this machine.
             FileCorrupt: its folder is damaged.
+            DependencyUnavailable: its server does not reply, or did not a moment ago.
         """
         return self._load()
 
@@ -93,8 +95,7 @@ class Spaces:
         self._load = load
         self._rows: list[Space] = []
         self._read_at = float("-inf")
-        self._embedders: dict[str, Embedder] = {}
-        self._loading = threading.Lock()
+        self._models = LoadedModels()
         self._warned = False
 
     # --- which spaces there are ------------------------------------------------------------
@@ -107,6 +108,7 @@ class Spaces:
 
         Raises:
             ModelMissing: this machine has the model of no space that is up to date.
+            DependencyUnavailable: the model's server does not reply, or the ledger.
         """
         missing: FlotillaError | None = None
         for row in self._known(fresh=fresh):
@@ -203,14 +205,12 @@ class Spaces:
         found: dict[str, str] = {}
         for row in rows:
             try:
-                self._embedder(row)
+                self._embedder(row, look=True)
             except FlotillaError as error:
                 found[row.model] = error.message
             else:
                 found[row.model] = READY
-        with self._loading:
-            for model in self._embedders.keys() - found.keys():
-                del self._embedders[model]
+        self._models.keep(found)
         return found
 
     def load_at_start(self, *, writes: bool) -> None:
@@ -241,14 +241,8 @@ class Spaces:
                 logger.debug("spaces.not_read", error=str(error))
             time.sleep(LOOK_SECONDS)
 
-    def _embedder(self, row: Space) -> Embedder:
-        found = self._embedders.get(row.model)
-        if found is not None:
-            return found
-        with self._loading:
-            if row.model not in self._embedders:
-                self._embedders[row.model] = self._loaded(row)
-            return self._embedders[row.model]
+    def _embedder(self, row: Space, *, look: bool = False) -> Embedder:
+        return self._models.get(row.model, lambda: self._loaded(row), look=look)
 
     def _loaded(self, row: Space) -> Embedder:
         try:

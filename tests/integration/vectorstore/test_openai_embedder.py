@@ -80,6 +80,38 @@ def test_a_server_whose_vectors_change_their_size_is_not_believed(server: OpenAI
         own.embed_query("nine")
 
 
+@pytest.mark.parametrize(
+    "vector", ["[1.0, null]", "[1.0, NaN]", "[-Infinity, 1.0]", "[1e300, 1.0]", "[1e30, 1.0]"]
+)
+def test_numbers_that_are_missing_or_infinite_are_no_vectors(
+    server: OpenAIServer, vector: str
+) -> None:
+    own = embedder(server, dimensions=2)
+    data = f'{{"data": [{{"index": 0, "embedding": {vector}}}]}}'
+    server.script_embeddings(Reply(body=data.encode()))
+    with pytest.raises(ModelRejected, match="not finite"):
+        own.embed_query("nine")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        '[{"index": 0, "embedding": ["one", 1.0]}]',
+        '[{"index": 0, "embedding": [[1.0], 1.0]}]',
+        '[{"index": 0, "embedding": null}]',
+        '[{"index": 0, "embedding": []}]',
+        '[{"index": 0, "embedding": {}}]',
+        '[{"index": 0, "embedding": [1.0, 0.0]}, {"index": 1, "embedding": [1.0, 0.0]}]',
+        '[{"index": 0, "embedding": [1.0, 0.0]}, {"index": null, "embedding": [1.0, 0.0]}]',
+    ],
+)
+def test_what_is_no_vector_is_refused_for_that(server: OpenAIServer, data: str) -> None:
+    own = embedder(server, dimensions=2)
+    server.script_embeddings(Reply(body=f'{{"data": {data}}}'.encode()))
+    with pytest.raises(ModelRejected, match="/v1"):
+        own.embed_query("nine")
+
+
 def test_a_text_that_is_too_long_is_cut_and_an_empty_one_is_embedded(server: OpenAIServer) -> None:
     own = embedder(server, max_tokens=10)
     own.embed_passages(["word " * 1000, "", "東" * 100])

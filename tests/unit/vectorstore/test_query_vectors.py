@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from flotilla.errors import DependencyUnavailable
 from flotilla.vectorstore.embedder import Matrix, Vector
 from flotilla.vectorstore.query_vectors import QueryVectors
+from tests.conftest import wait_until
 
 
 class CountingEmbedder:
@@ -21,13 +23,13 @@ class CountingEmbedder:
     def __init__(self) -> None:
         self.runs: list[list[str]] = []
         self.gate = threading.Event()
-        self.broken = False
+        self.error: Exception | None = None
 
     def embed_queries(self, texts: Sequence[str]) -> Matrix:
         self.runs.append(list(texts))
         assert self.gate.wait(10)
-        if self.broken:
-            raise RuntimeError("the model is broken")
+        if self.error is not None:
+            raise self.error
         return np.array([[len(text)] for text in texts], np.float32)
 
     def embed_passages(self, texts: Sequence[str]) -> Matrix:
@@ -73,7 +75,7 @@ def test_only_the_most_recent_questions_are_kept(embedder: CountingEmbedder) -> 
 
 
 def test_a_failure_reaches_everyone_who_waited_and_is_not_kept(embedder: CountingEmbedder) -> None:
-    embedder.broken = True
+    embedder.error = RuntimeError("the model is broken")
     vectors = QueryVectors(embedder)
     with ThreadPoolExecutor(4) as pool:
         futures = [pool.submit(vectors.embed_query, f"question {n}") for n in range(4)]
@@ -81,5 +83,22 @@ def test_a_failure_reaches_everyone_who_waited_and_is_not_kept(embedder: Countin
         for future in futures:
             with pytest.raises(RuntimeError, match="broken"):
                 future.result(10)
-    embedder.broken = False
+    embedder.error = None
     assert vectors.embed_query("question 1")[0] == len("question 1")
+
+
+def test_who_comes_while_a_server_hangs_does_not_wait_for_it_anew(
+    embedder: CountingEmbedder,
+) -> None:
+    embedder.error = DependencyUnavailable("The embedding model's server did not reply in time.")
+    vectors = QueryVectors(embedder)
+    with ThreadPoolExecutor(4) as pool:
+        futures = [pool.submit(vectors.embed_query, "first")]
+        wait_until(lambda: bool(embedder.runs))
+        futures += [pool.submit(vectors.embed_query, f"question {n}") for n in range(3)]
+        wait_until(lambda: len(vectors._waiting) == 3)
+        embedder.gate.set()
+        for future in futures:
+            with pytest.raises(DependencyUnavailable):
+                future.result(10)
+    assert embedder.runs == [["first"]]

@@ -185,8 +185,11 @@ async def awaited(
             min(timeout or limit, limit), partial(services.read, job_views.view, tenant, job_id)
         )
     if ended is None:
+        task = await services.read(job_views.view, tenant, job_id)
+        failures = (task.failures if task is not None else None) or []
+        why = f" Its last attempt failed: {failures[0].message}" if failures else ""
         raise AnswerTimeout(
-            f"The answer was not ready in time: its task goes on, poll it at /tasks/{job_id}.",
+            f"The answer was not ready in time: its task goes on, poll it at /tasks/{job_id}.{why}",
             task_id=job_id,
         )
     return _result(ended)
