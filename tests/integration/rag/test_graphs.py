@@ -108,6 +108,27 @@ def test_small_talk_costs_neither_a_search_nor_a_call(server: OpenAIServer, mess
     assert not server.requests
 
 
+@pytest.mark.parametrize("mode", [Mode.CRAG, Mode.REACT])
+def test_a_model_that_calls_all_small_talk_answers_nothing_from_its_head(
+    server: OpenAIServer, mode: Mode
+) -> None:
+    verdict = structured({"small_talk": True, "reply": "It is ninety-nine years."})
+    server.script(verdict, structured({"relevant": [2]}) if mode is Mode.CRAG else text("NONE"))
+    server.fallback = text("Twelve months [2].")
+    answer = run(server, mode)
+    assert "retrieve" in names(answer) or "research" in names(answer)
+    assert "ninety-nine" not in answer.model_dump_json()
+    assert answer.trace[0].saw == {"kind": "question", "by": "rule", "model_said": "small_talk"}
+
+
+def test_small_talk_that_a_model_tells_is_replied_to_in_our_words(server: OpenAIServer) -> None:
+    server.script(structured({"small_talk": True, "reply": "Hello! The warranty is 99 years."}))
+    answer = run(server, Mode.CRAG, question="Good morning, dear team!")
+    assert names(answer) == ["classify"]
+    assert (answer.text, answer.model) == ("Hello! Ask me something about your documents.", "rule")
+    assert len(server.requests) == 1
+
+
 def test_a_question_with_a_greeting_is_a_question() -> None:
     answer = run(None, Mode.CRAG, question="Hello, how long is the warranty?")
     assert "retrieve" in names(answer)

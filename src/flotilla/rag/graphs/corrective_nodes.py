@@ -21,13 +21,13 @@ from flotilla.rag.graphs.steps import Update
 from flotilla.rag.inactive import inactive
 from flotilla.rag.llm.roles import Role
 from flotilla.rag.prompts import prompt
-from flotilla.rag.small_talk import LONGEST, reply_to
+from flotilla.rag.small_talk import LONGEST, confirmed_reply, reply_to
 from flotilla.rag.untrusted import as_data, visible
 from flotilla.settings import CACHED
 
 logger = get_logger(__name__)
 
-CLASSIFY, GRADE, REWRITE, VERIFY = "classify.v1", "grade.v1", "rewrite.v1", "verify.v1"
+CLASSIFY, GRADE, REWRITE, VERIFY = "classify.v2", "grade.v1", "rewrite.v1", "verify.v1"
 
 UNCITED = "No passage is cited for it."
 
@@ -36,7 +36,6 @@ class Classification(BaseModel):
     """What a message is."""
 
     small_talk: bool = Field(description="Whether it is a greeting, thanks, or small talk alone.")
-    reply: str = Field("", description="The reply to small talk; empty for a question.")
 
 
 class Grades(BaseModel):
@@ -66,26 +65,34 @@ class Verdicts(BaseModel):
 
 
 def classify(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
-    """Tell small talk from questions, so that nothing is searched for a greeting."""
+    """Tell small talk from questions, so that nothing is searched for a greeting.
+
+    A model is believed only where nothing in the message may ask for a fact; what it would reply is
+    never used, since no document bears it out.
+    """
     question = state["query"].question
     reply = reply_to(question)
-    by = "rule"
-    notes: list[str] = []
-    if reply is None and models_for(tools, Role.GRADE) and len(question) <= LONGEST:
-        judged, notes = _ask(tools, Role.GRADE, CLASSIFY, as_data(question), Classification)
-        by = "model"
-        if judged is not None and judged.small_talk:
-            reply = inactive(judged.reply).strip() or None
+    if reply is not None:
+        return _small_talk(reply, []), {"kind": "small_talk", "by": "rule"}
+    if models_for(tools, Role.GRADE) is None or len(question) > LONGEST:
+        return {}, {"kind": "question", "by": "rule"}
+    judged, notes = _ask(tools, Role.GRADE, CLASSIFY, as_data(question), Classification)
+    if judged is None or not judged.small_talk:
+        return {"notes": notes}, {"kind": "question", "by": "model"}
+    reply = confirmed_reply(question)
     if reply is None:
-        return {"notes": notes}, {"kind": "question", "by": by}
-    model = tools.models.name(Role.GRADE) if by == "model" and tools.models else "rule"
-    update = {
+        doubted = {"kind": "question", "by": "rule", "model_said": "small_talk"}
+        return {"notes": notes}, doubted
+    return _small_talk(reply, notes), {"kind": "small_talk", "by": "model"}
+
+
+def _small_talk(reply: str, notes: list[str]) -> Update:
+    return {
         "small_talk": reply,
         "passages": [],
-        "draft": Draft(text=reply, answerable=True, model=model),
+        "draft": Draft(text=reply, answerable=True, model="rule"),
         "notes": [*notes, "This is small talk: no document was looked at."],
     }
-    return update, {"kind": "small_talk", "by": by}
 
 
 def grade(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
