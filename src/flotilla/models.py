@@ -89,7 +89,10 @@ class Passage(Value):
 
     `collection` is the collection's id as the vector store has it, and its name from there on.
     `url` is the address of a page of the web; such a passage is of no document of Flotilla's, and
-    its ids are made from that address.
+    its ids are made from that address. What an agent has read of a page is no stored chunk either:
+    its `chunk_id` is made from its version and place, `version_id`, `start` and `end` are those of
+    what was read, and `position`, `metadata` and `score` those of a chunk of its document that was
+    found.
     """
 
     chunk_id: str

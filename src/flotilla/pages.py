@@ -42,7 +42,7 @@ class StoredPages:
     def __init__(self, blobs: BlobStore, tenant_id: str, version_id: str) -> None:
         self._blobs = blobs
         self._tenant_id = tenant_id
-        self._version_id = version_id
+        self.version_id = version_id
 
     def read(self) -> Iterator[Page]:
         """All pages in order."""
@@ -55,13 +55,13 @@ class StoredPages:
         for entry, page in self._entries():
             entries.append(entry)
             yield page
-        ref = page_index_ref(self._tenant_id, self._version_id)
+        ref = page_index_ref(self._tenant_id, self.version_id)
         self._blobs.put_values(ref, entries)
 
     def index(self) -> Iterator[IndexedPage]:
         """Where each page stands; found by reading them all where no index was written, which is
         so for what was ingested before there was one."""
-        ref = page_index_ref(self._tenant_id, self._version_id)
+        ref = page_index_ref(self._tenant_id, self.version_id)
         if self._blobs.exists(ref):
             yield from self._blobs.values(ref, IndexedPage)
         else:
@@ -94,7 +94,7 @@ class StoredPages:
             part += 1
 
     def _ref(self, part: int) -> str:
-        return pages_ref(self._tenant_id, self._version_id, part)
+        return pages_ref(self._tenant_id, self.version_id, part)
 
 
 def read_page(
@@ -135,7 +135,8 @@ def read_page(
             raise NotFound("The document's pages are being replaced: ask again.")
         if entry is None:
             raise PageNotFound(_no_such_page(number, total))
-        return _cut(document_id, number, total, entry, stored.page(entry), start, limit)
+        document = (document_id, stored.version_id)
+        return _cut(document, number, total, entry, stored.page(entry), start, limit)
 
     found = _of_live_version(database, blobs, tenant_id, document_id, read)
     if found is None:
@@ -198,7 +199,7 @@ def _of_live_version(
 
 
 def _cut(
-    document_id: str,
+    document: tuple[str, str],
     number: int,
     total: int,
     entry: IndexedPage,
@@ -214,8 +215,10 @@ def _cut(
             field="start",
         )
     last = min(first + limit, entry.end)
+    document_id, version_id = document
     return DocumentPage(
         document_id=document_id,
+        version_id=version_id,
         page=number,
         pages=total,
         number=entry.number,

@@ -385,6 +385,7 @@ def _page(document_id: str, number: int, start: int) -> DocumentPage:
     text = f"The text of page {number}, at some length."
     return DocumentPage(
         document_id=document_id,
+        version_id="version",
         page=number,
         pages=3,
         number=number,

@@ -418,6 +418,7 @@ SCHEMAS: dict[str, Any] = {
     "DocumentPage": {
         **_page,
         "document_id": DOCUMENT,
+        "version_id": VERSION,
         "pages": 7,
         "text": TEXT,
         "start": START,

@@ -113,6 +113,7 @@ class DocumentPage(Response):
     """A page's text, as citations quote it."""
 
     document_id: str
+    version_id: str = Field(description="The version that was read: the live one.")
     page: int = Field(description="Its place in the document, from 1.")
     pages: int = Field(description="How many there are.")
     number: int | None = Field(description="The page's number, or null for formats without pages.")

@@ -57,7 +57,7 @@ def add_book(
 def test_every_page_stands_where_it_says(
     http: httpx.Client, database: Database, blobs: BlobStore, indexed: bool
 ) -> None:
-    document_id, _ = add_book(database, blobs, BOOK, indexed=indexed)
+    document_id, version_id = add_book(database, blobs, BOOK, indexed=indexed)
     listed, cursor = [], None
     while True:
         params = {"limit": 2} | ({"cursor": cursor} if cursor else {})
@@ -70,6 +70,7 @@ def test_every_page_stands_where_it_says(
     for entry, page in zip(listed, BOOK, strict=True):
         found = http.get(f"/documents/{document_id}/pages/{entry['page']}").json()
         assert (found["number"], found["pages"], found["text"]) == (page.number, 7, page.text)
+        assert found["version_id"] == version_id
         assert TEXT[found["start"] : found["end"]] == page.text
         assert (found["start"], found["end"]) == (entry["start"], entry["end"])
         assert found["characters"] == entry["characters"] == len(page.text)

@@ -58,6 +58,7 @@ def read_page(document_id: str, number: int, *, start: int | None, limit: int) -
     begin = start or 500
     return DocumentPage(
         document_id=document_id,
+        version_id="version-that-was-read",
         page=number,
         pages=7,
         number=number,
@@ -119,6 +120,10 @@ def test_a_page_is_read_and_quoted_by_its_place_in_the_document(server: OpenAISe
     assert citation.heading_path == ()
     assert server.requests[3].messages[-1]["content"].startswith("Page 7 of 7.")
     assert PAGE[citation.start - 500 : citation.end - 500] == citation.quote
+    # The search found a chunk of the version before, whose place another one has taken.
+    (read,) = answer.passages
+    assert (read.chunk_id, read.version_id) == (citation.chunk_id, "version-that-was-read")
+    assert WARRANTY.version_id != read.version_id
 
 
 @pytest.mark.parametrize(

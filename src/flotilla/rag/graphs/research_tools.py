@@ -121,10 +121,13 @@ def read_page(
 
 
 def _as_passage(of_document: Passage, page: DocumentPage) -> Passage:
-    """What was read of a page, as a passage of the document that another passage is of."""
+    """What was read of a page, as a passage of the document that another passage is of; the version
+    is the one that was read, which may have taken the other one's place meanwhile."""
+    read = f"{page.document_id}/{page.version_id}/page/{page.start}"
     return of_document.model_copy(
         update={
-            "chunk_id": str(uuid.uuid5(CHUNK_NAMESPACE, f"{page.document_id}/page/{page.start}")),
+            "chunk_id": str(uuid.uuid5(CHUNK_NAMESPACE, read)),
+            "version_id": page.version_id,
             "text": page.text,
             "start": page.start,
             "end": page.end,
