@@ -34,16 +34,16 @@ def parts(question: str) -> list[str]:
     return pieces[:MOST_PARTS]
 
 
-def names(question: str) -> frozenset[str]:
+def names(question: str, mostly: float = MOSTLY) -> frozenset[str]:
     """The names in a question: the terms of words that are written large within it, and words that
     mix letters and digits.
 
-    None are told in German, or where most words are written large.
+    None are told in German, or where a larger share than `mostly` of the words is written large.
     """
     words = list(_WORD.finditer(question))
     inner = [word for word in words if not _begins(question, word)]
     large = [word for word in inner if word.group()[0].isupper() and word.group() != "I"]
-    if len(_GERMAN.findall(question)) >= 2 or len(large) > MOSTLY * max(1, len(inner)):
+    if len(_GERMAN.findall(question)) >= 2 or len(large) > mostly * max(1, len(inner)):
         large = []
     of_letters = [word.group() for word in large if not _MIXED.match(word.group())]
     return mixed(question).union(term for word in of_letters for term in terms(word))

@@ -58,6 +58,30 @@ def test_crag_sets_aside_what_does_not_help_and_says_what_is_not_borne_out(
     assert HOURS not in server.requests[2].messages[1]["content"]
 
 
+def test_a_figure_that_no_cited_passage_has_is_flagged_without_a_judge(
+    server: OpenAIServer,
+) -> None:
+    written = "Used cars have twelve months [2]. New cars have ten years [2]. Good luck."
+    server.script(text(written))
+    answer = run(server, Mode.SIMPLE)
+    flagged = {answer.text[each.start : each.end]: each.reason for each in answer.unsupported}
+    assert flagged == {
+        "New cars have ten years [2].": "The passages cited for it do not have “10”.",
+        "Good luck.": "No passage is cited for it.",
+    }
+    assert answer.trace[-1].saw["unsupported"] == 2
+    # In crag a judge's word counts, and this one's where it gives none.
+    question = structured({"small_talk": False})
+    server.script(question, structured({"relevant": [1, 2]}), text(written), error(500))
+    judged = run(server, Mode.CRAG, llm={"breaker_failures": 0})
+    assert judged.unsupported == answer.unsupported
+    borne_out = [{"statement": n, "supported": True, "reason": ""} for n in (1, 2)]
+    server.script(question, structured({"relevant": [1, 2]}), text(written))
+    server.script(structured({"verdicts": borne_out}))
+    (left,) = run(server, Mode.CRAG).unsupported
+    assert left.reason == "No passage is cited for it."
+
+
 def test_crag_searches_in_other_words_where_nothing_helps(server: OpenAIServer) -> None:
     server.script(
         structured({"small_talk": False, "reply": ""}),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from flotilla.rag.support import unsupported
 from tests.integration.rag.sample_answers import SAMPLES, Ask, samples
 
 
@@ -62,6 +63,17 @@ def test_right_answers_and_right_refusals(
     print(f"answered {answered:.0%}, refused {refused:.0%}", *missed, *invented, sep="\n")
     assert answered >= answered_share, missed
     assert refused >= refused_share, invented
+
+
+def test_what_the_documents_say_is_not_flagged(ask: Ask) -> None:
+    flagged = [
+        (answer.text, answer.unsupported)
+        for path in (SAMPLES / "questions.json", HERE / "more_questions.json")
+        for asked in json.loads(path.read_text(encoding="utf-8"))["answerable"]
+        if (answer := ask(asked["question"])).answerable
+        and unsupported(answer.text, answer.citations, answer.passages, answer.question)
+    ]
+    assert len(flagged) <= 1, flagged
 
 
 def test_an_answer_is_sentences_and_not_rubble(ask: Ask) -> None:

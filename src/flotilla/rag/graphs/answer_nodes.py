@@ -13,6 +13,8 @@ from flotilla.rag.llm.models import Models
 from flotilla.rag.llm.roles import Role
 from flotilla.rag.recital import recite
 from flotilla.rag.refusals import not_found, nothing_retrieved
+from flotilla.rag.support import unsupported
+from flotilla.settings import CACHED
 
 
 def retrieve(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
@@ -30,7 +32,7 @@ def retrieve(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
 
 def generate(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     """Write the answer from the passages, and keep of it what its quotes bear out. Whoever listens
-    has it then as it is kept.
+    has it then as it is kept. What of a model's words its passages cannot bear out is flagged.
 
     Where the budget is spent, or no model of the chain answers, something may stand in for it, and
     says so.
@@ -60,6 +62,11 @@ def generate(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     }
     if turns:
         saw["turns"] = len(turns)
+    if draft.answerable and draft.model != tools.spare.model and update.get("fallback") != CACHED:
+        flagged = unsupported(draft.text, draft.citations, passages, question)
+        update |= {"unsupported": flagged}
+        if flagged:
+            saw["unsupported"] = len(flagged)
     return update | {"draft": draft}, saw
 
 

@@ -22,14 +22,13 @@ from flotilla.rag.inactive import inactive
 from flotilla.rag.llm.roles import Role
 from flotilla.rag.prompts import prompt
 from flotilla.rag.small_talk import LONGEST, confirmed_reply, reply_to
+from flotilla.rag.support import UNCITED
 from flotilla.rag.untrusted import as_data, visible
 from flotilla.settings import CACHED
 
 logger = get_logger(__name__)
 
 CLASSIFY, GRADE, REWRITE, VERIFY = "classify.v2", "grade.v1", "rewrite.v1", "verify.v1"
-
-UNCITED = "No passage is cited for it."
 
 
 class Classification(BaseModel):
@@ -121,7 +120,8 @@ def rewrite(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
 
 
 def verify(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
-    """Flag each statement of the answer that its citations do not bear out.
+    """Flag each statement of the answer that its citations do not bear out. Where no judge replies,
+    those stay flagged whose figures and names their passages lack.
 
     An extractive answer is made of quotes, so there is nothing to judge; and of an earlier answer
     that was done when it was given.
@@ -148,11 +148,13 @@ def verify(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
         )
         text = f"{render(state['query'].question, passages)}\n\nStatements:\n{listed}"
         verdicts, notes = _ask(tools, Role.GRADE, VERIFY, text, Verdicts)
-        told = {each.statement for each in verdicts.verdicts} if verdicts is not None else set()
-        unjudged = len(set(range(1, len(cited) + 1)) - told)
-        if verdicts is not None and unjudged:
+        if verdicts is None:
+            left = state.get("unsupported", [])
+            return {"notes": notes}, {"statements": len(claims), "unsupported": len(left)}
+        unjudged = len(set(range(1, len(cited) + 1)) - {e.statement for e in verdicts.verdicts})
+        if unjudged:
             notes.append(f"The judge gave no verdict on {unjudged} of {len(cited)} statements.")
-        for verdict in verdicts.verdicts if verdicts is not None else ():
+        for verdict in verdicts.verdicts:
             if not verdict.supported and 1 <= verdict.statement <= len(cited):
                 claim = cited[verdict.statement - 1]
                 reason = inactive(verdict.reason).strip() or "Its citations do not bear it out."
