@@ -1,9 +1,10 @@
 """Answers on their way out: nothing in them is loaded or followed when they are shown as Markdown.
 
-Images become their descriptions. Tags of HTML go that load or lead somewhere by their name, and all
-that have attributes, which may load or run anything; a bare `<pod>` stays. A web address stays, as
-plain text, where it stands word for word in a text that is vouched for: a passage that the answer
-rests on. Any other was made up, and may carry what was read away with it.
+Images become their descriptions, also those that are links. Tags of HTML go that load or lead
+somewhere by their name, and all that have attributes, which may load or run anything; a bare
+`<pod>` stays. A web address stays, as plain text, where it stands word for word in a text that is
+vouched for: a passage that the answer rests on. Any other was made up, and may carry what was read
+away with it: an ellipsis takes its place, so that no empty brackets are left.
 
 Every pattern is bounded, since each is looked for again with every piece that comes.
 """
@@ -30,6 +31,9 @@ _FROM_VALUE = rf"=(?:[^>\n]|(?!{_BLANK_LINE})\n){{0,{DESTINATION}}}+"
 _MARGIN = r"^[ \t>*+\-\d.)]{0,20}"
 _LABEL = rf"[^\]\n]{{0,{LABEL}}}+"
 _INSIDE = rf"[^)\n]{{0,{DESTINATION}}}+"
+# With a pair of round brackets in it, as some addresses have one.
+_BEFORE_PAIR = rf"[^()\n]{{0,{DESTINATION}}}+\([^()\n]{{0,{LABEL}}}+"
+_PAIRED = rf"{_BEFORE_PAIR}\)[^()\s]{{0,{LABEL}}}+"
 _NO_NUMBER = r"(?!\d{1,3}\])"  # a citation, which is given at once
 _BEGINS = r"(?<![^\W_])"
 _LEADS = re.compile(r"(?:(?:https?|ftp)://|mailto:|www\.)\S", re.IGNORECASE)
@@ -38,8 +42,9 @@ _LEADS = re.compile(r"(?:(?:https?|ftp)://|mailto:|www\.)\S", re.IGNORECASE)
 _TOKEN = re.compile(
     rf"(?P<definition>{_MARGIN}\[{_NO_NUMBER}{_LABEL}\]:"
     rf"(?=[ \t]{{0,99}}<?(?:\w{{2,10}}:|//|/|www\.)\S)[^\n]{{0,{DESTINATION}}}\n?)|"
-    rf"(?P<image>!\[(?P<alt>{_LABEL})\](?:\({_INSIDE}\)|\[{_LABEL}\]))|"
-    rf"(?P<link>\[{_NO_NUMBER}(?P<label>{_LABEL})\]\((?P<target>{_INSIDE})\))|"
+    rf"(?P<linked_image>\[!\[(?P<linked_alt>{_LABEL})\]\({_INSIDE}\)\]\({_INSIDE}\))|"
+    rf"(?P<image>!\[(?P<alt>{_LABEL})\](?:\((?:{_PAIRED}(?=\))|{_INSIDE})\)|\[{_LABEL}\]))|"
+    rf"(?P<link>\[{_NO_NUMBER}(?P<label>{_LABEL})\]\((?P<target>{_PAIRED}(?=\))|{_INSIDE})\))|"
     rf"(?P<aside>\([ \t]{{0,99}}<?(?P<inner>{_SCHEME}{_INSIDE})\))|"
     rf"(?P<autolink><(?P<linked>(?:https?|mailto):[^\s>]{{1,{DESTINATION}}}+)>)|"
     rf"(?P<tag></?[a-z]{_TO_VALUE}{_FROM_VALUE}>|</?{_NAMES}\b[^>\n]{{0,{DESTINATION}}}+>?)|"
@@ -63,8 +68,9 @@ _SCHEME_BEGUN = rf"(?:{_SCHEMES}|d|da|dat|data|data:\w{{0,20}}/?)"
 # What may still become one of them with what comes next.
 _OPEN = re.compile(
     rf"(?:{_MARGIN}(?:\[{_NO_NUMBER}{_LABEL}(?:\](?::[^\n]{{0,{DESTINATION}}})?)?)?|"
-    rf"!(?:\[{_LABEL}(?:\](?:\({_INSIDE}|\[{_LABEL})?)?)?|"
-    rf"\[{_NO_NUMBER}{_LABEL}(?:\](?:\({_INSIDE})?)?|"
+    rf"!(?:\[{_LABEL}(?:\](?:\((?:{_INSIDE}|{_PAIRED})|\[{_LABEL})?)?)?|"
+    rf"\[!\[{_LABEL}\]\({_INSIDE}\)(?:\](?:\({_INSIDE})?)?|"
+    rf"\[{_NO_NUMBER}{_LABEL}(?:\](?:\((?:{_INSIDE}|{_PAIRED}))?)?|"
     rf"\([ \t]{{0,99}}<?(?:{_SCHEME_BEGUN}|{_SCHEME}{_INSIDE})?|"
     rf"<(?:/|/?[a-z]{_TO_VALUE}(?:{_FROM_VALUE})?|(?:https?|mailto):[^\s>]{{0,{DESTINATION}}}+|"
     rf"/?{_NAMES}\b[^>\n]{{0,{DESTINATION}}}+)?|"
@@ -74,7 +80,8 @@ _OPEN = re.compile(
 _LONGEST = 2 * DESTINATION + LABEL + 200  # characters of what `_OPEN` matches
 # Where a token may begin.
 _START = re.compile(r"^|[!\[(<]|(?<![^\W_])[hfdjvw]", re.IGNORECASE | re.MULTILINE)
-_ENDS = ".,;:!?)]}*_"
+_ENDS = ".,;:!?)]}*_`"
+_OMITTED = "…"
 _MARKS, _NOTHING = " \t>*+-.)0123456789", " \t>"
 _OPENING, _CLOSING = "(“„\"'{", ".,;!?)}”\"'"
 
@@ -95,6 +102,7 @@ class Deactivation:
         self._held = ""
         self._last = ""  # the character given last
         self._seam = False  # whether something was left out behind it
+        self._hole = False  # and nothing given in its place
         self._begins = True  # whether its line has nothing but marks so far
         self._empty = True  # whether not even those of lists
         self._names = False  # whether a line of the paragraph begins as a link's name does
@@ -127,13 +135,20 @@ class Deactivation:
         text = token.group()
         if token["address"] is not None:
             end = len(text.rstrip(_ENDS))
-            return self._given(text) if self._is_vouched(text[:end]) else self._cut("", text[end:])
+            if self._is_vouched(text[:end]):
+                return self._given(text)
+            return self._given(_OMITTED + text[end:].removeprefix("."))
         if token["autolink"] is not None:
             address = token["linked"]
-            return self._cut(address if self._is_vouched(address) else "")
+            return self._cut(address) if self._is_vouched(address) else self._given(_OMITTED)
         if token["aside"] is not None:
             address = token["inner"].split()[0].rstrip(">")
-            return self._given(text) if self._is_vouched(address) else self._cut("")
+            if self._is_vouched(address):
+                return self._given(text)
+            # A citation that was made a link stays one.
+            return self._cut("") if self._last == "]" else self._given(f"({_OMITTED})")
+        if token["linked_image"] is not None:
+            return self._cut(self._inner(token["linked_alt"]))
         if token["image"] is not None:
             return self._cut(self._inner(token["alt"]))
         if token["link"] is not None:
@@ -145,10 +160,10 @@ class Deactivation:
     def _link(self, label: str, target: str) -> str:
         words = target.split()
         address = words[0].strip("<>") if words else ""
-        shown = self._inner(label)
+        shown = self._inner(label.removeprefix("!["))
         if address and self._is_vouched(address):
             return self._cut(shown if label == address else f"{shown} ({address})")
-        return self._cut("" if label == address else shown)
+        return self._given(_OMITTED) if label == address else self._cut(shown)
 
     def _inner(self, text: str) -> str:
         return inactive(text, self._vouched)
@@ -162,6 +177,7 @@ class Deactivation:
         self._seam = True
         given = self._given(text)
         self._seam = True
+        self._hole = not given
         return given + self._given(rest)
 
     def _given(self, text: str) -> str:
@@ -174,6 +190,9 @@ class Deactivation:
             self._last = " "
         self._seam = False
         for character in text:
+            if self._hole and character in " \t" and not self._last.strip():
+                continue  # it is one of two around what was left out
+            self._hole = False
             if self._last + character in ("](", "!["):
                 written.append(" ")
             if self._last == "]" and character == ":" and self._names:

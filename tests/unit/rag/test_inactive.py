@@ -20,13 +20,13 @@ from tests.unit.rag.conftest import MakePassage
         ("![a][ref]\n[ref]: https://evil.example/x\nDone.", "a\nDone."),
         ("[Click](https://evil.example/a) now.", "Click now."),
         ("[Terms](https://good.example/terms) apply.", "Terms (https://good.example/terms) apply."),
-        ("Go to https://evil.example/?q=secret.", "Go to ."),
+        ("Go to https://evil.example/?q=secret.", "Go to …"),
         ("Go to https://good.example/terms.", "Go to https://good.example/terms."),
         ("<https://good.example/terms>", "https://good.example/terms"),
         ('<img src="https://evil.example/p.gif">Text', "Text"),
         ("<script>alert(1)</script>", "alert(1)"),
         ('<a href="javascript:alert(1)">x</a>', "x"),
-        ("[x](javascript:alert(1))", "x)"),
+        ("[x](javascript:alert(1))", "x"),
         ("[x](data:text/html;base64,AAAA)", "x"),
         ("The price [1](https://evil.example/) is 5 [2].", "The price [1] is 5 [2]."),
         ("if a < b then [note: c]", "if a < b then [note: c]"),
@@ -45,8 +45,8 @@ from tests.unit.rag.conftest import MakePassage
         ("<frame src=//evil.example/x><track src=//evil.example/x>Text", "Text"),
         ("<p onclick=x()>Text</p>", "Text</p>"),
         ("<details open ontoggle=x()>Text", "Text"),
-        ("<p <p x=1> onclick=x()>", "< p  onclick=x()>"),
-        ("<x (https://evil.example/>) onclick=x()>", "< x  onclick=x()>"),
+        ("<p <p x=1> onclick=x()>", "< p onclick=x()>"),
+        ("<x (https://evil.example/>) onclick=x()>", "< x (…) onclick=x()>"),
         ("<p title\n\n=x>", "< p title\n\n=x>"),
         # Bare ones are words of a document.
         (
@@ -61,12 +61,25 @@ from tests.unit.rag.conftest import MakePassage
         ("[a\nb]: //evil.example/x", "[a\nb] //evil.example/x"),
         (r"[a\[b\]c]: //evil.example/x", r"[a\[b\]c] //evil.example/x"),
         # What GitHub makes a link of.
-        ("See www.evil.example/leak?d=secret!", "See !"),
+        ("See www.evil.example/leak?d=secret!", "See …!"),
         ("[x](www.evil.example/leak)", "x"),
         ("Put www. before it.", "Put www. before it."),
         ("http<a>s://evil.example/", "http s://evil.example/"),
         ("[htt](x)ps://evil.example/", "htt ps://evil.example/"),
-        ("[![a](x)](https://evil.example/)", "! [a ]"),
+        # Of what is left out no rubble is left.
+        ("[![a](x)](https://evil.example/)", "a"),
+        ("[![](x)](https://evil.example/) Done.", "Done."),
+        ("[![a](x) so", "a so"),
+        ("See (https://evil.example/x) and [https://evil.example/x].", "See (…) and […]."),
+        ("See https://evil.example/a, <https://evil.example/b> now", "See …, … now"),
+        ('Read "https://evil.example/x" and **https://evil.example/x**', 'Read "…" and **…**'),
+        ("[https://evil.example/x](https://evil.example/x)", "…"),
+        ("See [the list](https://evil.example/a_(b)_c), then", "See the list, then"),
+        ("![a](https://evil.example/a_(b)), then", "a, then"),
+        ("[the list](https://evil.example/a_(b c", "[the list] (… c"),
+        ("Look: ![](https://evil.example/x) here", "Look: here"),
+        ("A <img src=//evil.example/x>  b", "A b"),
+        ("A [1](https://evil.example/), b", "A [1], b"),
     ],
 )
 def test_nothing_in_an_answer_is_loaded_or_followed(text: str, shown: str) -> None:
@@ -110,6 +123,7 @@ PARTS = (
     "[x]: ",
     "![",
     "](",
+    "[![",
 )
 
 
@@ -152,6 +166,6 @@ def test_only_what_may_become_active_is_held_back() -> None:
         (" with h", " with "),
         ("is https", "his "),
         ("://evil.example/x", ""),
-        (" now", " now"),
+        (" now", "… now"),
     ):
         assert deactivation.feed(piece) == shown, piece
