@@ -21,6 +21,8 @@ IN_OTHER_WORDS = (
     "faults and defects",
     "how to reach you by rail",
 )
+IN_PART = ("closing times", "mechanical breakdown", "what happens if the engine fails")
+
 FOREIGN = (
     "quantum chromodynamics",
     "Probefahrt",
@@ -38,6 +40,11 @@ FOREIGN = (
     "dog training",
     "football",
     "photosynthesis",
+    # The documents have one of their words.
+    "health insurance",
+    "life insurance",
+    "house prices",
+    "winter sports",
 )
 
 
@@ -62,6 +69,13 @@ def test_a_topic_in_other_words_has_its_passages(
         passages, topic=topic, count=1, mode=ExerciseMode.PRACTICE, sentences=sentences
     ).response
     assert f"on {topic}: 1 question\n" in made
+
+
+@pytest.mark.parametrize("topic", IN_PART)
+def test_a_topic_of_which_a_word_is_missing_has_what_is_said_of_it(
+    topic: str, sentences: ExtractiveGenerator
+) -> None:
+    assert on_topic(found(topic), topic, sentences)
 
 
 @pytest.mark.parametrize("topic", FOREIGN)

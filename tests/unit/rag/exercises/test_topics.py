@@ -17,3 +17,14 @@ def test_a_topic_keeps_to_what_is_about_it(passage: MakePassage) -> None:
 def test_the_nearest_are_about_nothing_else(passage: MakePassage, embedder: WordEmbedder) -> None:
     passages = [passage(DRIVE, 1), passage(OTHER, 2)]
     assert on_topic(passages, "quantum chromodynamics", ExtractiveGenerator(embedder)) == []
+
+
+def test_one_word_of_a_topic_is_not_enough(passage: MakePassage, embedder: WordEmbedder) -> None:
+    drive = passage(f"{DRIVE} The car is small, and the road leads to a yard near the sea.", 1)
+    passages = [drive, passage(OTHER, 2), passage("Private lessons cost more.", 3)]
+    sentences = ExtractiveGenerator(embedder)
+    assert drive in on_topic(passages, "private drive")
+    assert on_topic(passages, "test drives", sentences) == [drive]
+    headed = passage("It lasts an hour.", 4, heading_path=("Test drives",))
+    assert on_topic([*passages, headed], "test drives", sentences) == [drive, headed]
+    assert drive not in on_topic(passages, "drive through deserts", sentences)
