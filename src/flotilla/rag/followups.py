@@ -6,7 +6,9 @@ The rule, of which docs/answers.md shows what it is worth:
    words that tell something, or names what it is about.
 2. A fragment with a counterpart in the question before takes its place: after "How long is the
    warranty on a used car?", "And on a new one?" becomes "How long is the warranty on a new car?".
-3. Otherwise the words that the question before was about are put behind it, names first: three of
+3. A fragment that is a noun with a complement ("And the price of the extension?") names a topic of
+   its own; years of the question before are put behind it, and nothing else.
+4. Otherwise the words that the question before was about are put behind it, names first: three of
    them where the question has at most two words of its own, one where it has three, and one less
    where it has a name.
 
@@ -82,6 +84,12 @@ _LIKE_BEFORE = re.compile(
     rf"{_LEAD}(?P<anchor>{_PREPOSITIONS}|{_DETERMINERS})\s+(?P<rest>[^?.!;,:]+?)\s*[?.!]*\s*",
     re.IGNORECASE,
 )
+_COMPLEMENT = re.compile(
+    rf"{_LEAD}(?:{_DETERMINERS})\s+(?P<head>\w+(?:\s\w+)?)\s+(?:of|for|on|von|für|auf|der|des)\s+"
+    rf"(?:(?:{_DETERMINERS})\s+)?(?P<of>\w+(?:\s\w+){{0,2}})\s*[?.!]*\s*",
+    re.IGNORECASE,
+)
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _OPENING = " \t\n\"'“„«("
 _MOST_WORDS_OF_FRAGMENT = 6
 _MOST_WORDS_OF_NOUN = 3
@@ -122,6 +130,12 @@ def standalone(history: Sequence[Turn], question: str) -> Standalone:
     if replaced is not None:
         return Standalone(replaced, changed=True, why="a part of the question before was replaced")
     own = _telling(question)
+    if _names_its_topic(question):
+        have = {word for word, _ in own}
+        years = [y for y, _ in _telling(before) if _YEAR.fullmatch(y) and y not in have]
+        if not years:
+            return Standalone(question, changed=False, why="it names a topic of its own")
+        return _completed(question, years, "it names a topic of its own")
     missing = MOST_TERMS.get(len({stem(word) for word, _ in own}), 0)
     missing -= any(named for _, named in own)
     if missing <= 0:
@@ -129,10 +143,22 @@ def standalone(history: Sequence[Turn], question: str) -> Standalone:
     brought = _topic(before, {stem(word) for word, _ in own}, missing)
     if not brought:
         return Standalone(question, changed=False, why="the question before adds nothing")
+    return _completed(question, brought, "it says too little by itself")
+
+
+def _completed(question: str, brought: Sequence[str], why: str) -> Standalone:
     return Standalone(
         f"{question.rstrip()} ({' '.join(brought)})",
         changed=True,
-        why=f"it says too little by itself; from before: {', '.join(brought)}",
+        why=f"{why}; from before: {', '.join(brought)}",
+    )
+
+
+def _names_its_topic(question: str) -> bool:
+    """Whether a fragment is a noun with what it is of, and nothing in it refers back."""
+    found = _COMPLEMENT.fullmatch(" ".join(question.split()))
+    return found is not None and all(
+        len(_telling(part)) == len(part.split()) for part in (found["head"], found["of"])
     )
 
 

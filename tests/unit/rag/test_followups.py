@@ -74,6 +74,28 @@ def test_a_question_that_stands_alone_is_left_as_it_is(asked: str) -> None:
     assert not standalone(history, asked).changed
 
 
+@pytest.mark.parametrize(
+    ("before", "asked", "alone"),
+    [
+        ("Do you rent out vans?", "And the price of the extension?", None),
+        ("What is the deposit for a car?", "And the deposit for a van?", None),
+        ("Vermieten Sie Transporter?", "Und der Preis der Verlängerung?", None),
+        (
+            "What was the revenue in 2023?",
+            "And the profit of the subsidiary?",
+            "And the profit of the subsidiary? (2023)",
+        ),
+        # What refers back names nothing.
+        ("Do you sell vans?", "And the price of one?", "And the price of one? (sell vans)"),
+        ("Do you sell vans?", "And the price of it?", "And the price of it? (sell vans)"),
+    ],
+)
+def test_a_fragment_that_is_a_whole_noun_phrase_replaces_the_topic(
+    before: str, asked: str, alone: str | None
+) -> None:
+    assert standalone(turns(before), asked).text == (alone or asked)
+
+
 @pytest.mark.parametrize("said", ["Thanks!", "Thank you very much.", "Vielen Dank!", "ok, great"])
 def test_politeness_asks_nothing(said: str) -> None:
     assert standalone(turns("How long is the warranty?"), said).text == said
