@@ -3,7 +3,9 @@
 import re
 from collections.abc import Collection
 
+from flotilla.rag.days import dates, weekdays
 from flotilla.rag.sentences import Kind, Sentence
+from flotilla.rag.superlatives import superlative
 from flotilla.rag.tables import FEWEST_NAMES
 from flotilla.rag.terms import terms
 
@@ -11,24 +13,27 @@ MISFIT = 0.8
 """Factor of a row's score whose table does not tell what is asked."""
 
 RIGHT_DAY, WRONG_DAY = 1.15, 0.7
-"""Factors of a sentence's score that names a weekday where the question does. Embeddings hardly
+"""Factors of a sentence's score that names a day where the question does. Embeddings hardly
 tell one weekday from another, so the two are far enough apart to outweigh them."""
 
+RIGHT_SIDE, WRONG_SIDE = 1.15, 0.7
+"""The same for the side of a matter that is asked for: what is not so, when something closes, and
+what holds anywhere. To embeddings both sides are nearly one."""
+
 _ASKS_FIGURE = re.compile(
-    r"\b(?:how (?:much|many|big|long|old|far|soon|quickly|fast|high|large|often|late|early)|when|"
-    r"cost|costs|fees?|price|hours|percentage|what (?:time|year|age|rate|number|amount|date))\b",
+    r"\b(?:how (?:much|many|big|long|old|far|soon|quickly|fast|high|large|often|late|early|heavy)|"
+    r"when|cost|costs|fees?|price|hours|percentage|what (?:time|year|age|rate|number|amount|date)|"
+    r"wann|wie (?:viele?|lange|alt|weit|hoch|groß|oft|spät|schwer)|wieviele?|kostet|preis)\b",
     re.IGNORECASE,
 )
 _HAS_FIGURE = re.compile(
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|"
     r"fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|"
-    r"ninety|hundred|thousand|million|half|noon|midnight|free|nothing)\b",
+    r"ninety|hundred|thousand|million|half|noon|midnight|free|nothing|"
+    r"zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|elf|zwölf|kostenlos|nichts)\b",
     re.IGNORECASE,
 )
-_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_DAY = re.compile(
-    rf"\b({'|'.join(_DAYS)})s?\b(\s*(?:to|until|till|through|[-–—])\s*(?=\w))?", re.IGNORECASE
-)
+_CLOSED = re.compile(r"\b(?:closed|geschlossen)\b", re.IGNORECASE)
 _ASKED_NOUN = re.compile(
     r"\b(what|which|how many)\s+(?:(?:kind|sort|type)s?\s+of\s+)?(\w+)", re.IGNORECASE
 )
@@ -36,26 +41,110 @@ _ASKED_NOUN = re.compile(
 # Asked with these, the answer seldom has the word: "What time?" "At noon."
 _GENERAL_NOUNS = frozenset({"time", "day", "date", "number", "amount", "rate"})
 
+_NOT = (
+    r"(?:not|cannot|never|\w+n['’]t|exclud\w*|exclusions?|exceptions?|excepted|forbidden|"
+    r"prohibited|nicht|nie|niemals|keine?[mnrs]?|ausgeschlossen|ausgenommen|verboten)"
+)
+# "Which things are not covered?", but not "What if it does not start?" nor "Why does it not start?"
+_ASKS_NOT = re.compile(
+    rf"^\W*(?:what|which|who|when|where|was|welche[mnrs]?|wer|wann|wo)\b"
+    rf"(?:(?!\b(?:if|when|that|because|who|or|and|wenn|dass|weil|die|der|und|oder)\b)[^,;.?])*?"
+    rf"\b{_NOT}\b",
+    re.IGNORECASE,
+)
+_SAYS_NOT = re.compile(rf"\b(?:{_NOT}|no|nor|neither|none|nothing|except|außer)\b", re.IGNORECASE)
+
+_ASKS_WHEN = r"\b(?:when|what time|how (?:late|early|long)|until|wann|wie lange|um wie viel uhr)\b"
+_CLOSING = (
+    r"(?:clos(?:e|es|ed|ing)|shuts?|ends?|until|till?|to|schließ(?:t|en)|macht zu|endet|bis|"
+    r"geschlossen)"
+)
+_OPENING = r"(?:open(?:s|ed|ing)?|starts?|begins?|from|öffne[nt]|geöffnet|offen|beginnt|ab|von)"
+_ASKS_CLOSING = re.compile(
+    rf"(?=.*{_ASKS_WHEN}).*(?:\b(?:clos(?:e|es|ing)|shuts?|until|till|schließ(?:t|en)|bis wann)\b|"
+    r"\b(?:how (?:late|long)|wie lange)\b.*\b(?:open|offen|geöffnet|auf)\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+_ASKS_OPENING = re.compile(
+    rf"(?=.*{_ASKS_WHEN}).*\b(?:opens?|öffne[nt]|macht\b.*\bauf)\b", re.IGNORECASE | re.DOTALL
+)
+_SPAN = r"\d[^\d\s]*\s*(?:[-–—]|to|till?|until|bis)\s*\d"
+_SAYS_CLOSING = re.compile(rf"\b{_CLOSING}\b|{_SPAN}", re.IGNORECASE)
+_SAYS_OPENING = re.compile(rf"\b{_OPENING}\b|{_SPAN}", re.IGNORECASE)
+
+_YES_OR_NO = re.compile(
+    r"^\W*(?:(?:and|but|und|hi|hello)\W+)?(?:do|does|did|can|could|may|is|are|was|will|would|have|"
+    r"has|shall|should)\b",
+    re.IGNORECASE,
+)
+_ANYWHERE = re.compile(
+    r"\b(?:within|anywhere|everywhere|nationwide|worldwide|abroad|throughout|any|every|all|each|"
+    r"only|beyond|outside|distances?|mainland|further|farther|no other)\b",
+    re.IGNORECASE,
+)
+
+
+def fit_of(
+    question: str, sentence: Sentence, context: Collection[str], strange: Collection[str] = ()
+) -> float:
+    """How well a sentence fits what is asked: the product of the fits below."""
+    return (
+        day_fit(question, sentence.shown)
+        * named_fit(question, sentence, context)
+        * side_fit(question, sentence, strange)
+    )
+
 
 def figure_fit(question: str, sentence: str) -> float:
     """1 where a figure is asked for and there, 0 where it is not there, else one half.
 
-    For the hours of a weekday, "closed" is as good as a figure.
+    For the hours of a day, "closed" is as good as a figure.
     """
     if not _ASKS_FIGURE.search(question):
         return 0.5
-    if weekdays(question) & weekdays(sentence) and "closed" in sentence.casefold():
+    if _same_day(question, sentence) and _CLOSED.search(sentence):
         return 1.0
     return 1.0 if _HAS_FIGURE.search(sentence) else 0.0
 
 
-def weekday_fit(question: str, sentence: str) -> float:
-    """`RIGHT_DAY` where both name the same weekday, `WRONG_DAY` where they name others, else 1."""
-    asked = weekdays(question)
-    named = weekdays(sentence) if asked else frozenset()
-    if not named:
-        return 1.0
-    return RIGHT_DAY if asked & named else WRONG_DAY
+def day_fit(question: str, sentence: str) -> float:
+    """`RIGHT_DAY` where both name the same day of the week or of the year, `WRONG_DAY` where they
+    name different days of the week, else 1."""
+    if _same_day(question, sentence):
+        return RIGHT_DAY
+    return WRONG_DAY if weekdays(question) and weekdays(sentence) else 1.0
+
+
+def side_fit(question: str, sentence: Sentence, strange: Collection[str] = ()) -> float:
+    """`RIGHT_SIDE` where one side of a matter is asked for and told, `WRONG_SIDE` where another
+    one is told, else 1.
+
+    Sides are what is and what is not so, when something opens and when it closes, and, for a
+    question of yes or no with a name that is `strange` to all passages, what holds anywhere and
+    what holds for somebody else.
+    """
+    shown = sentence.shown
+    found = 1.0
+    if asks_not(question):
+        says = bool(_SAYS_NOT.search(shown) or _SAYS_NOT.search(sentence.heading))
+        found *= RIGHT_SIDE if says else WRONG_SIDE
+    closing, opening = _ASKS_CLOSING.search(question), _ASKS_OPENING.search(question)
+    if (closing or opening) and not _CLOSED.search(shown):
+        side = _SAYS_CLOSING if closing else _SAYS_OPENING
+        other = _SAYS_OPENING if closing else _SAYS_CLOSING
+        told = bool(_HAS_FIGURE.search(shown))
+        if not told or (other.search(shown) and not side.search(shown)):
+            found *= WRONG_SIDE
+    if superlative(question) is not None and sentence.named_cells:
+        found *= WRONG_SIDE  # one row out of many, of which none was told to be the one
+    if strange and _YES_OR_NO.search(question):
+        found *= RIGHT_SIDE if _ANYWHERE.search(shown) else WRONG_SIDE
+    return found
+
+
+def asks_not(question: str) -> bool:
+    """Whether a question asks for what is not so: "What is not included?"."""
+    return bool(_ASKS_NOT.search(question))
 
 
 def named_fit(question: str, sentence: Sentence, context: Collection[str]) -> float:
@@ -78,14 +167,9 @@ def named_fit(question: str, sentence: Sentence, context: Collection[str]) -> fl
     return 1.0 if any(term.startswith(noun[0]) for term in there) else MISFIT
 
 
-def weekdays(text: str) -> frozenset[int]:
-    """The weekdays that a text names, from 0 for Monday, those inside a range included."""
-    days: set[int] = set()
-    begun: tuple[int, int] | None = None  # a range's first day, and where its last must stand
-    for match in _DAY.finditer(text):
-        day = _DAYS.index(match[1].casefold())
-        if begun is not None and begun[1] == match.start():
-            days.update((begun[0] + i) % 7 for i in range((day - begun[0]) % 7))
-        days.add(day)
-        begun = (day, match.end()) if match[2] else None
-    return frozenset(days)
+def _same_day(question: str, sentence: str) -> bool:
+    """Whether both name the same day of the week or of the year."""
+    if weekdays(question) & weekdays(sentence):
+        return True
+    asked = dates(question)
+    return bool(asked and asked & dates(sentence))

@@ -1,8 +1,14 @@
 """What a question asks for: its parts, and the names in it."""
 
 import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from flotilla.rag.days import day_names
 from flotilla.rag.terms import terms
+
+if TYPE_CHECKING:
+    from flotilla.models import Passage
 
 MOST_PARTS = 3
 
@@ -47,6 +53,16 @@ def names(question: str, mostly: float = MOSTLY) -> frozenset[str]:
         large = []
     of_letters = [word.group() for word in large if not _MIXED.match(word.group())]
     return mixed(question).union(term for word in of_letters for term in terms(word))
+
+
+def strange_names(question: str, passages: "Sequence[Passage]") -> frozenset[str]:
+    """The names in a question of which no passage has anything; days of a year are none."""
+    found = names(question) - set(terms(day_names(question)))
+    for text in (f"{passage.document_name} {passage.text}" for passage in passages):
+        if not found:
+            break
+        found = found - set(terms(text)) - mixed(text)
+    return found
 
 
 def mixed(text: str) -> frozenset[str]:

@@ -1,19 +1,21 @@
 """Answers without a language model: the sentences that answer best, word for word."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from flotilla.models import Passage, Turn
-from flotilla.rag.answer_type import figure_fit, named_fit, weekday_fit
+from flotilla.rag.answer_type import figure_fit, fit_of
 from flotilla.rag.answerability import evidence, probability
-from flotilla.rag.asked import parts
+from flotilla.rag.asked import parts, strange_names
 from flotilla.rag.candidates import Candidate, candidates
 from flotilla.rag.citations import cite, unmarked
+from flotilla.rag.days import weekdays
 from flotilla.rag.generate import Draft
 from flotilla.rag.inactive import inactive
 from flotilla.rag.refusals import not_found
 from flotilla.rag.sentence_vectors import SentenceVectors
 from flotilla.rag.sentences import Kind
+from flotilla.rag.superlatives import extreme_rows, superlative
 from flotilla.rag.terms import coverage, terms, weights
 
 if TYPE_CHECKING:
@@ -50,7 +52,9 @@ class ExtractiveGenerator:
     headings included, with the question's; the share of the question's terms that it holds, each
     by its inverse frequency; the reciprocal of its passage's rank; and whether it has a figure
     where the question asks for one. The sum is raised for the weekday that is asked for, and
-    lowered for another one, for a table that has no column for what is asked, and for code.
+    lowered for another one, for a table that has no column for what is asked, for the other side
+    of what is asked (`answer_type`), and for code. A superlative is looked up in the columns of
+    the tables, where one of them measures it.
     Of a question that asks several things, each part has its own best sentence. Nothing is
     reasoned about: whether the best sentence answers at all is told by its evidence.
 
@@ -72,17 +76,30 @@ class ExtractiveGenerator:
     ) -> Draft:
         """Answer with one to four sentences of the passages, in reading order."""
         found = candidates(passages)
+        asked = superlative(question)
+        extreme = extreme_rows(asked, question, found) if asked is not None else None
+        if extreme is not None:
+            return self._draft(extreme.rows, notes=(extreme.note,))
         weight = weights(c.terms for c in found)
-        ranked = self.rank(question, found, weight)
+        ranked = self.rank(question, found, weight, strange_names(question, passages))
         if not ranked or self.likelihood(question, ranked[0], passages, weight) < self._threshold:
-            return Draft(text=not_found(question), answerable=False, model=self.model)
-        chosen = _choose(ranked, self._of_parts(question, ranked), found)
-        chosen = _in_reading_order(_with_antecedents(chosen))
+            return Draft(text=not_found(question, passages), answerable=False, model=self.model)
+        chosen = _choose(question, ranked, self._of_parts(question, ranked), found)
+        return self._draft(_in_reading_order(_with_antecedents(chosen)))
+
+    def _draft(self, chosen: Sequence[Candidate], notes: tuple[str, ...] = ()) -> Draft:
+        """The answer that is made of the chosen sentences."""
         citations = tuple(
             cite(number, c.passage, c.sentence.start, c.sentence.end)
             for number, c in enumerate(chosen, 1)
         )
-        return Draft(text=_text(chosen), answerable=True, citations=citations, model=self.model)
+        return Draft(
+            text=_text(chosen),
+            answerable=True,
+            citations=citations,
+            model=self.model,
+            notes=notes,
+        )
 
     def likelihood(
         self,
@@ -95,20 +112,20 @@ class ExtractiveGenerator:
         return probability(evidence(question, best, passages, weight, self._vectors))
 
     def rank(
-        self, question: str, found: Sequence[Candidate], weight: Mapping[str, float]
+        self,
+        question: str,
+        found: Sequence[Candidate],
+        weight: Mapping[str, float],
+        strange: Collection[str] = (),
     ) -> list[Candidate]:
-        """The lexically nearest candidates with their scores, the best first."""
+        """The lexically nearest candidates with their scores, the best first; `strange` are the
+        names in the question that no passage has."""
         if not found:
             return []
         asked = terms(question)
         overlap = [coverage(asked, c.terms, weight, c.context) for c in found]
         figure = [figure_fit(question, c.sentence.shown) for c in found]
-        fit = [
-            weekday_fit(question, c.sentence.shown)
-            * named_fit(question, c.sentence, c.context)
-            * c.readable
-            for c in found
-        ]
+        fit = [fit_of(question, c.sentence, c.context, strange) * c.readable for c in found]
         near = sorted(
             range(len(found)),
             key=lambda i: (
@@ -144,13 +161,20 @@ class ExtractiveGenerator:
 
 
 def _choose(
-    ranked: Sequence[Candidate], of_parts: Sequence[Candidate], found: Sequence[Candidate]
+    question: str,
+    ranked: Sequence[Candidate],
+    of_parts: Sequence[Candidate],
+    found: Sequence[Candidate],
 ) -> list[Candidate]:
     """The best sentence, those of the question's parts, and those that come close to it and say
     something else."""
     best = ranked[0]
     chosen = [best]
-    near = [c for c in ranked[1:] if c.score >= NEAR_BEST * best.score]
+    near = [
+        c
+        for c in ranked[1:]
+        if c.score >= NEAR_BEST * best.score and not _of_neighbour(question, c, best)
+    ]
     if best.sentence.heading.endswith("?") and best.sentence.kind is not Kind.ROW:
         # What stands below a question is its answer as a whole; a table's other rows are not.
         near = [
@@ -165,6 +189,16 @@ def _choose(
         if not any(candidate.repeats(other) for other in chosen):
             chosen.append(candidate)
     return chosen
+
+
+def _of_neighbour(question: str, candidate: Candidate, best: Candidate) -> bool:
+    """Whether a line of a table or of hours lacks what the question names and the best one has:
+    it is about the next thing on the list."""
+    lines = candidate.sentence.kind is Kind.ROW or weekdays(candidate.sentence.shown)
+    if not lines:
+        return False
+    asked = set(terms(question))
+    return not asked & {*best.terms, *best.context} <= {*candidate.terms, *candidate.context}
 
 
 def _with_antecedents(chosen: list[Candidate]) -> list[Candidate]:

@@ -5,6 +5,11 @@ question is written in is answered in English.
 """
 
 import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flotilla.models import Passage
 
 ENGLISH = "en"
 
@@ -31,6 +36,11 @@ _FUNCTION_WORDS = {
         por puede puedo qué que quién se son su sus tiene tienen un una y
         """,
 }
+
+FEWEST, CLEARLY = 8, 1.5
+"""Function words that a text needs for its language to be told, and how many times as many as of
+any other language."""
+
 _WORDS = {tongue: frozenset(words.split()) for tongue, words in _FUNCTION_WORDS.items()}
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -48,9 +58,23 @@ NOTHING_RETRIEVED = {
 }
 
 
-def not_found(question: str) -> str:
+OTHER_TONGUE = {
+    "en": "They are written in another language: asked in it, they may answer.",
+    "de": "Sie sind in einer anderen Sprache verfasst: Darin gefragt, antworten sie vielleicht.",
+    "fr": "Ils sont dans une autre langue : interrogés dans celle-ci, ils répondront peut-être.",
+    "es": "Están en otro idioma: si se les pregunta en él, quizá respondan.",
+}
+"""What is added where the passages are in another language, as far as those here are told."""
+
+
+def not_found(question: str, passages: "Sequence[Passage]" = ()) -> str:
     """What is said where the passages do not answer."""
-    return NOT_FOUND[tongue_of(question)]
+    tongue = tongue_of(question)
+    text = NOT_FOUND[tongue]
+    theirs = told_tongue(" ".join(passage.text for passage in passages))
+    if theirs not in (None, tongue) and told_tongue(question, fewest=1) == tongue:
+        text = f"{text} {OTHER_TONGUE[tongue]}"
+    return text
 
 
 def nothing_retrieved(question: str) -> str:
@@ -58,9 +82,26 @@ def nothing_retrieved(question: str) -> str:
     return NOTHING_RETRIEVED[tongue_of(question)]
 
 
+def function_words(question: str) -> frozenset[str]:
+    """Those of the language that a question is written in."""
+    return _WORDS[tongue_of(question)]
+
+
 def tongue_of(question: str) -> str:
     """The language whose function words a question has most of; English where none has more."""
-    words = [match.group().casefold() for match in _WORD.finditer(question)]
-    counts = {tongue: sum(word in own for word in words) for tongue, own in _WORDS.items()}
+    counts = _counts(question)
     best = max(counts.values())
     return ENGLISH if counts[ENGLISH] == best else max(counts, key=lambda tongue: counts[tongue])
+
+
+def told_tongue(text: str, *, fewest: int = FEWEST) -> str | None:
+    """The language of a text; None where it has fewer function words than that, or those of
+    another language are not far fewer: "no" and "SE" of a price list make it no Spanish."""
+    counts = _counts(text)
+    (tongue, first), (_, second) = sorted(counts.items(), key=lambda each: -each[1])[:2]
+    return tongue if first >= fewest and first > CLEARLY * second else None
+
+
+def _counts(text: str) -> dict[str, int]:
+    words = [match.group().casefold() for match in _WORD.finditer(text)]
+    return {tongue: sum(word in own for word in words) for tongue, own in _WORDS.items()}

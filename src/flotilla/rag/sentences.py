@@ -65,12 +65,21 @@ class Sentence:
     columns: Columns | None = None
 
     @property
+    def named_cells(self) -> list[tuple[str, str]]:
+        """A row's cells, each with its column's name; none where that is not certain."""
+        found = self.columns.cells(self.text) if self.columns is not None else None
+        if self.columns is not None and found is not None:
+            return list(zip(self.columns.names, found, strict=True))
+        names, values = cells(self.header), cells(self.text)
+        return list(zip(names, values, strict=True)) if len(names) == len(values) > 1 else []
+
+    @property
     def shown(self) -> str:
         """The text as it is read in an answer: no line breaks, no bullet, no table bars."""
         if self.kind is Kind.ROW:
-            found = self.columns.cells(self.text) if self.columns is not None else None
-            if self.columns is not None and found is not None:
-                return paired(list(self.columns.names), found)
+            named = self.named_cells
+            if named:
+                return paired([name for name, _ in named], [value for _, value in named])
             return paired(cells(self.header), cells(self.text))
         if self.kind is Kind.LIST:
             items = re.split(rf"\n(?={_BULLET.pattern})", self.text)
@@ -106,8 +115,8 @@ _LABELLED = re.compile(r"[^.!?:]{1,40}:\s+\S")
 def split(text: str, titles: Collection[str] = ()) -> list[Sentence]:
     """The sentences of a passage in reading order; `titles` are lines known to be headings.
 
-    A list is given as a whole, with the line that announces it, and item by item as well, since
-    either may be what answers.
+    A list is given as a whole, with the line that announces it by a colon, and item by item as
+    well, since either may be what answers.
     """
     sentences: list[Sentence] = []
     heading = header = titled = ""
@@ -142,7 +151,10 @@ def split(text: str, titles: Collection[str] = ()) -> list[Sentence]:
             sentences += _sentences(text, block, heading, last=following is None)
             announces = announces and raw.endswith(":")
         if announces and block.kind in (Kind.HEADING, Kind.SENTENCE):
-            start = sentences[-1].start
+            assert following is not None  # noqa: S101 - what is announced follows
+            # A line that ends with a colon is read with its list, and a title stands above it.
+            titles_it = block.kind is Kind.HEADING and not raw.rstrip("*_ ").endswith(":")
+            start = following.start if titles_it else sentences[-1].start
             end = _end_of_list(blocks, index + 1, start + LONGEST_LIST)
             whole = Sentence(text[start:end], start, end, Kind.LIST, heading=heading)
             if block.kind is Kind.SENTENCE:

@@ -1,6 +1,14 @@
 import pytest
 
-from flotilla.rag.refusals import NOT_FOUND, NOTHING_RETRIEVED, not_found, tongue_of
+from flotilla.rag.refusals import (
+    NOT_FOUND,
+    NOTHING_RETRIEVED,
+    OTHER_TONGUE,
+    not_found,
+    told_tongue,
+    tongue_of,
+)
+from tests.unit.rag.conftest import MakePassage
 
 
 @pytest.mark.parametrize(
@@ -25,4 +33,23 @@ def test_a_refusal_is_in_the_question_s_language(question: str, tongue: str) -> 
 
 
 def test_each_sentence_is_there_in_each_language() -> None:
-    assert NOT_FOUND.keys() == NOTHING_RETRIEVED.keys()
+    assert NOT_FOUND.keys() == NOTHING_RETRIEVED.keys() == OTHER_TONGUE.keys()
+
+
+ENGLISH_TEXT = "The showroom is closed on Sunday, and the workshop is open from eight to noon. " * 2
+PRICES = "Stock no. Model Price\nSL-1 Ford Fiesta SE £8,450\nSL-2 Fiat 500 La Prima SE £7,995"
+
+
+def test_a_refusal_says_that_the_documents_are_in_another_language(passage: MakePassage) -> None:
+    question = "Wann ist die Werkstatt am Samstag offen?"
+    english = [passage(ENGLISH_TEXT)]
+    assert not_found(question, english) == f"{NOT_FOUND['de']} {OTHER_TONGUE['de']}"
+    assert not_found("When is the workshop open?", english) == NOT_FOUND["en"]
+    assert not_found("Werkstatt?", english) == NOT_FOUND["en"]
+
+
+def test_a_language_that_is_not_certain_is_not_told(passage: MakePassage) -> None:
+    assert not_found("What does the Focus cost?", [passage(PRICES)]) == NOT_FOUND["en"]
+    assert not_found("Was kostet der Focus?", [passage(PRICES)]) == NOT_FOUND["de"]
+    assert told_tongue(PRICES) is None
+    assert told_tongue(ENGLISH_TEXT) == "en"

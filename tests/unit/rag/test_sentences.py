@@ -74,9 +74,10 @@ def test_a_list_is_given_whole_and_item_by_item() -> None:
     assert items == ["your licence", "a bill that is not older than three months"]
 
 
-def test_a_list_is_shown_without_marks_of_headings_and_bold_words() -> None:
+def test_a_list_is_shown_without_its_title_and_marks_of_bold_words() -> None:
     whole = only("## What to bring\n- **both** keys\n- a licence", Kind.LIST)
-    assert whole.shown == "What to bring\n- both keys\n- a licence"
+    assert whole.shown == "- both keys\n- a licence"
+    assert whole.heading == "What to bring"
 
 
 def test_numbered_steps_keep_their_number_and_lose_no_text() -> None:

@@ -1,0 +1,88 @@
+"""Which row of a table is the cheapest, and when no row is told to be."""
+
+import pytest
+
+from flotilla.rag.candidates import candidates
+from flotilla.rag.extractive import ExtractiveGenerator
+from flotilla.rag.superlatives import extreme_rows, superlative
+from tests.unit.rag.conftest import MakePassage, WordEmbedder
+
+BOATS = """\
+## Boats for hire
+
+| Boat | Kind | Seats | Built | Length | Price per day |
+|---|---|---|---|---|---|
+| Heron | canoe | 3 | 2019 | 4.9 m | £18 |
+| Otter | canoe | 2 | 2022 | 5.2 m | £22 |
+| Puffin | dinghy | 4 | 2011 | 390 cm | £45 |
+| Gull | dinghy | 6 | 2008 | 4.2 m | £60 |"""
+
+
+@pytest.mark.parametrize(
+    ("question", "boat"),
+    [
+        ("Which boat is the cheapest?", "Heron"),
+        ("What does the cheapest boat cost?", "Heron"),
+        ("Which is the most expensive boat?", "Gull"),
+        ("What is the newest dinghy?", "Puffin"),
+        ("Which canoe is the oldest?", "Heron"),
+        ("Which boat has the most seats?", "Gull"),
+        ("Which boat has the fewest seats?", "Otter"),
+        ("Which dinghy has the highest price per day?", "Gull"),
+        ("Which boat is the longest?", "Otter"),
+        ("Which is the shortest boat?", "Puffin"),
+        ("Welches boat ist am teuersten?", "Gull"),
+    ],
+)
+def test_the_row_is_told_by_the_column_that_measures(
+    question: str, boat: str, passage: MakePassage
+) -> None:
+    asked = superlative(question)
+    assert asked is not None
+    found = extreme_rows(asked, question, candidates([passage(BOATS)]))
+    assert found is not None
+    assert [row.sentence.shown.split(";")[0] for row in found.rows] == [f"Boat: {boat}"]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Which boat is the fastest?",
+        "Which is the cheapest bicycle?",
+        "Which is the heaviest boat?",
+        "Which boat has the most oars?",
+    ],
+)
+def test_no_row_is_taken_without_a_column_or_a_thing_that_fits(
+    question: str, passage: MakePassage
+) -> None:
+    asked = superlative(question)
+    assert asked is not None
+    assert extreme_rows(asked, question, candidates([passage(BOATS)])) is None
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["How many seats does it have at least?", "What is the length?", "Are most of the boats new?"],
+)
+def test_not_every_comparison_is_a_superlative(question: str) -> None:
+    assert superlative(question) is None
+
+
+def test_an_answer_says_how_many_rows_were_compared(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    draft = ExtractiveGenerator(embedder).generate(
+        "Which boat is the cheapest?", [passage(BOATS, document_name="boats.md")]
+    )
+    assert draft.text == (
+        "Boat: Heron; Kind: canoe; Seats: 3; Built: 2019; Length: 4.9 m; Price per day: £18 [1]"
+    )
+    assert draft.notes == ("The 4 rows that the search found in boats.md were compared.",)
+
+
+def test_the_first_rows_do_not_stand_in_for_a_superlative_that_nothing_measures(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    draft = ExtractiveGenerator(embedder).generate("Which boat is the fastest?", [passage(BOATS)])
+    assert not draft.answerable
