@@ -33,6 +33,14 @@ _HAS_FIGURE = re.compile(
     r"zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|elf|zwölf|kostenlos|nichts)\b",
     re.IGNORECASE,
 )
+# A time of the day, a day or a year, but no "45 minutes".
+_HAS_TIME = re.compile(
+    r"\d{1,2}[:.]\d\d\b|\b\d{1,2} ?(?:[ap]\.?m\b|o['’]clock|uhr\b|(?:to|bis|[-–]) ?\d)|"
+    r"\b(?:noon|midday|midnight|mittag|mitternacht|half past|24 hours)\b|\b(?:19|20)\d\d\b|"
+    r"\b(?:at|until|till|from|by|um|bis|ab) (?:\d|one|two|three|four|five|six|seven|eight|nine|ten|"
+    r"eleven|twelve)\b",
+    re.IGNORECASE,
+)
 _CLOSED = re.compile(r"\b(?:closed|geschlossen)\b", re.IGNORECASE)
 _ASKED_NOUN = re.compile(
     r"\b(what|which|how many)\s+(?:(?:kind|sort|type)s?\s+of\s+)?(\w+)", re.IGNORECASE
@@ -52,7 +60,11 @@ _ASKS_NOT = re.compile(
     rf"\b{_NOT}\b",
     re.IGNORECASE,
 )
-_SAYS_NOT = re.compile(rf"\b(?:{_NOT}|no|nor|neither|none|nothing|except|außer)\b", re.IGNORECASE)
+_SAYS_NOT = re.compile(rf"\b(?:{_NOT}|neither|except|außer)\b", re.IGNORECASE)
+# These may be said of anything else: "carry no warranty", but not "Stock no.".
+_MAY_SAY_NOT = re.compile(r"\b(?:no(?!\.)|nor|none|nothing|without|ohne)\b", re.IGNORECASE)
+
+_NOT_WORD = re.compile(_NOT, re.IGNORECASE)
 
 _ASKS_WHEN = r"\b(?:when|what time|how (?:late|early|long)|until|wann|wie lange|um wie viel uhr)\b"
 _CLOSING = (
@@ -72,6 +84,7 @@ _SPAN = r"\d[^\d\s]*\s*(?:[-–—]|to|till?|until|bis)\s*\d"
 _SAYS_CLOSING = re.compile(rf"\b{_CLOSING}\b|{_SPAN}", re.IGNORECASE)
 _SAYS_OPENING = re.compile(rf"\b{_OPENING}\b|{_SPAN}", re.IGNORECASE)
 
+_ASKS_WHERE = re.compile(r"^\W*(?:where|wo)\b", re.IGNORECASE)
 _YES_OR_NO = re.compile(
     r"^\W*(?:(?:and|but|und|hi|hello)\W+)?(?:do|does|did|can|could|may|is|are|was|will|would|have|"
     r"has|shall|should)\b",
@@ -119,27 +132,37 @@ def side_fit(question: str, sentence: Sentence, strange: Collection[str] = ()) -
     """`RIGHT_SIDE` where one side of a matter is asked for and told, `WRONG_SIDE` where another
     one is told, else 1.
 
-    Sides are what is and what is not so, when something opens and when it closes, and, for a
-    question of yes or no with a name that is `strange` to all passages, what holds anywhere and
-    what holds for somebody else.
+    Sides are what is and what is not so, when something opens and when it closes, where it is and
+    when it is open, and, for a question of yes or no with a name that is `strange` to all
+    passages, what holds anywhere and what holds for somebody else.
     """
     shown = sentence.shown
     found = 1.0
     if asks_not(question):
-        says = bool(_SAYS_NOT.search(shown) or _SAYS_NOT.search(sentence.heading))
-        found *= RIGHT_SIDE if says else WRONG_SIDE
+        told = f"{sentence.heading}\n{shown}"
+        if _SAYS_NOT.search(told):
+            found *= RIGHT_SIDE
+        elif not _MAY_SAY_NOT.search(told):
+            found *= WRONG_SIDE
     closing, opening = _ASKS_CLOSING.search(question), _ASKS_OPENING.search(question)
-    if (closing or opening) and not _CLOSED.search(shown):
+    shut = bool(_CLOSED.search(shown)) and not _HAS_TIME.search(shown)
+    if (closing or opening) and not (shut and (_same_day(question, shown) or not weekdays(shown))):
         side = _SAYS_CLOSING if closing else _SAYS_OPENING
         other = _SAYS_OPENING if closing else _SAYS_CLOSING
-        told = bool(_HAS_FIGURE.search(shown))
-        if not told or (other.search(shown) and not side.search(shown)):
+        if not _HAS_TIME.search(shown) or (other.search(shown) and not side.search(shown)):
             found *= WRONG_SIDE
+    if _ASKS_WHERE.search(question) and weekdays(shown) and _HAS_TIME.search(shown):
+        found *= WRONG_SIDE
     if superlative(question) is not None and sentence.named_cells:
         found *= WRONG_SIDE  # one row out of many, of which none was told to be the one
     if strange and _YES_OR_NO.search(question):
         found *= RIGHT_SIDE if _ANYWHERE.search(shown) else WRONG_SIDE
     return found
+
+
+def says_not(word: str) -> bool:
+    """Whether a word is what a question for what is not so is put with: "excluded"."""
+    return bool(_NOT_WORD.fullmatch(word))
 
 
 def asks_not(question: str) -> bool:

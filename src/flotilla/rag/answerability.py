@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
-from flotilla.rag.answer_type import day_fit, named_fit, side_fit
+from flotilla.rag.answer_type import asks_not, day_fit, named_fit, says_not, side_fit
 from flotilla.rag.asked import mixed, names, strange_names
 from flotilla.rag.candidates import Candidate
-from flotilla.rag.days import dates, day_names
+from flotilla.rag.fields import tells_field
 from flotilla.rag.numerals import numbers, years
-from flotilla.rag.refusals import function_words
+from flotilla.rag.refusals import ENGLISH, function_words, told_tongue, tongue_of
 from flotilla.rag.sentences import Kind
 from flotilla.rag.terms import content_words, coverage, stem, terms
 
@@ -23,12 +23,19 @@ if TYPE_CHECKING:
     from flotilla.models import Passage
     from flotilla.rag.sentence_vectors import SentenceVectors
 
+PART = 5
+"""Letters from which a word within another is part of it."""
+
 WORDS = 30
 """Words of a sentence and its headings that are compared with the question's."""
 
 STRANGE, ALIKE = 0.25, 0.75
 """Cosines of two words' embeddings: up to the one they have nothing to do with one another, from
 the other on they mean the same. Between them a word counts in part."""
+
+STRANGE_ABROAD, ALIKE_ABROAD = 0.5, 0.85
+"""The same where neither question nor passages are English: to an English model, words of another
+language are alike because their letters are."""
 
 IN_HEADING = 0.9
 """What a word counts that only the headings, or what the sentence refers back to, have."""
@@ -55,7 +62,8 @@ class Evidence:
     how much the least similar name lacks that no passage has; `year_absent` where this passage
     lacks a year; `numbers_absent`, the share of other numbers that the sentence lacks; `misfit` of
     the weekday or the table's columns; `length` of the question, of which a long one is seldom
-    covered; `opposed` where the sentence tells the other side of what is asked. Of a row, which is
+    covered; `opposed` where the sentence tells the other side of what is asked, and
+    `field` where it is the very field that is asked for. Of a row, which is
     about nothing but its cells: `row_unnamed` where it lacks a name, and `row_unlike`, how much of
     the meaning.
     """
@@ -72,16 +80,17 @@ class Evidence:
     row_unnamed: float
     row_unlike: float
     opposed: float
+    field: float
 
 
 BIAS = -4.1
-WEIGHTS = (5.45, 2.15, 1.05, -1.1, -0.5, -2.0, -1.45, -0.4, 2.45, -1.75, -2.5, -4.0)
+WEIGHTS = (5.45, 2.15, 1.05, -1.1, -0.5, -2.0, -1.45, -0.4, 2.45, -1.75, -2.5, -4.0, 3.0)
 """Of the evidence, in the order of its fields. A logistic regression with a quadratic penalty on
 questions about the sample documents (`unanswerable_questions.json` among them), on half of the
 questions of four public collections, and on questions put to collections about other things. No
 weight was allowed the wrong sign, and the bias was raised a little: with the passages at hand a
-reader sees through an answer that is none sooner than through a refusal. The last weight is not
-fitted, since few of those questions ask for one side: such a sentence answers only by chance."""
+reader sees through an answer that is none sooner than through a refusal. The last two are
+not fitted, since few of those questions ask for one side or one field."""
 
 
 def probability(found: Evidence) -> float:
@@ -109,8 +118,6 @@ def evidence(
     here = set(best.terms)
     name = best.passage.document_name
     around = here.union(best.context, terms(name), mixed(f"{best.explained} {name}"))
-    if dates(question) & dates(best.explained):
-        around = around.union(terms(day_names(question)))
     nearby = around
     if best.sentence.kind is not Kind.ROW:
         nearby = around.union(terms(best.passage.text), mixed(best.passage.text))
@@ -122,16 +129,19 @@ def evidence(
     there = numbers(" ".join((best.explained, *best.passage.heading_path, name)))
     dated, counted = years(asked), asked - years(asked) - {"1", "2"}
     light = _LIGHT | function_words(question)
+    tongue = tongue_of(question)
+    negative = asks_not(question)
     own = list(dict.fromkeys(content_words(" ".join((best.explained, *best.passage.heading_path)))))
     words = [
         word
         for word in dict.fromkeys(content_words(question))
-        if stem(word) not in named and word not in light
+        if stem(word) not in named and word not in light and not (negative and says_not(word))
     ]
     unlike = _unlikeness(
         [w for w in words if stem(w) not in around] + sorted(named - nearby),
         own[:WORDS],
         vectors,
+        abroad=tongue != ENGLISH and told_tongue(" ".join(texts)) == tongue,
     )
     lacks = {
         word: 0.0 if stem(word) in here else unlike.get(word, 1 - IN_HEADING) for word in words
@@ -156,18 +166,34 @@ def evidence(
         # The line of a day tells what is done on it, whatever that is called.
         row_unlike=1 - meaning if row and day_fit(question, best.sentence.shown) <= 1 else 0.0,
         opposed=float(side_fit(question, best.sentence, strange_names(question, passages)) < 1),
+        field=float(tells_field(question, best)),
     )
 
 
 def _unlikeness(
-    words: Sequence[str], others: Sequence[str], vectors: "SentenceVectors"
+    words: Sequence[str],
+    others: Sequence[str],
+    vectors: "SentenceVectors",
+    *,
+    abroad: bool,
 ) -> dict[str, float]:
     """How unlike each word is to the likest of others: 0 means the same, 1 nothing in common."""
     if not words or not others:
         return dict.fromkeys(words, 1.0)
     found = vectors.of([*words, *others])
     cosines = (found[: len(words)] @ found[len(words) :].T).max(axis=1)
+    strange, alike = (STRANGE_ABROAD, ALIKE_ABROAD) if abroad else (STRANGE, ALIKE)
     return {
-        word: max(0.0, min(1.0, (ALIKE - float(cosine)) / (ALIKE - STRANGE)))
+        word: 0.0
+        if abroad and any(_inflected(word, other) for other in others)
+        else max(0.0, min(1.0, (alike - float(cosine)) / (alike - strange)))
         for word, cosine in zip(words, cosines, strict=True)
     }
+
+
+def _inflected(word: str, other: str) -> bool:
+    """Whether two words begin alike up to their endings, or the one is part of the other."""
+    shorter, longer = sorted((word, other), key=len)
+    return len(shorter) >= PART and (
+        shorter in longer or shorter[:-2] == longer[: len(shorter) - 2]
+    )

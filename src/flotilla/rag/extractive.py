@@ -9,7 +9,8 @@ from flotilla.rag.answerability import evidence, probability
 from flotilla.rag.asked import parts, strange_names
 from flotilla.rag.candidates import Candidate, candidates
 from flotilla.rag.citations import cite, unmarked
-from flotilla.rag.days import weekdays
+from flotilla.rag.days import dates, day_names, weekdays
+from flotilla.rag.fields import tells_field
 from flotilla.rag.generate import Draft
 from flotilla.rag.inactive import inactive
 from flotilla.rag.refusals import not_found
@@ -35,8 +36,15 @@ SIMILARITY, OVERLAP, RANK, FIGURE = 0.70, 0.17, 0.04, 0.09
 passage, and a figure where the question asks for one. They were fitted on questions about the
 sample documents (tests/integration/rag/test_sample_answers.py)."""
 
+RIGHT_FIELD = 2.0
+"""Factor of the score of a contact line or a row that has the very field which is asked for: it
+has few words in common with the question, and an embedding makes little of it."""
+
 LIKELY = 0.5
 """Probability below which the best sentence is taken for no answer."""
+
+NEIGHBOUR = 0.7
+"""Factor of the score of a line that stands beside the one which is asked for."""
 
 NEAR_BEST = 0.88
 """Share of the best sentence's score that a further sentence needs."""
@@ -123,12 +131,25 @@ class ExtractiveGenerator:
         if not found:
             return []
         asked = terms(question)
+        dated = terms(day_names(question))
+        for candidate in found:
+            # "From 23 December to 1 January" has New Year's Eve, whatever it is called.
+            if dated and dates(question) & dates(candidate.sentence.shown):
+                candidate.terms = [*candidate.terms, *dated]
         overlap = [coverage(asked, c.terms, weight, c.context) for c in found]
         figure = [figure_fit(question, c.sentence.shown) for c in found]
-        fit = [fit_of(question, c.sentence, c.context, strange) * c.readable for c in found]
+        field = [tells_field(question, c) for c in found]
+        fit = [
+            fit_of(question, c.sentence, c.context, strange)
+            * (RIGHT_FIELD if f else 1.0)
+            * c.readable
+            for f, c in zip(field, found, strict=True)
+        ]
+        fit = [f * n for f, n in zip(fit, _neighbours(question, found), strict=True)]
         near = sorted(
             range(len(found)),
             key=lambda i: (
+                not field[i],
                 -fit[i] * (overlap[i] + 0.3 / (1 + found[i].rank) + 0.1 * figure[i]),
                 i,
             ),
@@ -191,11 +212,33 @@ def _choose(
     return chosen
 
 
+def _neighbours(question: str, found: Sequence[Candidate]) -> list[float]:
+    """`NEIGHBOUR` for a line of a table or of hours beside another one of its document that has
+    all of the question's words which it has, and more; else 1."""
+    # "Closed" on one day says nothing of when it closes on the others.
+    asked = set(terms(question)) - {"open", "close"}
+    factors = [1.0] * len(found)
+    lines: dict[str, list[tuple[int, set[str]]]] = {}
+    for i, candidate in enumerate(found):
+        if _is_line(candidate):
+            has = asked & {*candidate.terms, *candidate.context}
+            lines.setdefault(candidate.passage.document_id, []).append((i, has))
+    for beside in lines.values():
+        for i, has in beside:
+            if any(has < more for _, more in beside):
+                factors[i] = NEIGHBOUR
+    return factors
+
+
+def _is_line(candidate: Candidate) -> bool:
+    """Whether it is a line among others, each about another thing: of a table, or of hours."""
+    return candidate.sentence.kind is Kind.ROW or bool(weekdays(candidate.sentence.shown))
+
+
 def _of_neighbour(question: str, candidate: Candidate, best: Candidate) -> bool:
     """Whether a line of a table or of hours lacks what the question names and the best one has:
     it is about the next thing on the list."""
-    lines = candidate.sentence.kind is Kind.ROW or weekdays(candidate.sentence.shown)
-    if not lines:
+    if not _is_line(candidate):
         return False
     asked = set(terms(question))
     return not asked & {*best.terms, *best.context} <= {*candidate.terms, *candidate.context}

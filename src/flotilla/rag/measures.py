@@ -26,6 +26,7 @@ _DIMENSIONS: dict[str, dict[str, float]] = {
     },
     "mass": {"g": 1, "kg": 1e3, "t": 1e6, "tonne": 1e6, "oz": 28.35, "lb": 453.6},
     "length": {"mm": 1, "cm": 10, "m": 1e3, "km": 1e6, "mile": 1_609_344, "inch": 25.4},
+    "area": {"m²": 1, "sqm": 1, "ha": 1e4},
     "volume": {"ml": 1, "l": 1e3, "litre": 1e3, "liter": 1e3},
 }  # fmt: skip
 _OF_UNIT = {
@@ -69,6 +70,12 @@ def measured(cells: Sequence[str]) -> Measured | None:
     if any(number != number for number, _ in there):
         return None
     return Measured(tuple(value[0] if value else None for value in found), dimension or "")
+
+
+def measured_as(cell: str) -> str:
+    """The dimension of a cell's number; empty where it has none."""
+    value = _value(cell)
+    return (value[1] if value is not None else None) or ""
 
 
 def _value(cell: str) -> tuple[float, str | None] | None:

@@ -28,7 +28,7 @@ _PRICE = "price cost fee charge rate rent fare preis kosten gebühr miete"
 _DATE = "year date built founded opened registered baujahr jahr datum erbaut gegründet"
 _AGE = "age alter"
 _SIZE = "size area floor capacity volume größe fläche inhalt"
-_LENGTH = "length duration period term time länge dauer frist"
+_LENGTH = "length duration period term länge dauer frist"
 _WEIGHT = "weight mass gewicht masse"
 
 # What a word asks for: its pattern, the columns that tell it, whether the largest value is meant.

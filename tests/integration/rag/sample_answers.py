@@ -20,6 +20,7 @@ from flotilla.settings import Settings
 from flotilla.vectorstore.embedder import FastembedEmbedder
 
 SAMPLES = Path(__file__).parents[3] / "docs" / "samples"
+TOWN = Path(__file__).parent / "town"
 TYPES = {
     ".pdf": MediaType.PDF,
     ".docx": MediaType.DOCX,
@@ -47,6 +48,12 @@ def embedder() -> FastembedEmbedder:
 def samples() -> Ask:
     """What answers questions from the sample documents, each once."""
     return cache(asking(sample_files()))
+
+
+@lru_cache(maxsize=1)
+def town() -> Ask:
+    """What answers questions from four documents of other kinds, one of them German."""
+    return cache(asking(sorted(p for p in TOWN.iterdir() if p.suffix in TYPES)))
 
 
 def asking(files: Sequence[Path]) -> Ask:

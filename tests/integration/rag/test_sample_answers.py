@@ -3,7 +3,9 @@
 The weights of `ExtractiveGenerator` and of its evidence were fitted on the samples' questions, on
 `more_questions.json`, which ask for other facts in other words, and on
 `unanswerable_questions.json`, to which the samples hold something near. `held_out_questions.json`
-and `held_out_refusals.json` were written without a look at the answers and fitted nothing.
+and `held_out_refusals.json` were written without a look at the answers and fitted nothing. The
+rules of `answer_type`, `superlatives`, `fields` and `contacts` were written with the questions of
+`town/questions.json` at hand, about documents of other kinds; `town/held_out.json` was set aside.
 Retrieval here is a plain stand-in, dense and lexical ranks fused as the settings have it, so that a
 failure points at the choice of sentences and not at the vector store.
 """
@@ -14,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from flotilla.rag.support import unsupported
-from tests.integration.rag.sample_answers import SAMPLES, Ask, samples
+from tests.integration.rag.sample_answers import SAMPLES, TOWN, Ask, samples, town
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +45,28 @@ HERE = Path(__file__).parent
 def test_right_answers_and_right_refusals(
     ask: Ask, path: Path, answered_share: float, refused_share: float
 ) -> None:
+    _judge(ask, path, answered_share, refused_share)
+
+
+@pytest.mark.parametrize(
+    ("path", "answered_share", "refused_share"),
+    [(TOWN / "questions.json", 0.95, 0.90), (TOWN / "held_out.json", 0.5, 0.5)],
+    ids=["town", "town-held-out"],
+)
+def test_what_is_not_so_the_most_of_something_hours_and_fields(
+    path: Path, answered_share: float, refused_share: float
+) -> None:
+    _judge(town(), path, answered_share, refused_share)
+
+
+def _judge(ask: Ask, path: Path, answered_share: float, refused_share: float) -> None:
     questions = json.loads(path.read_text(encoding="utf-8"))
     missed = []
     for asked in questions["answerable"]:
         answer = ask(asked["question"])
         right = answer.answerable and plain(asked["must_contain"]) in plain(answer.text)
+        if "must_not_contain" in asked:
+            right = right and plain(asked["must_not_contain"]) not in plain(answer.text)
         if right and "document" in asked:
             named = {(c.document_name, c.page_start) for c in answer.citations}
             right = (asked["document"], asked["page"]) in named
@@ -109,6 +128,25 @@ def test_a_named_weekday_has_the_line_of_that_day(ask: Ask) -> None:
         "Sunday closed, viewing by appointment",
         "Sunday closed",
     ]
+
+
+def test_the_hours_of_one_are_not_those_of_its_neighbour(ask: Ask) -> None:
+    answer = ask("Is the workshop open on Saturday?")
+    assert answer.text == "Workshop: Saturday; 8:00 to 12:30, tyres and small repairs only [1]"
+
+
+def test_a_line_of_contact_is_found_and_an_address_is_one_line(ask: Ask) -> None:
+    assert ask("What is your phone number?").text == "Telephone: 01632 960 481 [1]"
+    assert ask("What is your address?").text == (
+        "Saltmarsh Lane Motors, 112 Saltmarsh Lane, Port Ellery PE4 7QN [1]"
+    )
+
+
+def test_the_cheapest_is_the_row_with_the_lowest_price(ask: Ask) -> None:
+    answer = ask("What is the cheapest car?")
+    assert "Kia Picanto" in answer.text
+    assert len(answer.citations) == 1
+    assert any("were compared" in note for note in answer.notes)
 
 
 def test_a_table_without_the_asked_column_is_no_answer(ask: Ask) -> None:

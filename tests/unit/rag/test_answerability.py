@@ -54,5 +54,22 @@ def test_evidence_for_makes_an_answer_likelier_and_evidence_against_does_not() -
     middle = Evidence(**dict.fromkeys(Evidence.__slots__, 0.5))
     for name in Evidence.__slots__:
         more = Evidence(**{n: 1.0 if n == name else 0.5 for n in Evidence.__slots__})
-        speaks_for = name in ("cosine", "coverage", "meaning", "length")
+        speaks_for = name in ("cosine", "coverage", "meaning", "length", "field")
         assert (probability(more) > probability(middle)) == speaks_for, name
+
+
+def test_the_other_side_of_what_is_asked(passage: MakePassage) -> None:
+    opens = passage("The bar opens at 10:30.")
+    assert seen("When does the bar close?", opens).opposed == 1
+    assert seen("When does the bar open?", opens).opposed == 0
+    rule, other = passage("We deliver within 50 miles."), passage("We deliver to islands.")
+    assert seen("Do you deliver to Norwich?", rule).opposed == 0
+    assert seen("Do you deliver to Norwich?", other).opposed == 1
+
+
+def test_words_of_another_language_are_alike_where_one_is_in_the_other(
+    passage: MakePassage,
+) -> None:
+    text = passage("Das Museum ist in der Spinnerei. " + "Der Weg ist mit dem Bus und zu Fuß. " * 3)
+    assert seen("Hat das Stadtmuseum eine Garage?", text).meaning > 0
+    assert seen("Hat das Archiv eine Garage?", text).meaning == 0

@@ -170,3 +170,25 @@ def test_a_refusal_keeps_to_the_question_s_language(
 ) -> None:
     draft = ExtractiveGenerator(embedder).generate("Wer ist der Präsident?", [passage(HOURS)])
     assert draft.text == NOT_FOUND["de"]
+
+
+def test_lines_beside_the_one_that_is_asked_for_are_left_out(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    workshop = "Saturday   8:00 to 12:30, tyres, wipers, bulbs, brakes, oil and other repairs only"
+    hours = f"Showroom\n  Saturday   9:00\n  Sunday   closed\n\nWorkshop\n  {workshop}"
+    draft = ExtractiveGenerator(embedder, threshold=0).generate(
+        "Is the workshop open on Saturday?", [passage(hours)]
+    )
+    assert " ".join(draft.citations[0].quote.split()) == " ".join(workshop.split())
+    assert len(draft.citations) == 1
+
+
+def test_a_day_of_the_year_is_found_by_whatever_name(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    text = "The house is old. The house rests from 23 December to 1 January. We open at nine."
+    draft = ExtractiveGenerator(embedder, threshold=0).generate(
+        "Is the house open on New Year's Eve?", [passage(text)]
+    )
+    assert draft.text == "The house rests from 23 December to 1 January. [1]"

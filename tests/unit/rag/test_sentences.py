@@ -160,3 +160,19 @@ def test_a_row_whose_name_holds_a_word_of_prose_is_no_header() -> None:
 
     assert [row.text.split()[1] for row in rows] == ["Tesla", "Volkswagen"]
     assert {row.header for row in rows} == {"Stock no. Model Year Mileage Fuel Gearbox Price"}
+
+
+def test_an_address_is_one_and_no_headings() -> None:
+    text = (
+        "Address\n  Town Library\n  7 Corn Street\n  Whitcombe WT3 8LB\n\n"
+        "Telephone   01632 960 774\nE-mail: desk@library.example\nLibrarian: Dr. H. Okafor"
+    )
+    contacts = [s for s in split(text) if s.kind is Kind.CONTACT]
+    assert [s.shown for s in contacts] == [
+        "Town Library, 7 Corn Street, Whitcombe WT3 8LB",
+        "Telephone: 01632 960 774",
+        "E-mail: desk@library.example",
+    ]
+    assert {s.heading for s in contacts} == {"Address"}
+    last = split(text)[-1]
+    assert (last.shown, last.whole) == ("Librarian: Dr. H. Okafor", True)

@@ -5,6 +5,7 @@ from typing import Any
 from flotilla.errors import BudgetSpent, ModelRejected, ModelUnavailable
 from flotilla.models import Passage
 from flotilla.rag.citations import renumber, verify
+from flotilla.rag.fields import passages_needed
 from flotilla.rag.generate import Draft
 from flotilla.rag.graphs.stand_ins import stand_in
 from flotilla.rag.graphs.state import State, Tools
@@ -21,7 +22,8 @@ def retrieve(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     """Search for the question, or for its other wording; what was kept before stays ahead."""
     query = state["query"]
     wording = state.get("wording", query.question)
-    found = tools.retrieve(query.model_copy(update={"question": wording}))
+    top_k = query.top_k if tools.models is not None else passages_needed(wording, query.top_k)
+    found = tools.retrieve(query.model_copy(update={"question": wording, "top_k": top_k}))
     kept = state.get("passages", [])
     known = {each.chunk_id for each in (*kept, *state.get("found", []))}
     fresh = [each for each in found if each.chunk_id not in known]

@@ -1,0 +1,128 @@
+"""Questions for one field of something: its telephone number, its weight, how long it is lent.
+
+A field is short and says little, so that neither its words nor its embedding are near to the
+question. It answers where it is of the kind that is asked for and what it belongs to has
+everything else that the question names.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from flotilla.rag.candidates import Candidate
+from flotilla.rag.contacts import asked_contact, has
+from flotilla.rag.measures import measured_as, names_it
+from flotilla.rag.refusals import function_words
+from flotilla.rag.sentences import Kind
+from flotilla.rag.superlatives import superlative
+from flotilla.rag.terms import content_words, stem, terms
+
+# How a quantity is asked for, with the dimensions and the columns that tell it.
+_QUANTITIES: tuple[tuple[re.Pattern[str], frozenset[str], tuple[str, ...]], ...] = tuple(
+    (
+        re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE),
+        frozenset(dimensions.split()),
+        tuple(stem(word) for word in columns.split()),
+    )
+    for pattern, dimensions, columns in (
+        (r"how long|wie lange?", "time length", "length duration period länge dauer frist"),
+        (r"how much|costs?|price|fee|was kostet|wie viel|wie teuer|preis", "money", ""),
+        (r"how heavy|weighs?|wie schwer|wiegt", "mass", "weight gewicht"),
+        (r"how (?:big|large)|wie groß", "area", "size area größe fläche"),
+        (r"how old|what year|which year|wie alt", "", "year built age founded baujahr alter"),
+        (r"how fast|wie schnell", "speed", "speed geschwindigkeit"),
+        (r"how far|wie weit", "length", "distance entfernung"),
+    )
+)
+_COUNTED = re.compile(r"\b(?:how many|what|which|wie viele)\s+([^\W\d_]+)", re.IGNORECASE)
+# "I keep": what somebody does with a thing is said by its column in another word.
+_DOES = re.compile(r"\b(?:i|we|you|one|ich|wir|man)\s+([^\W\d_]+)", re.IGNORECASE)
+_LIGHT_WORDS = """
+available contact cost dauert done have kostet last lautet line nummer number reach run stay take
+weigh wiegt work
+"""
+_LIGHT = frozenset(_LIGHT_WORDS.split())
+
+WIDE = 20
+"""Passages that are searched for where one of a kind is told only beside the others."""
+
+LONG = 4
+"""Letters from which the beginning of a word tells it."""
+
+
+def passages_needed(question: str, top_k: int) -> int:
+    """How many passages are searched for in place of `top_k` where sentences are the answer.
+
+    A table's rows are in many passages, of which none is nearer to a superlative than the others,
+    and to a line of contact hardly any question is near.
+    """
+    wide = superlative(question) is not None or asked_contact(question) is not None
+    return max(top_k, WIDE) if wide else top_k
+
+
+def tells_field(question: str, candidate: Candidate) -> bool:
+    """Whether a contact line or a row has the very field that is asked for, and is about what the
+    question names."""
+    contact = asked_contact(question)
+    if contact is not None:
+        if candidate.sentence.kind is not Kind.CONTACT:
+            return False
+        if not has(contact, candidate.sentence.shown):
+            return False
+        text = f"{candidate.passage.document_name} {candidate.passage.text}"
+        own = {*candidate.terms, *candidate.context, *terms(text)}
+        asked = _named(contact.asked.sub(" ", question))
+        return all(_in(term, own) for term in asked)
+    return _tells_quantity(question, candidate)
+
+
+def _tells_quantity(question: str, candidate: Candidate) -> bool:
+    sentence = candidate.sentence
+    cells = sentence.named_cells if sentence.kind is Kind.ROW else []
+    columns, spent = _columns(question, tuple(cells))
+    if not columns:
+        return False
+    asked = [term for term in _named(_without_deeds(question)) if term not in spent]
+    values = {term for name, value in cells if name not in columns for term in terms(value)}
+    around = {*candidate.terms, *candidate.context}
+    return any(_in(term, values) for term in asked) and all(_in(term, around) for term in asked)
+
+
+def _columns(
+    question: str, cells: tuple[tuple[str, str], ...]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """The columns that tell what is asked, and the question's terms that are spent on it."""
+    counted = _COUNTED.search(question)
+    if counted is not None:
+        nouns = terms(counted[1])
+        found = {name for name, value in cells if value and nouns and names_it(name, nouns)}
+        if found:
+            return frozenset(found), frozenset(nouns)
+    for pattern, dimensions, columns in _QUANTITIES:
+        match = pattern.search(question)
+        if match is not None:
+            found = {
+                name
+                for name, value in cells
+                if measured_as(value) in dimensions
+                or (columns and names_it(name, columns) and re.search(r"\d", value))
+            }
+            return frozenset(found), frozenset(terms(match.group()))
+    return frozenset(), frozenset()
+
+
+def _without_deeds(question: str) -> str:
+    return _DOES.sub(" ", question)
+
+
+@lru_cache(maxsize=256)
+def _named(question: str) -> tuple[str, ...]:
+    """The terms of what a question names, its numbers among them."""
+    light = _LIGHT | function_words(question)
+    words = [stem(word) for word in content_words(question) if word not in light]
+    return (*words, *(term for term in terms(question) if term[0].isdigit()))
+
+
+def _in(term: str, own: Iterable[str]) -> bool:
+    """Whether a term is among others; "film" is in "filmverleih"."""
+    return any(term == other or (len(term) >= LONG and other.startswith(term)) for other in own)

@@ -1,0 +1,65 @@
+"""Whether a row or a line of contact has the very field that a question asks for."""
+
+import pytest
+
+from flotilla.rag.candidates import candidates
+from flotilla.rag.extractive import ExtractiveGenerator
+from flotilla.rag.fields import WIDE, passages_needed, tells_field
+from tests.unit.rag.conftest import MakePassage, WordEmbedder
+
+LOANS = """\
+## What we lend
+
+| Kind | Loan period | Fee a day | Weight |
+|---|---|---|---|
+| Films | 7 days | £0.50 | 0.1 kg |
+| Board games | 14 days | £1.00 | 2.0 kg |"""
+CONTACT = "Reach us\n\nTown Library\n7 Corn Street\nWhitcombe WT3 8LB\n\nTelephone: 01632 960 774"
+
+
+@pytest.mark.parametrize(
+    ("question", "rows"),
+    [
+        ("How long can I keep a film?", ["Films"]),
+        ("How long may we have a board game?", ["Board games"]),
+        ("What does a film cost?", ["Films"]),
+        ("Wie schwer sind board games?", ["Board games"]),
+        ("How long can I keep a magazine?", []),
+        ("How much does insurance for a film cost?", []),
+        ("How long can I keep 20 films?", []),
+        ("How fast are films?", []),
+        ("How many people play a board game?", []),
+    ],
+)
+def test_a_row_tells_what_one_of_its_columns_measures(
+    question: str, rows: list[str], passage: MakePassage
+) -> None:
+    found = [c for c in candidates([passage(LOANS)]) if tells_field(question, c)]
+    assert [c.sentence.named_cells[0][1] for c in found] == rows
+
+
+def test_a_line_of_contact_is_of_what_its_passage_names(passage: MakePassage) -> None:
+    def told(question: str) -> list[str]:
+        found = candidates([passage(CONTACT, document_name="library.md")])
+        return [c.sentence.shown for c in found if tells_field(question, c)]
+
+    assert told("What is the library's phone number?") == ["Telephone: 01632 960 774"]
+    assert told("What is the address?") == ["Town Library, 7 Corn Street, Whitcombe WT3 8LB"]
+    assert told("What is the phone number of Jane Doe?") == []
+    assert told("What is the library's fax number?") == []
+
+
+def test_a_field_is_chosen_before_what_has_more_words_of_the_question(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    passages = [passage("The number grows.", 0), passage(CONTACT, 1)]
+    generator = ExtractiveGenerator(embedder, threshold=0)
+    draft = generator.generate("What is the telephone number?", passages)
+    assert draft.text == "Telephone: 01632 960 774 [1]"
+
+
+def test_more_is_searched_for_what_is_told_beside_the_others() -> None:
+    assert passages_needed("Which is the cheapest room?", 5) == WIDE
+    assert passages_needed("What is your phone number?", 5) == WIDE
+    assert passages_needed("Which is the cheapest room?", 50) == 50
+    assert passages_needed("What does the granary cost?", 5) == 5
