@@ -84,7 +84,7 @@ class Evidence:
 
 
 BIAS = -4.1
-WEIGHTS = (5.45, 2.15, 1.05, -1.1, -0.5, -2.0, -1.45, -0.4, 2.45, -1.75, -2.5, -4.0, 3.0)
+WEIGHTS = (5.45, 2.15, 1.05, -1.1, -0.5, -2.0, -1.45, -0.4, 2.45, -1.75, -2.5, -4.0, 2.0)
 """Of the evidence, in the order of its fields. A logistic regression with a quadratic penalty on
 questions about the sample documents (`unanswerable_questions.json` among them), on half of the
 questions of four public collections, and on questions put to collections about other things. No
@@ -149,6 +149,9 @@ def evidence(
     absent = {word: lack for word, lack in lacks.items() if stem(word) not in anywhere}
     worth = {word: weight.get(stem(word), weight[""]) for word in words}
     total = sum(worth.values())
+    field = tells_field(question, best)
+    if field:  # which has looked for all that the question names
+        lacks, absent = dict.fromkeys(words, 0.0), {}
     meaning = 1 - sum(worth[w] * lacks[w] for w in words) / total if total else 1.0
     return Evidence(
         cosine=best.cosine,
@@ -166,7 +169,7 @@ def evidence(
         # The line of a day tells what is done on it, whatever that is called.
         row_unlike=1 - meaning if row and day_fit(question, best.sentence.shown) <= 1 else 0.0,
         opposed=float(side_fit(question, best.sentence, strange_names(question, passages)) < 1),
-        field=float(tells_field(question, best)),
+        field=float(field),
     )
 
 

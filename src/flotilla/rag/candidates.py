@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from flotilla.models import Passage
+from flotilla.rag.blocks import LABELLED
 from flotilla.rag.columns import Columns, columns_of
 from flotilla.rag.inactive import inactive
 from flotilla.rag.injections import addresses_model
@@ -149,8 +150,11 @@ def _is_no_answer(sentence: Sentence) -> bool:
 
 
 def _is_title(text: str) -> bool:
-    """Whether a text is all in large words, with neither a number nor an end."""
+    """Whether a text is all in large words, with neither a number nor an end; what has a label, as
+    "Warden: Ifor Prendergast", is none."""
     words = _LONG_WORD.findall(text)
+    if LABELLED.match(text):
+        return False
     large = len(words) > 1 and all(word[0].isupper() for word in words)
     return large and not re.search(r"\d|[.!…][\"'”’»)\]*_]*\s*$", text)
 

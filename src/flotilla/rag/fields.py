@@ -32,6 +32,7 @@ _QUANTITIES: tuple[tuple[re.Pattern[str], frozenset[str], tuple[str, ...]], ...]
         (r"how old|what year|which year|wie alt", "", "year built age founded baujahr alter"),
         (r"how fast|wie schnell", "speed", "speed geschwindigkeit"),
         (r"how far|wie weit", "length", "distance entfernung"),
+        (r"how high|wie hoch", "length money", "height höhe"),
     )
 )
 _COUNTED = re.compile(r"\b(?:how many|what|which|wie viele)\s+([^\W\d_]+)", re.IGNORECASE)
@@ -46,6 +47,7 @@ _LIGHT = frozenset(_LIGHT_WORDS.split())
 WIDE = 20
 """Passages that are searched for where one of a kind is told only beside the others."""
 
+_LABELLED = re.compile(r"([^\W\d_][^.!?:;|\d\n]{1,39}?)(?::[ \t]+|\t+| {2,})\S[^\n]*")
 LONG = 4
 """Letters from which the beginning of a word tells it."""
 
@@ -73,7 +75,18 @@ def tells_field(question: str, candidate: Candidate) -> bool:
         own = {*candidate.terms, *candidate.context, *terms(text)}
         asked = _named(contact.asked.sub(" ", question))
         return all(_in(term, own) for term in asked)
-    return _tells_quantity(question, candidate)
+    return _tells_label(question, candidate) or _tells_quantity(question, candidate)
+
+
+def _tells_label(question: str, candidate: Candidate) -> bool:
+    """Whether it is a line such as "Librarian: Henrietta Okafor" whose label is asked for."""
+    labelled = _LABELLED.fullmatch(candidate.sentence.text)
+    if labelled is None or candidate.sentence.kind is Kind.LIST:
+        return False
+    label = terms(labelled[1])
+    asked = _named(question)
+    around = {*label, *candidate.context, *terms(candidate.passage.document_name)}
+    return bool(label) and set(label) <= set(asked) <= around
 
 
 def _tells_quantity(question: str, candidate: Candidate) -> bool:

@@ -150,10 +150,11 @@ def _rank(rows: Sequence[Candidate]) -> int:
 
 
 # What a question is put with in English; it names nothing that a row could have.
-_LIGHT = frozenset(
-    {"available", "currently", "done", "find", "have", "kind", "list", "name", "offer", "one"}
-    | {"sell", "show", "sort", "stock", "tell"}
-)
+_LIGHT_WORDS = """
+available currently done find have item kind list name offer one product sell show sort stock tell
+thing things
+"""
+_LIGHT = frozenset(_LIGHT_WORDS.split())
 
 
 def _tables(found: Sequence[Candidate]) -> list[list[Candidate]]:

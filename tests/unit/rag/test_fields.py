@@ -63,3 +63,19 @@ def test_more_is_searched_for_what_is_told_beside_the_others() -> None:
     assert passages_needed("What is your phone number?", 5) == WIDE
     assert passages_needed("Which is the cheapest room?", 50) == 50
     assert passages_needed("What does the granary cost?", 5) == 5
+
+
+def test_a_label_tells_what_stands_behind_it(passage: MakePassage) -> None:
+    text = "Reach us\n\nLibrarian: Henrietta Okafor\nOffice width   46 cm\nSeats: 12"
+
+    def told(question: str) -> list[str]:
+        return [
+            c.sentence.shown
+            for c in candidates([passage(text, document_name="library.md")])
+            if tells_field(question, c)
+        ]
+
+    assert told("Who is the librarian?") == ["Librarian: Henrietta Okafor"]
+    assert told("How many seats are in the library?") == ["Seats: 12"]
+    assert told("How many seats are in the cinema?") == []
+    assert told("Who was the librarian in 1990?") == []
