@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Collection
+from dataclasses import dataclass
+from functools import lru_cache
 
+from flotilla.rag.contacts import POSTAL, asked_contact, has
 from flotilla.rag.days import dates, weekdays
 from flotilla.rag.sentences import Kind, Sentence
 from flotilla.rag.superlatives import superlative
@@ -66,24 +69,25 @@ _MAY_SAY_NOT = re.compile(r"\b(?:no(?!\.)|nor|none|nothing|without|ohne)\b", re.
 
 _NOT_WORD = re.compile(_NOT, re.IGNORECASE)
 
-_ASKS_WHEN = r"\b(?:when|what time|how (?:late|early|long)|until|wann|wie lange|um wie viel uhr)\b"
+_ASKS_WHEN = re.compile(
+    r"\b(?:when|what time|how (?:late|early|long)|until|wann|wie lange|um wie viel uhr)\b",
+    re.IGNORECASE,
+)
+_ASKS_SPAN = re.compile(r"\b(?:how (?:late|long)|wie lange)\b", re.IGNORECASE)
+_CLOSES = re.compile(
+    r"\b(?:clos(?:e|es|ing)|shuts?|until|till|schließ(?:t|en)|bis wann)\b", re.IGNORECASE
+)
+_OPENS = re.compile(r"\b(?:opens?|öffne[nt]|offen|geöffnet|auf)\b", re.IGNORECASE)
 _CLOSING = (
     r"(?:clos(?:e|es|ed|ing)|shuts?|ends?|until|till?|to|schließ(?:t|en)|macht zu|endet|bis|"
     r"geschlossen)"
 )
 _OPENING = r"(?:open(?:s|ed|ing)?|starts?|begins?|from|öffne[nt]|geöffnet|offen|beginnt|ab|von)"
-_ASKS_CLOSING = re.compile(
-    rf"(?=.*{_ASKS_WHEN}).*(?:\b(?:clos(?:e|es|ing)|shuts?|until|till|schließ(?:t|en)|bis wann)\b|"
-    r"\b(?:how (?:late|long)|wie lange)\b.*\b(?:open|offen|geöffnet|auf)\b)",
-    re.IGNORECASE | re.DOTALL,
-)
-_ASKS_OPENING = re.compile(
-    rf"(?=.*{_ASKS_WHEN}).*\b(?:opens?|öffne[nt]|macht\b.*\bauf)\b", re.IGNORECASE | re.DOTALL
-)
 _SPAN = r"\d[^\d\s]*\s*(?:[-–—]|to|till?|until|bis)\s*\d"
 _SAYS_CLOSING = re.compile(rf"\b{_CLOSING}\b|{_SPAN}", re.IGNORECASE)
 _SAYS_OPENING = re.compile(rf"\b{_OPENING}\b|{_SPAN}", re.IGNORECASE)
 
+_WHAT_IS = re.compile(r"^\W*(?:what(?: is| are|['’]s)|wie (?:lautet|ist))\b", re.IGNORECASE)
 _ASKS_WHERE = re.compile(r"^\W*(?:where|wo)\b", re.IGNORECASE)
 _YES_OR_NO = re.compile(
     r"^\W*(?:(?:and|but|und|hi|hello)\W+)?(?:do|does|did|can|could|may|is|are|was|will|would|have|"
@@ -133,31 +137,71 @@ def side_fit(question: str, sentence: Sentence, strange: Collection[str] = ()) -
     one is told, else 1.
 
     Sides are what is and what is not so, when something opens and when it closes, where it is and
-    when it is open, and, for a question of yes or no with a name that is `strange` to all
-    passages, what holds anywhere and what holds for somebody else.
+    when it is open, a telephone number and what else is said of somebody, and, for a question of
+    yes or no with a name that is `strange` to all passages, what holds anywhere and what holds
+    for somebody else.
     """
     shown = sentence.shown
+    sides = _sides(question)
     found = 1.0
-    if asks_not(question):
+    if sides.negative:
         told = f"{sentence.heading}\n{shown}"
         if _SAYS_NOT.search(told):
             found *= RIGHT_SIDE
         elif not _MAY_SAY_NOT.search(told):
             found *= WRONG_SIDE
-    closing, opening = _ASKS_CLOSING.search(question), _ASKS_OPENING.search(question)
-    shut = bool(_CLOSED.search(shown)) and not _HAS_TIME.search(shown)
-    if (closing or opening) and not (shut and (_same_day(question, shown) or not weekdays(shown))):
-        side = _SAYS_CLOSING if closing else _SAYS_OPENING
-        other = _SAYS_OPENING if closing else _SAYS_CLOSING
-        if not _HAS_TIME.search(shown) or (other.search(shown) and not side.search(shown)):
-            found *= WRONG_SIDE
-    if _ASKS_WHERE.search(question) and weekdays(shown) and _HAS_TIME.search(shown):
+    if sides.closing or sides.opening:
+        found *= _clock_fit(question, shown, closing=sides.closing)
+    contact = asked_contact(question) if sides.what else None
+    # An address may be told in other words than a letter's.
+    if contact is not None and contact is not POSTAL and not has(contact, shown):
+        found *= WRONG_SIDE
+    if sides.where and weekdays(shown) and _HAS_TIME.search(shown):
         found *= WRONG_SIDE
     if superlative(question) is not None and sentence.named_cells:
         found *= WRONG_SIDE  # one row out of many, of which none was told to be the one
-    if strange and _YES_OR_NO.search(question):
+    if strange and sides.yes_or_no:
         found *= RIGHT_SIDE if _ANYWHERE.search(shown) else WRONG_SIDE
     return found
+
+
+def _clock_fit(question: str, shown: str, *, closing: bool) -> float:
+    """`WRONG_SIDE` where a text has no time at all, or only the other one of the two, else 1."""
+    if _CLOSED.search(shown) and not _HAS_TIME.search(shown):
+        # Being closed on one day is no hour of another.
+        if _same_day(question, shown) or not weekdays(shown):
+            return 1.0
+        return WRONG_SIDE
+    side, other = (_SAYS_CLOSING, _SAYS_OPENING) if closing else (_SAYS_OPENING, _SAYS_CLOSING)
+    told = _HAS_TIME.search(shown) and (side.search(shown) or not other.search(shown))
+    return 1.0 if told else WRONG_SIDE
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """Which sides a question asks for."""
+
+    negative: bool
+    closing: bool
+    opening: bool
+    where: bool
+    what: bool
+    yes_or_no: bool
+
+
+@lru_cache(maxsize=256)
+def _sides(question: str) -> _Sides:
+    when = bool(_ASKS_WHEN.search(question))
+    opens = when and bool(_OPENS.search(question))
+    closing = when and bool(_CLOSES.search(question))
+    return _Sides(
+        negative=bool(_ASKS_NOT.search(question)),
+        closing=closing or (opens and bool(_ASKS_SPAN.search(question))),
+        opening=opens,
+        what=bool(_WHAT_IS.search(question)),
+        where=bool(_ASKS_WHERE.search(question)),
+        yes_or_no=bool(_YES_OR_NO.search(question)),
+    )
 
 
 def says_not(word: str) -> bool:
@@ -167,7 +211,7 @@ def says_not(word: str) -> bool:
 
 def asks_not(question: str) -> bool:
     """Whether a question asks for what is not so: "What is not included?"."""
-    return bool(_ASKS_NOT.search(question))
+    return _sides(question).negative
 
 
 def named_fit(question: str, sentence: Sentence, context: Collection[str]) -> float:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 LONGEST_LINE = 60
 """Characters of a line of an address."""
@@ -44,6 +45,14 @@ _IN_LINE = re.compile(
     r"(?:[A-ZÄÖÜ][^\d,;:|\t]+, )?(?:\d+[a-z]?,? [A-ZÄÖÜ][^\d,;:|]+|[A-ZÄÖÜ][^\d,;:|]+ \d+[a-z]?),"
     r"(?: [^\t|:;,]+,?){1,3}"
 )
+POSTAL = Contact(
+    re.compile(
+        r"\b(?:postal )?(?:address|adresse|anschrift)\b|\bpostcode|\bpostleitzahl|"
+        r"\bwhere(?: is| are|['’]s)\b|\bwo (?:ist|sind|liegt|befindet)\b",
+        re.IGNORECASE,
+    ),
+    re.compile(rf"(?=.*(?:{_POSTCODE.pattern})).*(?:{_STREET.pattern})", re.DOTALL),
+)
 _CONTACTS = (
     Contact(
         re.compile(r"\bfax\w*", re.IGNORECASE),
@@ -73,17 +82,11 @@ _CONTACTS = (
         ),
         re.compile(r"https?://|\bwww\.\w"),
     ),
-    Contact(
-        re.compile(
-            r"\b(?:postal )?(?:address|adresse|anschrift)\b|\bpostcode|\bpostleitzahl|"
-            r"\bwhere(?: is| are|['’]s)\b|\bwo (?:ist|sind|liegt|befindet)\b",
-            re.IGNORECASE,
-        ),
-        re.compile(rf"(?=.*(?:{_POSTCODE.pattern})).*(?:{_STREET.pattern})", re.DOTALL),
-    ),
+    POSTAL,
 )  # fmt: skip
 
 
+@lru_cache(maxsize=256)
 def asked_contact(question: str) -> Contact | None:
     """The way to reach somebody that a question asks for; None where it asks for none."""
     return next((contact for contact in _CONTACTS if contact.asked.search(question)), None)

@@ -218,15 +218,16 @@ def _neighbours(question: str, found: Sequence[Candidate]) -> list[float]:
     # "Closed" on one day says nothing of when it closes on the others.
     asked = set(terms(question)) - {"open", "close"}
     factors = [1.0] * len(found)
-    lines: dict[str, list[tuple[int, set[str]]]] = {}
+    lines: dict[str, dict[frozenset[str], list[int]]] = {}
     for i, candidate in enumerate(found):
         if _is_line(candidate):
-            has = asked & {*candidate.terms, *candidate.context}
-            lines.setdefault(candidate.passage.document_id, []).append((i, has))
+            has = frozenset(asked & {*candidate.terms, *candidate.context})
+            lines.setdefault(candidate.passage.document_id, {}).setdefault(has, []).append(i)
     for beside in lines.values():
-        for i, has in beside:
-            if any(has < more for _, more in beside):
-                factors[i] = NEIGHBOUR
+        for has, those in beside.items():
+            if any(has < more for more in beside):
+                for i in those:
+                    factors[i] = NEIGHBOUR
     return factors
 
 

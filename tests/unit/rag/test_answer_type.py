@@ -123,3 +123,16 @@ def test_a_row_is_not_the_cheapest_by_chance() -> None:
     header = "| Room | Price |"
     assert side_fit("Which is the cheapest room?", row("| Attic | £9 |", header)) == WRONG_SIDE
     assert side_fit("What does the attic cost?", row("| Attic | £9 |", header)) == 1.0
+
+
+def test_a_name_is_no_telephone_number() -> None:
+    question = "What is Jane Doe's phone number?"
+    assert side_fit(question, sentence("Warden: Jane Doe")) == WRONG_SIDE
+    assert side_fit(question, sentence("Jane Doe's telephone is 01632 960 255.")) == 1.0
+    assert side_fit("Can I phone Jane Doe?", sentence("Warden: Jane Doe")) == 1.0
+
+
+def test_hours_do_not_tell_where_something_is() -> None:
+    hours = sentence("Saturday: 9:00 to 17:00", "Showroom")
+    assert side_fit("Where is the showroom?", hours) == WRONG_SIDE
+    assert side_fit("When is the showroom open?", hours) == 1.0
