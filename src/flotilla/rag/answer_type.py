@@ -87,6 +87,9 @@ _SPAN = r"\d[^\d\s]*\s*(?:[-–—]|to|till?|until|bis)\s*\d"
 _SAYS_CLOSING = re.compile(rf"\b{_CLOSING}\b|{_SPAN}", re.IGNORECASE)
 _SAYS_OPENING = re.compile(rf"\b{_OPENING}\b|{_SPAN}", re.IGNORECASE)
 
+_SAYS_MOST = re.compile(
+    r"\b(?:most|least|only|\w{3,}est|\w{3,}ste[nmrs]?|maximum|minimum|nur)\b", re.IGNORECASE
+)
 _WHAT_IS = re.compile(r"^\W*(?:what(?: is| are|['’]s)|wie (?:lautet|ist))\b", re.IGNORECASE)
 _ASKS_WHERE = re.compile(r"^\W*(?:where|wo)\b", re.IGNORECASE)
 _YES_OR_NO = re.compile(
@@ -148,7 +151,7 @@ def side_fit(question: str, sentence: Sentence, strange: Collection[str] = ()) -
         told = f"{sentence.heading}\n{shown}"
         if _SAYS_NOT.search(told):
             found *= RIGHT_SIDE
-        elif not _MAY_SAY_NOT.search(told):
+        elif sentence.kind is Kind.ROW or not _MAY_SAY_NOT.search(told):
             found *= WRONG_SIDE
     if sides.closing or sides.opening:
         found *= _clock_fit(question, shown, closing=sides.closing)
@@ -158,11 +161,19 @@ def side_fit(question: str, sentence: Sentence, strange: Collection[str] = ()) -
         found *= WRONG_SIDE
     if sides.where and weekdays(shown) and _HAS_TIME.search(shown):
         found *= WRONG_SIDE
-    if superlative(question) is not None and sentence.named_cells:
-        found *= WRONG_SIDE  # one row out of many, of which none was told to be the one
+    if superlative(question) is not None and not _may_be_most(sentence):
+        found *= WRONG_SIDE
     if strange and sides.yes_or_no:
         found *= RIGHT_SIDE if _ANYWHERE.search(shown) else WRONG_SIDE
     return found
+
+
+def _may_be_most(sentence: Sentence) -> bool:
+    """Whether a sentence may tell the most of something: by a figure, or because it says so. One
+    row out of many does not, where none was told to be the one."""
+    if sentence.named_cells:
+        return False
+    return bool(_HAS_FIGURE.search(sentence.shown) or _SAYS_MOST.search(sentence.shown))
 
 
 def _clock_fit(question: str, shown: str, *, closing: bool) -> float:

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from flotilla.rag.candidates import Candidate
 from flotilla.rag.contacts import asked_contact, has
+from flotilla.rag.days import dates, day_names
 from flotilla.rag.measures import measured_as, names_it
 from flotilla.rag.refusals import function_words
 from flotilla.rag.sentences import Kind
@@ -47,6 +48,11 @@ _LIGHT = frozenset(_LIGHT_WORDS.split())
 WIDE = 20
 """Passages that are searched for where one of a kind is told only beside the others."""
 
+_OPEN = re.compile(
+    r"\b(?:open(?:s|ing)?|close[sd]?|shut|hours|geöffnet|offen|öffne[nt]|schließ(?:t|en)|"
+    r"geschlossen)\b",
+    re.IGNORECASE,
+)
 _LABELLED = re.compile(r"([^\W\d_][^.!?:;|\d\n]{1,39}?)(?::[ \t]+|\t+| {2,})\S[^\n]*")
 LONG = 4
 """Letters from which the beginning of a word tells it."""
@@ -71,11 +77,28 @@ def tells_field(question: str, candidate: Candidate) -> bool:
             return False
         if not has(contact, candidate.sentence.shown):
             return False
-        text = f"{candidate.passage.document_name} {candidate.passage.text}"
-        own = {*candidate.terms, *candidate.context, *terms(text)}
-        asked = _named(contact.asked.sub(" ", question))
-        return all(_in(term, own) for term in asked)
-    return _tells_label(question, candidate) or _tells_quantity(question, candidate)
+        return _is_about(candidate, _named(contact.asked.sub(" ", question)))
+    return (
+        _tells_day(question, candidate)
+        or _tells_label(question, candidate)
+        or _tells_quantity(question, candidate)
+    )
+
+
+def _is_about(candidate: Candidate, asked: Iterable[str]) -> bool:
+    """Whether a sentence, its passage or its document's name have all of some terms."""
+    text = f"{candidate.passage.document_name} {candidate.passage.text}"
+    own = {*candidate.terms, *candidate.context, *terms(text)}
+    return all(_in(term, own) for term in asked)
+
+
+def _tells_day(question: str, candidate: Candidate) -> bool:
+    """Whether it says of a day of the year that is asked for whether there is opened on it."""
+    shown = candidate.sentence.shown
+    if not dates(question) & dates(shown) or not _OPEN.search(question) or not _OPEN.search(shown):
+        return False
+    days = set(terms(day_names(question)))
+    return _is_about(candidate, set(_named(_OPEN.sub(" ", question))) - days)
 
 
 def _tells_label(question: str, candidate: Candidate) -> bool:

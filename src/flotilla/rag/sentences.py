@@ -78,8 +78,9 @@ def _unmarked(text: str) -> str:
 
 _GAP = re.compile(r"(?<=[^\W\d_])(?:\t+| {2,})(?=\S)")
 _ORDINAL = re.compile(r"(?<![\d.,])\d{1,2}\.\s*$")
-_MONTH = re.compile(
-    r"(?:Jan|Jän|Feb|Mär|Apr|Mai|Jun|Jul|Aug|Sep|Okt|Nov|Dez)[a-zäöü]*\b"  # German dates: "3. Mai"
+# Behind an ordinal, as in German dates: "3. Mai", "am 24. und am 31. Dezember".
+_GOES_ON = re.compile(
+    r"(?:Jan|Jän|Feb|Mär|Apr|Mai|Jun|Jul|Aug|Sep|Okt|Nov|Dez)[a-zäöü]*\b|[a-zäöüß]+\b|[-–—]"
 )
 
 
@@ -161,7 +162,7 @@ def _sentences(text: str, block: Block, heading: str, *, last: bool) -> list[Sen
         # A bullet's "1." is one with its text.
         if pieces and (
             not pieces[-1].strip()
-            or (ordinal and (_MONTH.match(piece) or _ORDINAL.fullmatch(pieces[-1])))
+            or (ordinal and (_GOES_ON.match(piece) or _ORDINAL.fullmatch(pieces[-1])))
         ):
             pieces[-1] += piece
         else:

@@ -98,6 +98,18 @@ def test_what_is_not_so_is_told_by_a_sentence_or_its_heading() -> None:
     assert side_fit("What does it cover?", sentence("Tyres are not covered.")) == 1.0
 
 
+def test_a_cell_that_says_no_is_not_what_is_not_so() -> None:
+    pitch = row("| Meadow | no | £17 |", "| Pitch | Electricity | Price |")
+    assert side_fit("What is not included in the price?", pitch) == WRONG_SIDE
+
+
+def test_the_most_of_something_is_a_figure_or_said_to_be_it() -> None:
+    question = "Which is the fastest mower?"
+    assert side_fit(question, sentence("Never tilt the mower.")) == WRONG_SIDE
+    assert side_fit(question, sentence("The Bracken is the quickest mower.")) == 1.0
+    assert side_fit(question, sentence("The Bracken mows 12 metres a minute.")) == 1.0
+
+
 def test_when_it_opens_does_not_tell_when_it_closes() -> None:
     opens, closes = sentence("The bar opens at 10:30."), sentence("The bar closes at 22:00.")
     both, neither = sentence("The bar: 10:30 to 22:00"), sentence("The bar serves cake.")

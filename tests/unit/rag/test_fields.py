@@ -79,3 +79,16 @@ def test_a_label_tells_what_stands_behind_it(passage: MakePassage) -> None:
     assert told("How many seats are in the library?") == ["Seats: 12"]
     assert told("How many seats are in the cinema?") == []
     assert told("Who was the librarian in 1990?") == []
+
+
+def test_whether_a_day_of_the_year_is_open(passage: MakePassage) -> None:
+    text = "Am 24. und am 31. Dezember bleibt das ganze Haus geschlossen. Der Eintritt kostet 6 €."
+
+    def told(question: str) -> list[str]:
+        found = candidates([passage(text, document_name="museum.md")])
+        return [c.sentence.shown for c in found if tells_field(question, c)]
+
+    assert len(told("Hat das Museum an Heiligabend geöffnet?")) == 1
+    assert len(told("Is the museum open on New Year's Eve?")) == 1
+    assert told("Is the museum open on Boxing Day?") == []
+    assert told("Is the cinema open on New Year's Eve?") == []

@@ -40,6 +40,8 @@ def test_an_ordinal_day_does_not_end_a_sentence() -> None:
         "Das Angebot gilt bis zum 3. Mai.",
         "Danach nicht mehr.",
     ]
+    closed = "Am 24. und am 31. Dezember ist geschlossen."
+    assert texts(f"{closed} Danach ist offen.") == [closed, "Danach ist offen."]
 
 
 def test_a_heading_is_not_part_of_the_text_below_it() -> None:
