@@ -96,7 +96,7 @@ def candidates(passages: Sequence[Passage]) -> list[Candidate]:
     parts = [split(passage.text, passage.heading_path) for passage in passages]
     headers = _headers(passages, parts)
     tables = _columns(parts)
-    seen: dict[tuple[str, str], Candidate] = {}
+    seen: dict[tuple[str, str, str], Candidate] = {}
     for rank, (passage, sentences) in enumerate(zip(passages, parts, strict=True)):
         previous: Sentence | None = None
         # What stands below a heading with orders to a model is no answer to that heading.
@@ -128,7 +128,9 @@ def candidates(passages: Sequence[Passage]) -> list[Candidate]:
                 passage, rank, sentence, antecedent, words, context=terms(" ".join(around))
             )
             candidate.readable = _readable(sentence)
-            seen.setdefault((passage.document_id, sentence.text.casefold()), candidate)
+            # "Sunday: closed" is said of each thing that has hours.
+            above = sentence.heading if sentence.kind is Kind.ROW else ""
+            seen.setdefault((passage.document_id, above, sentence.text.casefold()), candidate)
     return list(seen.values())
 
 

@@ -69,7 +69,7 @@ _CONTACTS = (
     ),
     Contact(
         re.compile(
-            r"\b(?:tele)?phone\w*|\btelefon\w*|\brufnummer|\b(?:call|ring|reach) (?:you|the)\b|"
+            r"\b(?:tele)?phone\w*|\btelefon\w*|\brufnummer|\b(?:call|ring) (?:you|the)\b|"
             r"\banrufen|\bwhat number (?:do|can|should)\b",
             re.IGNORECASE,
         ),
@@ -81,6 +81,14 @@ _CONTACTS = (
             r"\b(?:website|web ?page|homepage|internetseite|web ?seite)\b", re.IGNORECASE
         ),
         re.compile(r"https?://|\bwww\.\w"),
+    ),
+    Contact(
+        re.compile(
+            r"\b(?:contact|reach|get in touch with) (?:you|the)\b|\bcontact details\b|"
+            r"\berreiche|\bkontakt",
+            re.IGNORECASE,
+        ),
+        re.compile(rf"{_PHONE_NUMBER}|{_EMAIL}"),
     ),
     POSTAL,
 )  # fmt: skip

@@ -116,3 +116,10 @@ def _between(first: int, last: int) -> set[int]:
 def day_names(text: str) -> str:
     """What a text says of days of a year, and nothing else: "Christmas Eve"."""
     return " ".join(match.group() for found in (_HOLIDAY, _DATE) for match in found.finditer(text))
+
+
+def without_days(text: str) -> str:
+    """A text without what it says of days."""
+    for pattern in (_HOLIDAY, _DATE, _WEEKDAY, _SPAN):
+        text = pattern.sub(" ", text)
+    return text

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from flotilla.rag.candidates import Candidate
 from flotilla.rag.contacts import asked_contact, has
-from flotilla.rag.days import dates, day_names
+from flotilla.rag.days import dates, weekdays, without_days
 from flotilla.rag.measures import measured_as, names_it
 from flotilla.rag.refusals import function_words
 from flotilla.rag.sentences import Kind
@@ -53,6 +53,7 @@ _OPEN = re.compile(
     r"geschlossen)\b",
     re.IGNORECASE,
 )
+_HOURS = re.compile(r"\b(?:closed|geschlossen)\b|\d(?:[^\d\s]*| Uhr)\s*(?:[-–]|to|bis)\s*\d")
 _LABELLED = re.compile(r"([^\W\d_][^.!?:;|\d\n]{1,39}?)(?::[ \t]+|\t+| {2,})\S[^\n]*")
 LONG = 4
 """Letters from which the beginning of a word tells it."""
@@ -93,12 +94,18 @@ def _is_about(candidate: Candidate, asked: Iterable[str]) -> bool:
 
 
 def _tells_day(question: str, candidate: Candidate) -> bool:
-    """Whether it says of a day of the year that is asked for whether there is opened on it."""
+    """Whether it says of a day that is asked for whether, or from when to when, there is opened."""
     shown = candidate.sentence.shown
-    if not dates(question) & dates(shown) or not _OPEN.search(question) or not _OPEN.search(shown):
+    if not _OPEN.search(question):
         return False
-    days = set(terms(day_names(question)))
-    return _is_about(candidate, set(_named(_OPEN.sub(" ", question))) - days)
+    if dates(question):
+        told = dates(question) & dates(shown) and _OPEN.search(shown)
+    else:
+        told = weekdays(question) & weekdays(shown) and _HOURS.search(shown)
+    asked = _named(_OPEN.sub(" ", without_days(question)))
+    if not dates(question):
+        return bool(told) and not asked  # beside the hours of what is named stand those of others
+    return bool(told) and _is_about(candidate, asked)
 
 
 def _tells_label(question: str, candidate: Candidate) -> bool:

@@ -21,8 +21,11 @@ FEWEST_ROWS = 2
 LONG = 4
 """Letters from which the beginning of a word tells it."""
 
-MOST_TIES = 3
-"""Rows with the same value up to which it tells one from the others."""
+MOST_TIES = 1 / 3
+"""Share of rows with the same value up to which it tells some from the others."""
+
+MOST_SHOWN = 4
+"""Of rows with the same value, so many are given."""
 
 _PRICE = "price cost fee charge rate rent fare preis kosten gebühr miete"
 _DATE = "year date built founded opened registered baujahr jahr datum erbaut gegründet"
@@ -74,16 +77,22 @@ _NO_SUPERLATIVE = re.compile(r"\b(?:at (?:least|most|the latest)|most of)\b", re
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The rows that a superlative asks for, and how many they were compared with."""
+    """The rows that a superlative asks for, of how many `equal` ones, and with how many they were
+    `compared`."""
 
     rows: tuple[Candidate, ...]
+    equal: int
     compared: int
 
     @property
     def note(self) -> str:
         """What a reader should know: a search does not always find all rows of a table."""
         name = self.rows[0].passage.document_name
-        return f"The {self.compared} rows that the search found in {name} were compared."
+        told = f"The {self.compared} rows that the search found in {name} were compared"
+        shown = len(self.rows)
+        if self.equal > shown:
+            return f"{told}; {self.equal} have the same value, of which {shown} are given."
+        return f"{told}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +151,13 @@ def extreme_rows(asked: Superlative, question: str, found: Sequence[Candidate]) 
         if missing <= columns and (not best or _rank(kept) < _rank(best)):
             best = kept if _winners(asked, kept, left) else best
     winners = _winners(asked, best, left)
-    return Found(tuple(winners), len(best)) if winners else None
+    if winners is None:
+        return None
+    return Found(tuple(winners[:MOST_SHOWN]), len(winners), len(best))
+
+
+def _few(number: int, rows: Sequence[Candidate]) -> bool:
+    return number == 1 or number <= MOST_TIES * len(rows)
 
 
 def _rank(rows: Sequence[Candidate]) -> int:
@@ -209,7 +224,7 @@ def _winners(
         # Of "Price per day" and "Price per week", that which the question names.
         named = [name for name in fitting if set(terms(name)) <= {*left, *words}]
         winners = {columns[name].extreme(largest=largest) for name in named or fitting}
-        if len(winners) == 1 and len(chosen := winners.pop()) <= MOST_TIES:
+        if len(winners) == 1 and _few(len(chosen := winners.pop()), rows):
             return [rows[i] for i in sorted(chosen)]
     return None
 

@@ -92,3 +92,15 @@ def test_whether_a_day_of_the_year_is_open(passage: MakePassage) -> None:
     assert len(told("Is the museum open on New Year's Eve?")) == 1
     assert told("Is the museum open on Boxing Day?") == []
     assert told("Is the cinema open on New Year's Eve?") == []
+
+
+def test_hours_of_a_weekday_where_nothing_else_is_named(passage: MakePassage) -> None:
+    text = "Showroom\n  Saturday   9:00 to 17:00\n  Sunday   closed\n\nWorkshop\n  Sunday   closed"
+
+    def told(question: str) -> list[str]:
+        found = candidates([passage(text, document_name="hours.txt")])
+        return [c.sentence.heading for c in found if tells_field(question, c)]
+
+    assert told("Are you open on Sunday?") == ["Showroom", "Workshop"]
+    assert told("Ist sonntags geöffnet?") == ["Showroom", "Workshop"]
+    assert told("Is the café open on Sunday?") == []

@@ -86,3 +86,18 @@ def test_the_first_rows_do_not_stand_in_for_a_superlative_that_nothing_measures(
 ) -> None:
     draft = ExtractiveGenerator(embedder).generate("Which boat is the fastest?", [passage(BOATS)])
     assert not draft.answerable
+
+
+def test_of_many_equal_rows_some_are_given_and_all_are_counted(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    rows = "\n".join(f"| Boat {n} | {2001 if n < 5 else 2000 + n} |" for n in range(20))
+    table = f"## Boats\n\n| Boat | Built |\n|---|---|\n{rows}"
+    draft = ExtractiveGenerator(embedder).generate("Which is the oldest boat?", [passage(table)])
+    assert len(draft.citations) == 4
+    assert draft.notes[0].endswith("were compared; 5 have the same value, of which 4 are given.")
+    asked = superlative("Which is the oldest boat?")
+    assert asked is not None
+    equal = "\n".join(f"| Boat {n} | 2001 |" for n in range(9))
+    found = candidates([passage(f"## Boats\n\n| Boat | Built |\n|---|---|\n{equal}")])
+    assert extreme_rows(asked, "Which is the oldest boat?", found) is None
