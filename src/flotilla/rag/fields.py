@@ -37,6 +37,9 @@ _QUANTITIES: tuple[tuple[re.Pattern[str], frozenset[str], tuple[str, ...]], ...]
     )
 )
 _COUNTED = re.compile(r"\b(?:how many|what|which|wie viele)\s+([^\W\d_]+)", re.IGNORECASE)
+_COUNT_OF = re.compile(
+    r"\b(?:how many|wie viele)\s+\w+\s+(?:has|have|had|does|hat|haben)\b", re.IGNORECASE
+)
 # "I keep": what somebody does with a thing is said by its column in another word.
 _DOES = re.compile(r"\b(?:i|we|you|one|ich|wir|man)\s+([^\W\d_]+)", re.IGNORECASE)
 _LIGHT_WORDS = """
@@ -63,9 +66,14 @@ def passages_needed(question: str, top_k: int) -> int:
     """How many passages are searched for in place of `top_k` where sentences are the answer.
 
     A table's rows are in many passages, of which none is nearer to a superlative than the others,
-    and to a line of contact hardly any question is near.
+    and of which only the first names the columns that "how many" asks for; to a line of contact
+    hardly any question is near.
     """
-    wide = superlative(question) is not None or asked_contact(question) is not None
+    wide = (
+        superlative(question) is not None
+        or asked_contact(question) is not None
+        or _COUNT_OF.search(question)
+    )
     return max(top_k, WIDE) if wide else top_k
 
 

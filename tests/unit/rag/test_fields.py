@@ -61,6 +61,7 @@ def test_a_field_is_chosen_before_what_has_more_words_of_the_question(
 def test_more_is_searched_for_what_is_told_beside_the_others() -> None:
     assert passages_needed("Which is the cheapest room?", 5) == WIDE
     assert passages_needed("What is your phone number?", 5) == WIDE
+    assert passages_needed("How many seats has the granary?", 5) == WIDE
     assert passages_needed("Which is the cheapest room?", 50) == 50
     assert passages_needed("What does the granary cost?", 5) == 5
 
