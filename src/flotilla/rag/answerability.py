@@ -47,8 +47,8 @@ LONG = 12
 # What a question is put with, whatever it is about.
 _LIGHT_WORDS = """
 according called describe exactly explain find go going kind know made make mention mentioned name
-need needed offer regarding say says sort specific take takes tell type use used uses using want way
-work works
+need needed offer regarding say says sort specific take takes tell till type until use used uses
+using want way work works
 """
 _LIGHT = frozenset(_LIGHT_WORDS.split())
 
