@@ -81,20 +81,20 @@ check: $(VENV)/.installed-dev ## Lint, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Three processes, since the tests of one now and then wait for a lease or a server to end. The files
+# of a minute come first: begun last, they would keep one process alone.
+SUITE = $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
+	tests/acceptance tests/integration tests/contract tests/unit
+
 .PHONY: test
 test: $(VENV)/.installed-dev ## The test suite, in ten minutes on two cores
 	$(BIN)/flotilla models pull
-	@# The files of a minute come first: begun last, they would keep one process alone.
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
-		tests/integration tests/contract tests/unit
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/acceptance
+	$(SUITE)
 
 .PHONY: test-thorough
 test-thorough: $(VENV)/.installed-dev ## The suite with what takes minutes, and with many more examples
 	$(BIN)/flotilla models pull
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --thorough --timeout 0 \
-		tests/integration tests/contract tests/unit
-	$(BIN)/python -m pytest -n 2 --dist loadfile --thorough tests/acceptance
+	$(SUITE) --thorough --timeout 0
 
 .PHONY: bench
 bench: $(VENV)/.installed-dev ## The benchmarks, as ratios measured side by side

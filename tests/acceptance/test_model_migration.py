@@ -238,6 +238,7 @@ def test_the_model_changes_while_people_ask_and_submit(islands: Islands) -> None
     assert "Mary Lundyson" in passage.text
 
 
+@pytest.mark.thorough
 def test_a_migration_outlives_its_workers(islands: Islands) -> None:
     target = islands.only_the_active()
     task_id = islands.client.migrate_model(target).task_id

@@ -53,7 +53,9 @@ def test_without_redis_nothing_is_lost_and_nothing_hangs(tmp_path: Path) -> None
         assert http.get("/tasks/info").status_code == 503
 
 
-@pytest.mark.parametrize("how", [signal.SIGSTOP, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "how", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.thorough)]
+)
 def test_without_redis_a_long_poll_looks_at_the_ledger(tmp_path: Path, how: signal.Signals) -> None:
     with (
         running_redis(tmp_path / "redis") as (url, redis),
