@@ -37,7 +37,7 @@ HERE = Path(__file__).parent
         (SAMPLES / "questions.json", 0.95, 0.75),
         (HERE / "more_questions.json", 0.88, 0.80),
         (HERE / "unanswerable_questions.json", 0.0, 0.80),
-        pytest.param(HERE / "held_out_questions.json", 0.85, 0.90, marks=pytest.mark.thorough),
+        pytest.param(HERE / "held_out_questions.json", 0.75, 0.90, marks=pytest.mark.thorough),
         pytest.param(HERE / "held_out_refusals.json", 0.80, 0.75, marks=pytest.mark.thorough),
     ],
     ids=["samples", "more", "unanswerable", "held-out", "held-out-refusals"],
