@@ -271,7 +271,7 @@ def _answer(
 
 def build_generator(embedder: Any) -> Generator:
     """The generator that needs no language model."""
-    from flotilla.rag.extractive import ExtractiveGenerator
+    from flotilla.rag.extractive.generator import ExtractiveGenerator
 
     return ExtractiveGenerator(embedder)
 

@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from flotilla.rag.sentences import Kind, split
-from flotilla.rag.terms import terms
+from flotilla.rag.text.sentences import Kind, split
+from flotilla.rag.text.terms import terms
 
 _NUMBERS = re.compile(r"\[(\d{1,3})\]")
 _TRAILING = re.compile(r"(?:\s*\[\d{1,3}\])+[.!?]?")

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flotilla.models import Turn
-from flotilla.rag.terms import stem
+from flotilla.rag.text.terms import stem
 
 MOST_TERMS = {0: 3, 1: 3, 2: 3, 3: 1}
 """Words that are brought in, by the number of words that the question has of its own."""

@@ -15,7 +15,7 @@ from flotilla.ledger.database import Database
 from flotilla.ledger.spaces import SpaceState
 from flotilla.ledger.turns import OwnedTurn
 from flotilla.models import Turn
-from flotilla.rag.terms import coverage, terms, weights
+from flotilla.rag.text.terms import coverage, terms, weights
 from flotilla.settings import RagSettings
 from flotilla.vectorstore.bm25 import Bm25Encoder
 from flotilla.vectorstore.hybrid_collection import Fusion

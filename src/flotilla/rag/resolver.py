@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from flotilla.models import Citation, Passage
 from flotilla.rag.citations import MARKER, cite, numbers_of
-from flotilla.rag.sentences import Kind, Sentence, split
-from flotilla.rag.terms import coverage, terms, weights
+from flotilla.rag.text.sentences import Kind, Sentence, split
+from flotilla.rag.text.terms import coverage, terms, weights
 
 LONGEST_GAP = 64
 """Characters of white space in a row; what is more is left out."""

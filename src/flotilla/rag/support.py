@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterable, Sequence
 
 from flotilla.models import Citation, Passage, Unsupported
-from flotilla.rag.asked import mixed, names
 from flotilla.rag.claims import Claim, claims_of
-from flotilla.rag.numerals import numbers
 from flotilla.rag.refusals import ENGLISH, tongue_of
-from flotilla.rag.terms import terms
+from flotilla.rag.text.asked import mixed, names
+from flotilla.rag.text.numerals import numbers
+from flotilla.rag.text.terms import terms
 
 UNCITED = "No passage is cited for it."
 

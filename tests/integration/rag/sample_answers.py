@@ -14,8 +14,8 @@ from flotilla.local.model.pull import pull
 from flotilla.models import Answer, Passage, Query
 from flotilla.rag.answering import Answerer
 from flotilla.rag.citations import verify
-from flotilla.rag.extractive import ExtractiveGenerator
-from flotilla.rag.terms import coverage, terms, weights
+from flotilla.rag.extractive.generator import ExtractiveGenerator
+from flotilla.rag.text.terms import coverage, terms, weights
 from flotilla.settings import Settings
 from flotilla.vectorstore.embedder import FastembedEmbedder
 

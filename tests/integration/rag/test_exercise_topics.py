@@ -7,7 +7,7 @@ import pytest
 from flotilla.models import Passage
 from flotilla.rag.exercises.making import make
 from flotilla.rag.exercises.topics import on_topic
-from flotilla.rag.extractive import ExtractiveGenerator
+from flotilla.rag.extractive.generator import ExtractiveGenerator
 from flotilla.schemas import ExerciseMode
 from tests.integration.rag.sample_answers import embedder, nearest, sample_files
 

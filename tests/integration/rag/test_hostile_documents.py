@@ -11,7 +11,7 @@ import pytest
 from flotilla.models import Mode, Passage, Query
 from flotilla.rag.answering import Answerer, Run
 from flotilla.rag.citations import verify
-from flotilla.rag.extractive import ExtractiveGenerator
+from flotilla.rag.extractive.generator import ExtractiveGenerator
 from flotilla.rag.generate import passages_as_data, render_passage
 from flotilla.rag.llm import Models
 from flotilla.settings import LLMSettings

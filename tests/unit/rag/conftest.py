@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from flotilla.models import Passage
-from flotilla.rag.terms import terms
+from flotilla.rag.text.terms import terms
 
 MakePassage = Callable[..., Passage]
 

@@ -8,7 +8,7 @@ from flotilla.errors import Cancelled, ConfigurationError
 from flotilla.models import Passage, Query, Turn
 from flotilla.rag.answering import Answerer, Run, build_models
 from flotilla.rag.citations import cite
-from flotilla.rag.extractive import ExtractiveGenerator
+from flotilla.rag.extractive.generator import ExtractiveGenerator
 from flotilla.rag.generate import Draft
 from flotilla.rag.llm import Role
 from flotilla.settings import LLMSettings
@@ -111,7 +111,7 @@ def test_the_settings_choose_whether_there_are_models() -> None:
 def test_the_extractive_stack_starts_without_langchain() -> None:
     program = (
         "import sys, flotilla.rag.answering\n"
-        "from flotilla.rag.extractive import ExtractiveGenerator\n"
+        "from flotilla.rag.extractive.generator import ExtractiveGenerator\n"
         "heavy = {'langchain', 'langchain_core', 'openai', 'numpy', 'fastembed', 'sentencex'}\n"
         "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
     )

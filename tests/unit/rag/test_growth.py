@@ -9,15 +9,15 @@ from collections.abc import Callable
 
 import pytest
 
-from flotilla.rag.asked import parts
-from flotilla.rag.candidates import candidates
 from flotilla.rag.context import cut_at_sentence
+from flotilla.rag.extractive.candidates import candidates
+from flotilla.rag.extractive.injections import addresses_model
 from flotilla.rag.followups import standalone
-from flotilla.rag.injections import addresses_model
 from flotilla.rag.llm.structured import NotOfTheForm, _json_in
 from flotilla.rag.reading import Reading
 from flotilla.rag.rewriting import messages
-from flotilla.rag.sentences import split
+from flotilla.rag.text.asked import parts
+from flotilla.rag.text.sentences import split
 from tests.unit.rag.conftest import make_passage
 from tests.unit.rag.turns import turn, turns
 

@@ -14,9 +14,9 @@ from flotilla.rag.exercises.cloze import source_of
 from flotilla.rag.exercises.exercise import CHOICES, Exercise
 from flotilla.rag.generate import passages_as_data
 from flotilla.rag.inactive import inactive
-from flotilla.rag.numerals import numbers
 from flotilla.rag.prompts import prompt
-from flotilla.rag.terms import terms
+from flotilla.rag.text.numerals import numbers
+from flotilla.rag.text.terms import terms
 from flotilla.rag.untrusted import as_data
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from flotilla.models import Passage
-from flotilla.rag.candidates import Candidate, candidates
 from flotilla.rag.exercises.exercise import CHOICES, Exercise
 from flotilla.rag.exercises.gaps import Gap, GapKind, gaps
-from flotilla.rag.numerals import numbers
-from flotilla.rag.sentences import Kind
-from flotilla.rag.tables import cells
-from flotilla.rag.terms import terms
+from flotilla.rag.extractive.candidates import Candidate, candidates
+from flotilla.rag.text.numerals import numbers
+from flotilla.rag.text.sentences import Kind
+from flotilla.rag.text.tables import cells
+from flotilla.rag.text.terms import terms
 
 GAP = "_____"
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from flotilla.rag.terms import FUNCTION_WORDS
+from flotilla.rag.text.terms import FUNCTION_WORDS
 
 
 class GapKind(StrEnum):

@@ -16,7 +16,7 @@ from flotilla.rag.exercises.topics import NEAREST, on_topic
 from flotilla.schemas import ExerciseMode, GenerateQuestionsResponse
 
 if TYPE_CHECKING:
-    from flotilla.rag.extractive import ExtractiveGenerator
+    from flotilla.rag.extractive.generator import ExtractiveGenerator
 
 PASSAGES_EACH = 4
 """Passages that are looked at for each exercise: not every one holds a sentence that is fit."""

@@ -23,7 +23,7 @@ from flotilla.vectorstore.spaces import VectorSpace
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
-    from flotilla.rag.extractive import ExtractiveGenerator
+    from flotilla.rag.extractive.generator import ExtractiveGenerator
     from flotilla.rag.llm import Meter, Models
 
 logger = get_logger(__name__)
@@ -75,7 +75,7 @@ def writer_of(models: "Models", meter: "Meter") -> Writer:
 @lru_cache(maxsize=2)
 def _sentences(embedder: Any) -> "ExtractiveGenerator":
     """What tells a topic in other words. It keeps the sentences' vectors for the next request."""
-    from flotilla.rag.extractive import ExtractiveGenerator
+    from flotilla.rag.extractive.generator import ExtractiveGenerator
 
     return ExtractiveGenerator(embedder)
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from flotilla.models import Passage
-from flotilla.rag.candidates import candidates
-from flotilla.rag.terms import coverage, terms, weights
+from flotilla.rag.extractive.candidates import candidates
+from flotilla.rag.text.terms import coverage, terms, weights
 
 if TYPE_CHECKING:
-    from flotilla.rag.extractive import ExtractiveGenerator
+    from flotilla.rag.extractive.generator import ExtractiveGenerator
 
 ON_TOPIC = 0.5
 """Share of a topic's words, by weight, that a passage and its headings need where nobody looks at

@@ -5,7 +5,7 @@ from typing import Any
 from flotilla.errors import BudgetSpent, ModelRejected, ModelUnavailable
 from flotilla.models import Passage
 from flotilla.rag.citations import renumber, verify
-from flotilla.rag.fields import passages_needed
+from flotilla.rag.extractive.fields import passages_needed
 from flotilla.rag.generate import Draft
 from flotilla.rag.graphs.stand_ins import stand_in
 from flotilla.rag.graphs.state import State, Tools

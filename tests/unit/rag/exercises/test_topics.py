@@ -1,5 +1,5 @@
 from flotilla.rag.exercises.topics import on_topic
-from flotilla.rag.extractive import ExtractiveGenerator
+from flotilla.rag.extractive.generator import ExtractiveGenerator
 from tests.unit.rag.conftest import MakePassage, WordEmbedder
 
 DRIVE = "A test drive with one of our staff lasts thirty minutes and leads over a main road."

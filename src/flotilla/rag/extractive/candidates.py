@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from flotilla.models import Passage
-from flotilla.rag.blocks import LABELLED
-from flotilla.rag.columns import Columns, columns_of
+from flotilla.rag.extractive.injections import addresses_model
 from flotilla.rag.inactive import inactive
-from flotilla.rag.injections import addresses_model
-from flotilla.rag.sentences import Kind, Sentence, split
-from flotilla.rag.terms import terms
+from flotilla.rag.text.blocks import LABELLED
+from flotilla.rag.text.columns import Columns, columns_of
+from flotilla.rag.text.sentences import Kind, Sentence, split
+from flotilla.rag.text.terms import terms
 
 LONGEST = 800
 """Characters above which a stretch is no sentence but a text without punctuation."""

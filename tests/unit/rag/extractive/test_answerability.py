@@ -1,10 +1,10 @@
 """What the evidence sees; what it weighs is tried on real questions in tests/integration/rag."""
 
 from flotilla.models import Passage
-from flotilla.rag.answerability import Evidence, evidence, probability
-from flotilla.rag.candidates import candidates
-from flotilla.rag.sentence_vectors import SentenceVectors
-from flotilla.rag.terms import weights
+from flotilla.rag.extractive.answerability import Evidence, evidence, probability
+from flotilla.rag.extractive.candidates import candidates
+from flotilla.rag.extractive.sentence_vectors import SentenceVectors
+from flotilla.rag.text.terms import weights
 from tests.unit.rag.conftest import MakePassage, WordEmbedder
 
 TABLE = "| Model | Fuel | Price |\n|---|---|---|\n| Honda Jazz | Hybrid | £16,250 |"

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from flotilla.rag.days import day_names
-from flotilla.rag.terms import terms
+from flotilla.rag.text.days import day_names
+from flotilla.rag.text.terms import terms
 
 if TYPE_CHECKING:
     from flotilla.models import Passage

@@ -2,7 +2,7 @@
 
 import re
 
-from flotilla.rag.terms import FUNCTION_WORDS
+from flotilla.rag.text.terms import FUNCTION_WORDS
 
 RULE = re.compile(r"(?:[\s|:+]|[-=_](?![-=_]))*+[-=_]{2}[\s|:+=_-]*")
 """A line that separates a table's header from its rows."""

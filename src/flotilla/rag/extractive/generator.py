@@ -4,20 +4,20 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from flotilla.models import Passage, Turn
-from flotilla.rag.answer_type import figure_fit, fit_of
-from flotilla.rag.answerability import evidence, probability
-from flotilla.rag.asked import parts, strange_names
-from flotilla.rag.candidates import Candidate, candidates
 from flotilla.rag.citations import cite, unmarked
-from flotilla.rag.days import dates, day_names, weekdays
-from flotilla.rag.fields import tells_field
+from flotilla.rag.extractive.answer_type import figure_fit, fit_of
+from flotilla.rag.extractive.answerability import evidence, probability
+from flotilla.rag.extractive.candidates import Candidate, candidates
+from flotilla.rag.extractive.fields import tells_field
+from flotilla.rag.extractive.sentence_vectors import SentenceVectors
+from flotilla.rag.extractive.superlatives import extreme_rows, superlative
 from flotilla.rag.generate import Draft
 from flotilla.rag.inactive import inactive
 from flotilla.rag.refusals import not_found
-from flotilla.rag.sentence_vectors import SentenceVectors
-from flotilla.rag.sentences import Kind
-from flotilla.rag.superlatives import extreme_rows, superlative
-from flotilla.rag.terms import coverage, terms, weights
+from flotilla.rag.text.asked import parts, strange_names
+from flotilla.rag.text.days import dates, day_names, weekdays
+from flotilla.rag.text.sentences import Kind
+from flotilla.rag.text.terms import coverage, terms, weights
 
 if TYPE_CHECKING:
     from flotilla.vectorstore.embedder import Embedder

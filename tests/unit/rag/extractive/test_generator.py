@@ -1,5 +1,5 @@
 from flotilla.rag.citations import verify
-from flotilla.rag.extractive import EMBEDDED, ExtractiveGenerator
+from flotilla.rag.extractive.generator import EMBEDDED, ExtractiveGenerator
 from flotilla.rag.refusals import NOT_FOUND
 from tests.unit.rag.conftest import MakePassage, WordEmbedder
 

@@ -1,4 +1,4 @@
-from flotilla.rag.columns import columns_of
+from flotilla.rag.text.columns import columns_of
 
 HEADER = "Stock no. Model Year Mileage Price"
 ROWS = [

@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flotilla.rag.sentences import Kind, Sentence, split
+from flotilla.rag.text.sentences import Kind, Sentence, split
 
 
 def texts(text: str, kind: Kind = Kind.SENTENCE) -> list[str]:

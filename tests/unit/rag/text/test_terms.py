@@ -1,6 +1,6 @@
 import pytest
 
-from flotilla.rag.terms import coverage, terms, weights
+from flotilla.rag.text.terms import coverage, terms, weights
 
 
 def test_forms_of_a_word_are_one_term_and_function_words_none() -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from flotilla.rag.candidates import candidates
-from flotilla.rag.extractive import ExtractiveGenerator
-from flotilla.rag.superlatives import extreme_rows, superlative
+from flotilla.rag.extractive.candidates import candidates
+from flotilla.rag.extractive.generator import ExtractiveGenerator
+from flotilla.rag.extractive.superlatives import extreme_rows, superlative
 from tests.unit.rag.conftest import MakePassage, WordEmbedder
 
 BOATS = """\

@@ -1,6 +1,6 @@
 import pytest
 
-from flotilla.rag.measures import measured, names_it
+from flotilla.rag.extractive.measures import measured, names_it
 
 
 @pytest.mark.parametrize(

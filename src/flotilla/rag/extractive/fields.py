@@ -9,14 +9,14 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from flotilla.rag.candidates import Candidate
-from flotilla.rag.contacts import asked_contact, has
-from flotilla.rag.days import dates, weekdays, without_days
-from flotilla.rag.measures import measured_as, names_it
+from flotilla.rag.extractive.candidates import Candidate
+from flotilla.rag.extractive.measures import measured_as, names_it
+from flotilla.rag.extractive.superlatives import superlative
 from flotilla.rag.refusals import function_words
-from flotilla.rag.sentences import Kind
-from flotilla.rag.superlatives import superlative
-from flotilla.rag.terms import content_words, stem, terms
+from flotilla.rag.text.contacts import asked_contact, has
+from flotilla.rag.text.days import dates, weekdays, without_days
+from flotilla.rag.text.sentences import Kind
+from flotilla.rag.text.terms import content_words, stem, terms
 
 # How a quantity is asked for, with the dimensions and the columns that tell it.
 _QUANTITIES: tuple[tuple[re.Pattern[str], frozenset[str], tuple[str, ...]], ...] = tuple(

@@ -5,12 +5,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
-from flotilla.rag.contacts import POSTAL, asked_contact, has
-from flotilla.rag.days import dates, weekdays
-from flotilla.rag.sentences import Kind, Sentence
-from flotilla.rag.superlatives import superlative
-from flotilla.rag.tables import FEWEST_NAMES
-from flotilla.rag.terms import terms
+from flotilla.rag.extractive.superlatives import superlative
+from flotilla.rag.text.contacts import POSTAL, asked_contact, has
+from flotilla.rag.text.days import dates, weekdays
+from flotilla.rag.text.sentences import Kind, Sentence
+from flotilla.rag.text.tables import FEWEST_NAMES
+from flotilla.rag.text.terms import terms
 
 MISFIT = 0.8
 """Factor of a row's score whose table does not tell what is asked."""

@@ -9,9 +9,9 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from flotilla.rag.blocks import BULLET, CLOSED, LABELLED, LONGEST_HEADING, Block, Kind, blocks
-from flotilla.rag.columns import Columns
-from flotilla.rag.tables import FEWEST_NAMES, RULE, cells, is_header, paired
+from flotilla.rag.text.blocks import BULLET, CLOSED, LABELLED, LONGEST_HEADING, Block, Kind, blocks
+from flotilla.rag.text.columns import Columns
+from flotilla.rag.text.tables import FEWEST_NAMES, RULE, cells, is_header, paired
 
 __all__ = ["Kind", "Sentence", "split"]
 

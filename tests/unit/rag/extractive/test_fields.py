@@ -2,9 +2,9 @@
 
 import pytest
 
-from flotilla.rag.candidates import candidates
-from flotilla.rag.extractive import ExtractiveGenerator
-from flotilla.rag.fields import WIDE, passages_needed, tells_field
+from flotilla.rag.extractive.candidates import candidates
+from flotilla.rag.extractive.fields import WIDE, passages_needed, tells_field
+from flotilla.rag.extractive.generator import ExtractiveGenerator
 from tests.unit.rag.conftest import MakePassage, WordEmbedder
 
 LOANS = """\

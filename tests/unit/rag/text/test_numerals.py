@@ -1,4 +1,4 @@
-from flotilla.rag.numerals import numbers, years
+from flotilla.rag.text.numerals import numbers, years
 
 
 def test_numbers_in_figures_and_words_are_the_same() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from flotilla.rag.injections import addresses_model
+from flotilla.rag.extractive.injections import addresses_model
 
 
 @pytest.mark.parametrize(

@@ -10,18 +10,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
-from flotilla.rag.answer_type import asks_not, day_fit, named_fit, says_not, side_fit
-from flotilla.rag.asked import mixed, names, strange_names
-from flotilla.rag.candidates import Candidate
-from flotilla.rag.fields import tells_field
-from flotilla.rag.numerals import numbers, years
+from flotilla.rag.extractive.answer_type import asks_not, day_fit, named_fit, says_not, side_fit
+from flotilla.rag.extractive.candidates import Candidate
+from flotilla.rag.extractive.fields import tells_field
 from flotilla.rag.refusals import ENGLISH, function_words, told_tongue, tongue_of
-from flotilla.rag.sentences import Kind
-from flotilla.rag.terms import content_words, coverage, stem, terms
+from flotilla.rag.text.asked import mixed, names, strange_names
+from flotilla.rag.text.numerals import numbers, years
+from flotilla.rag.text.sentences import Kind
+from flotilla.rag.text.terms import content_words, coverage, stem, terms
 
 if TYPE_CHECKING:
     from flotilla.models import Passage
-    from flotilla.rag.sentence_vectors import SentenceVectors
+    from flotilla.rag.extractive.sentence_vectors import SentenceVectors
 
 PART = 5
 """Letters from which a word within another is part of it."""

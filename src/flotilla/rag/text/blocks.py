@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from flotilla.rag.contacts import address, is_contact
-from flotilla.rag.tables import figures, is_row, same_shape
+from flotilla.rag.text.contacts import address, is_contact
+from flotilla.rag.text.tables import figures, is_row, same_shape
 
 LONGEST_LINE = 80
 """Lines longer than this were not wrapped for a page, so nothing is learnt from their length."""

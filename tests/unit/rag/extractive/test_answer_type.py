@@ -1,6 +1,6 @@
 import pytest
 
-from flotilla.rag.answer_type import (
+from flotilla.rag.extractive.answer_type import (
     MISFIT,
     RIGHT_DAY,
     RIGHT_SIDE,
@@ -12,7 +12,7 @@ from flotilla.rag.answer_type import (
     named_fit,
     side_fit,
 )
-from flotilla.rag.sentences import Kind, Sentence
+from flotilla.rag.text.sentences import Kind, Sentence
 
 HEADER = "Stock no. Model Year Mileage Fuel Gearbox Price"
 POLO = "SL-1021 Volkswagen Polo 1.0 Match 2020 27,350 Petrol Manual £11,950"

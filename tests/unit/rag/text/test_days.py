@@ -1,6 +1,6 @@
 import pytest
 
-from flotilla.rag.days import PUBLIC_HOLIDAY, dates, day_names, weekdays
+from flotilla.rag.text.days import PUBLIC_HOLIDAY, dates, day_names, weekdays
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-from flotilla.rag.asked import names, parts
+from flotilla.rag.text.asked import names, parts
 
 
 def test_the_parts_of_a_question() -> None:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from flotilla.rag.sentence_vectors import SentenceVectors
+from flotilla.rag.extractive.sentence_vectors import SentenceVectors
 from tests.unit.rag.conftest import WordEmbedder
 
 

@@ -9,11 +9,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from flotilla.rag.candidates import Candidate
-from flotilla.rag.measures import MONEY, Measured, measured, names_it
+from flotilla.rag.extractive.candidates import Candidate
+from flotilla.rag.extractive.measures import MONEY, Measured, measured, names_it
 from flotilla.rag.refusals import function_words
-from flotilla.rag.sentences import Kind
-from flotilla.rag.terms import content_words, stem, terms
+from flotilla.rag.text.sentences import Kind
+from flotilla.rag.text.terms import content_words, stem, terms
 
 FEWEST_ROWS = 2
 """Rows from which one can be the cheapest."""

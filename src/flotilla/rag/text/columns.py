@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flotilla.rag.tables import cells
+from flotilla.rag.text.tables import cells
 
 FEWEST_ROWS = 3
 """Rows from which columns can be told; fewer may look alike by chance."""

@@ -1,6 +1,6 @@
 import pytest
 
-from flotilla.rag.contacts import address, asked_contact, has, is_contact
+from flotilla.rag.text.contacts import address, asked_contact, has, is_contact
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from flotilla.rag.candidates import candidates
-from flotilla.rag.sentences import Kind, split
-from flotilla.rag.tables import is_header, is_row, same_shape
+from flotilla.rag.extractive.candidates import candidates
+from flotilla.rag.text.sentences import Kind, split
+from flotilla.rag.text.tables import is_header, is_row, same_shape
 from tests.unit.rag.conftest import MakePassage
 
-PRICES = Path(__file__).parents[3] / "scripts" / "samples" / "price-list.csv"
+PRICES = Path(__file__).parents[4] / "scripts" / "samples" / "price-list.csv"
 HEADER = "Stock no. Model Year Mileage Fuel Gearbox Price"
 
 

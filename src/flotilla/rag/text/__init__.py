@@ -1,0 +1,1 @@
+"""How texts and questions are read: terms, sentences, tables, days, names and numbers."""
