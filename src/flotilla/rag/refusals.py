@@ -65,17 +65,35 @@ OTHER_TONGUE = {
     "fr": "Ils sont dans une autre langue : interrogés dans celle-ci, ils répondront peut-être.",
     "es": "Están en otro idioma: si se les pregunta en él, quizá respondan.",
 }
-"""What is added where the passages are in another language, as far as those here are told."""
+"""What is added where all passages are in another language, as far as those here are told."""
+
+FEWEST_ASKED = 2
+"""Function words that a question needs for its language to be certain: one may be a name's."""
 
 
 def not_found(question: str, passages: "Sequence[Passage]" = ()) -> str:
     """What is said where the passages do not answer."""
     tongue = tongue_of(question)
     text = NOT_FOUND[tongue]
-    theirs = told_tongue(" ".join(passage.text for passage in passages))
-    if theirs not in (None, tongue) and told_tongue(question, fewest=1) == tongue:
+    certain = told_tongue(question, fewest=FEWEST_ASKED) == tongue
+    if certain and passages and all(_is_other(theirs, tongue) for theirs in _documents(passages)):
         text = f"{text} {OTHER_TONGUE[tongue]}"
     return text
+
+
+def _documents(passages: "Sequence[Passage]") -> list[list[str]]:
+    """The texts that were found of each document."""
+    texts: dict[str, list[str]] = {}
+    for passage in passages:
+        texts.setdefault(passage.document_id, []).append(passage.text)
+    return list(texts.values())
+
+
+def _is_other(texts: Sequence[str], tongue: str) -> bool:
+    """Whether a document's texts are in another language: together they are, and none by itself is
+    in this one. A table is in the language of what else was found of its document."""
+    theirs = told_tongue(" ".join(texts))
+    return theirs not in (None, tongue) and all(told_tongue(text) != tongue for text in texts)
 
 
 def nothing_retrieved(question: str) -> str:

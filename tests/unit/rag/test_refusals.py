@@ -48,6 +48,27 @@ def test_a_refusal_says_that_the_documents_are_in_another_language(passage: Make
     assert not_found("Werkstatt?", english) == NOT_FOUND["en"]
 
 
+def test_it_is_not_said_of_documents_some_of_which_are_in_the_question_s_language(
+    passage: MakePassage,
+) -> None:
+    question = "Wann ist die Werkstatt am Samstag offen?"
+    german = "Die Werkstatt ist am Sonntag geschlossen, und der Laden ist von acht bis zwölf offen."
+    english = passage(ENGLISH_TEXT * 3)
+    mixed = [english, passage(german, 1, document_id="document-b")]
+    assert not_found(question, mixed) == NOT_FOUND["de"]
+    assert not_found(question, [english, passage(german, 1)]) == NOT_FOUND["de"]
+    # Nothing tells in what language the prices are.
+    assert not_found(question, [english, passage(PRICES, 1, document_id="b")]) == NOT_FOUND["de"]
+    assert not_found(question, [english, passage(PRICES, 1)]) != NOT_FOUND["de"]
+
+
+def test_a_question_of_few_words_is_in_no_certain_language(passage: MakePassage) -> None:
+    german = [passage("Die Werkstatt ist am Sonntag geschlossen und der Laden bis zwölf offen. " * 2)]
+    assert not_found("Closed on Sunday?", german) == NOT_FOUND["en"]
+    assert not_found("Sunday?", german) == NOT_FOUND["en"]
+    assert not_found("When is the shop open?", german) != NOT_FOUND["en"]
+
+
 def test_a_language_that_is_not_certain_is_not_told(passage: MakePassage) -> None:
     assert not_found("What does the Focus cost?", [passage(PRICES)]) == NOT_FOUND["en"]
     assert not_found("Was kostet der Focus?", [passage(PRICES)]) == NOT_FOUND["de"]
