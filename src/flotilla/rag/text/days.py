@@ -13,8 +13,11 @@ _SPANS = {
     "wochenende": range(5, 7),
 }
 _TO = r"\s*(?:to|until|till|through|bis|[-–—])\s*"
+# "Freitagnachmittag" is a day and a part of it in one word.
+_PART_OF_DAY = r"s?(?:vormittag|nachmittag|mittag|morgen|abend|nacht|früh)"
 _WEEKDAY = re.compile(
-    rf"\b({'|'.join([*_WEEKDAYS, 'sonnabend'])})s?\b({_TO}(?=\w))?", re.IGNORECASE
+    rf"\b({'|'.join([*_WEEKDAYS, 'sonnabend'])})(?:{_PART_OF_DAY})?s?\b({_TO}(?=\w))?",
+    re.IGNORECASE,
 )
 _SPAN = re.compile(rf"\b({'|'.join(_SPANS)})s?\b", re.IGNORECASE)
 

@@ -16,6 +16,8 @@ from flotilla.rag.text.days import PUBLIC_HOLIDAY, dates, day_names, weekdays
         ("Dienstag bis Freitag: 10 bis 17 Uhr", {1, 2, 3, 4}),
         ("Ist sonntags geöffnet?", {6}),
         ("am Sonnabend", {5}),
+        ("am Freitagnachmittag", {4}),
+        ("Samstagvormittags und am Mittwochabend", {5, 2}),
         ("Are you open on Easter Monday?", set()),
     ],
 )
