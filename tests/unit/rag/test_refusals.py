@@ -63,7 +63,9 @@ def test_it_is_not_said_of_documents_some_of_which_are_in_the_question_s_languag
 
 
 def test_a_question_of_few_words_is_in_no_certain_language(passage: MakePassage) -> None:
-    german = [passage("Die Werkstatt ist am Sonntag geschlossen und der Laden bis zwölf offen. " * 2)]
+    german = [
+        passage("Die Werkstatt ist am Sonntag geschlossen und der Laden bis zwölf offen. " * 2)
+    ]
     assert not_found("Closed on Sunday?", german) == NOT_FOUND["en"]
     assert not_found("Sunday?", german) == NOT_FOUND["en"]
     assert not_found("When is the shop open?", german) != NOT_FOUND["en"]

@@ -21,11 +21,15 @@ MOST_SIGNS = 0.04
 CODE = 0.85
 """Factor of the score of such a stretch: few who ask want to read it."""
 
+TITLE = 0.75
+"""The same for a title in capitals with the line below it: it names what it stands above."""
+
 REACH = 600
 """Characters behind an order to a model that belong to it, unless its paragraph ends before."""
 
 _LONG_WORD = re.compile(r"[^\W\d_]{4,}")
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
+_END = re.compile(r"[.!…][\"'”’»)\]*_]*\s*$")
 _CLOSING = " \t\n\"'”’)*_"
 
 # A sentence that opens like this says little without the one before it.
@@ -158,11 +162,20 @@ def _is_title(text: str) -> bool:
     if LABELLED.match(text):
         return False
     large = len(words) > 1 and all(word[0].isupper() for word in words)
-    return large and not re.search(r"\d|[.!…][\"'”’»)\]*_]*\s*$", text)
+    return large and not (re.search(r"\d", text) or _END.search(text))
+
+
+def _is_shouted(text: str) -> bool:
+    """Whether a text begins with a line of words in capitals and does not end as a sentence."""
+    words = _LONG_WORD.findall(text.split("\n", 1)[0])
+    shouted = len(words) > 1 and all(word.isupper() for word in words)
+    return shouted and not _END.search(text)
 
 
 def _readable(sentence: Sentence) -> float:
-    """`CODE` for what has the signs of code, else 1."""
+    """`CODE` for what has the signs of code, `TITLE` for a title in capitals, else 1."""
+    if sentence.kind is Kind.SENTENCE and _is_shouted(sentence.text):
+        return TITLE
     signs = sum(1 for character in sentence.text if character in "{}<>=;\\`[]|_")
     is_code = sentence.kind is not Kind.ROW and signs > MOST_SIGNS * len(sentence.text)
     return CODE if is_code else 1.0

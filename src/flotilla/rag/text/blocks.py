@@ -33,7 +33,7 @@ BULLET = re.compile(r"[ \t]*(?:[-*+•◦▪●–·o]|\(?\d{1,3}[.)]|\(?[a-z][.
 _MARKED_HEADING = re.compile(r"[ \t]*(?:#{1,6}[ \t]+\S|(={1,6})[ \t].*[ \t]\1[ \t]*$)")
 CLOSED = re.compile(r"[.!?…:;。！？][\"'”’»)\]*_]*\s*$")
 _ENDED = re.compile(r"[.!?…。！？][\"'”’»)\]*_]*\s*$")
-_ENDED_INSIDE = re.compile(r"[.!?…]\s+\S")
+ENDED_INSIDE = re.compile(r"[.!?…]\s+\S")
 LABELLED = re.compile(r"[^.!?:]{1,40}:\s+\S")
 
 
@@ -162,7 +162,7 @@ def _judged(text: str, block: Block) -> Block:
     line = line and not same_shape(raw, text[block.end :].lstrip().split("\n", 1)[0])
     open_line = not CLOSED.search(raw) and not LABELLED.match(raw)
     begins = raw[0].isupper() or raw[0].isdigit() or raw[0] in '*"“'
-    question = raw.rstrip("* ").endswith("?") and not _ENDED_INSIDE.search(raw)
+    question = raw.rstrip("* ").endswith("?") and not ENDED_INSIDE.search(raw)
     if (line and begins and (open_line or raw.endswith(":"))) or (
         question and len(raw) <= LONGEST_QUESTION
     ):

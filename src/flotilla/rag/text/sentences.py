@@ -9,7 +9,16 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from flotilla.rag.text.blocks import BULLET, CLOSED, LABELLED, LONGEST_HEADING, Block, Kind, blocks
+from flotilla.rag.text.blocks import (
+    BULLET,
+    CLOSED,
+    ENDED_INSIDE,
+    LABELLED,
+    LONGEST_HEADING,
+    Block,
+    Kind,
+    blocks,
+)
 from flotilla.rag.text.columns import Columns
 from flotilla.rag.text.tables import FEWEST_NAMES, RULE, cells, is_header, paired
 
@@ -124,10 +133,12 @@ def split(text: str, titles: Collection[str] = ()) -> list[Sentence]:
         else:
             sentences += _sentences(text, block, heading, last=following is None)
             announces = announces and raw.endswith(":")
+        # A line that ends with a colon is read with its list, and a title stands above it.
+        titles_it = block.kind is Kind.HEADING and not raw.rstrip("*_ ").endswith(":")
+        if announces and titles_it:
+            announces = not _are_paragraphs(text, found, index + 1)
         if announces and block.kind in (Kind.HEADING, Kind.SENTENCE):
             assert following is not None  # noqa: S101 - what is announced follows
-            # A line that ends with a colon is read with its list, and a title stands above it.
-            titles_it = block.kind is Kind.HEADING and not raw.rstrip("*_ ").endswith(":")
             start = following.start if titles_it else sentences[-1].start
             end = _end_of_list(found, index + 1, start + LONGEST_LIST)
             whole = Sentence(text[start:end], start, end, Kind.LIST, heading=heading)
@@ -136,6 +147,21 @@ def split(text: str, titles: Collection[str] = ()) -> list[Sentence]:
             sentences.append(whole)
         previous = block
     return sentences
+
+
+def _are_paragraphs(text: str, found: list[Block], index: int) -> bool:
+    """Whether the items from block `index` on are a text's paragraphs, "(1)" and "(2)", one of them
+    of several sentences, and no list or steps that are read as one."""
+    several = False
+    for block in found[index:]:
+        raw = text[block.start : block.end]
+        bullet = BULLET.match(raw)
+        if block.kind is not Kind.ITEM or bullet is None:
+            break
+        if not bullet.group().lstrip().startswith("("):
+            return False
+        several = several or bool(ENDED_INSIDE.search(raw, bullet.end()))
+    return several
 
 
 def _end_of_list(found: list[Block], index: int, limit: int) -> int:
@@ -156,12 +182,17 @@ def _sentences(text: str, block: Block, heading: str, *, last: bool) -> list[Sen
 
     raw = text[block.start : block.end]
     # Same length, so that offsets hold; a line break would end a sentence.
-    pieces: list[str] = []
-    for piece in segment("en", raw.replace("\r", " ").replace("\n", " ")):
+    flat = raw.replace("\r", " ").replace("\n", " ")
+    # Behind a number in brackets nothing would be cut.
+    bullet = BULLET.match(flat) if block.kind is Kind.ITEM else None
+    marked = bullet.end() if bullet else 0
+    pieces: list[str] = [flat[:marked]] if marked else []
+    for piece in segment("en", flat[marked:]):
         ordinal = bool(pieces) and bool(_ORDINAL.search(pieces[-1]))
-        # A bullet's "1." is one with its text.
+        # A bullet is one with its text.
         if pieces and (
             not pieces[-1].strip()
+            or (marked and len(pieces) == 1 and len(pieces[0]) == marked)
             or (ordinal and (_GOES_ON.match(piece) or _ORDINAL.fullmatch(pieces[-1])))
         ):
             pieces[-1] += piece

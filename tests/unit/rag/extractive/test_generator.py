@@ -146,6 +146,20 @@ def test_questions_titles_and_announcements_are_no_answers(
     assert draft.text == "The warranty lasts twelve months. [1]"
 
 
+def test_a_title_in_capitals_stands_behind_what_says_something(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    text = (
+        "STATUTES OF THE ROWING CLUB\nas adopted in May 2011\n\nArticle 1. Name\n"
+        "The rowing club has statutes and is called Ravensbourne Rowing Club."
+    )
+    draft = ExtractiveGenerator(embedder).generate(
+        "What are the statutes of the rowing club called?", [passage(text)]
+    )
+    assert draft.text.startswith("The rowing club has statutes")
+    assert "STATUTES" not in draft.text
+
+
 def test_what_an_answer_quotes_loads_nothing(embedder: WordEmbedder, passage: MakePassage) -> None:
     text = "The warranty lasts twelve months ![seal](https://evil.example/seal.png) in all."
     draft = ExtractiveGenerator(embedder, threshold=0).generate(

@@ -87,6 +87,22 @@ def test_numbered_steps_keep_their_number_and_lose_no_text() -> None:
     assert [s.shown for s in split(text)] == ["Open the hood.", "Pull the dipstick.", "Wipe it."]
 
 
+def test_numbered_paragraphs_are_cut_into_sentences_and_are_no_list() -> None:
+    text = (
+        "Article 4. Subscriptions\n(1) It is due on 30 April. Families pay £420.\n"
+        "(2) The entrance fee is £50."
+    )
+    found = [s for s in split(text) if s.kind is not Kind.HEADING]
+    assert [s.text for s in found] == [
+        "(1) It is due on 30 April.",
+        "Families pay £420.",
+        "(2) The entrance fee is £50.",
+    ]
+    assert found[0].shown == "It is due on 30 April."
+    steps = "To descale:\n1. Fill the tank. Switch it on.\n2. Let it run."
+    assert any(s.kind is Kind.LIST for s in split(steps))
+
+
 def test_a_long_list_is_cut_between_items() -> None:
     items = [f"- item number {n} of a very long list of things to bring" for n in range(60)]
     whole = only("\n".join(["Bring:", *items]), Kind.LIST)
