@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from flotilla.rag.extractive.answer_type import asks_not, day_fit, named_fit, says_not, side_fit
 from flotilla.rag.extractive.candidates import Candidate
-from flotilla.rag.extractive.fields import tells_field
+from flotilla.rag.extractive.fields import tells_contact, tells_field
 from flotilla.rag.refusals import ENGLISH, function_words, told_tongue, tongue_of
 from flotilla.rag.text.asked import mixed, names, strange_names
 from flotilla.rag.text.numerals import numbers, years
@@ -149,7 +149,7 @@ def evidence(
     absent = {word: lack for word, lack in lacks.items() if stem(word) not in anywhere}
     worth = {word: weight.get(stem(word), weight[""]) for word in words}
     total = sum(worth.values())
-    field = tells_field(question, best)
+    field = tells_field(question, best) or tells_contact(question, best)
     if field:  # which has looked for all that the question names
         lacks, absent = dict.fromkeys(words, 0.0), {}
     meaning = 1 - sum(worth[w] * lacks[w] for w in words) / total if total else 1.0

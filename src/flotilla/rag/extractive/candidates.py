@@ -10,6 +10,7 @@ from flotilla.rag.inactive import inactive
 from flotilla.rag.text.blocks import LABELLED
 from flotilla.rag.text.columns import Columns, columns_of
 from flotilla.rag.text.sentences import Kind, Sentence, split
+from flotilla.rag.text.tables import is_unit
 from flotilla.rag.text.terms import terms
 
 LONGEST = 800
@@ -21,7 +22,7 @@ MOST_SIGNS = 0.04
 CODE = 0.85
 """Factor of the score of such a stretch: few who ask want to read it."""
 
-TITLE = 0.75
+TITLE = 0.88
 """The same for a title in capitals with the line below it: it names what it stands above."""
 
 REACH = 600
@@ -45,9 +46,9 @@ class Candidate:
     """A sentence that may answer.
 
     `rank` is its passage's, from 0. `antecedent` is the sentence before it where it refers back
-    to that. `terms` are its own, `context` those of the headings above it and of the antecedent.
-    `score` and `cosine` say how near it is to a question; `readable` is below 1 for code and the
-    like.
+    to that. `terms` are its own, `context` those of the headings above it, of the antecedent and
+    of a row's units. `score` and `cosine` say how near it is to a question; `readable` is below 1
+    for code and the like.
     """
 
     passage: Passage
@@ -118,14 +119,15 @@ def candidates(passages: Sequence[Passage]) -> list[Candidate]:
                 header = header or headers.get(_version(passage), "")
                 sentence = replace(sentence, header=header, columns=tables.get(header))
             shown = sentence.shown
-            words = terms(shown)
+            units = units_of(sentence)
+            words = [word for word in terms(shown) if word not in units]
             if sentence.kind is Kind.HEADING or not sentence.whole:
                 continue
             if not words or len(shown) > LONGEST or _is_no_answer(sentence):
                 continue
             if any(_belongs(sentence, order, passage.text) for order in orders):
                 continue
-            around = [sentence.heading, *passage.heading_path]
+            around = [sentence.heading, *passage.heading_path, *units]
             if antecedent is not None:
                 around.append(antecedent.shown)
             candidate = Candidate(
@@ -136,6 +138,20 @@ def candidates(passages: Sequence[Passage]) -> list[Candidate]:
             above = sentence.heading if sentence.kind is Kind.ROW else ""
             seen.setdefault((passage.document_id, above, sentence.text.casefold()), candidate)
     return list(seen.values())
+
+
+def units_of(sentence: Sentence) -> dict[str, None]:
+    """The terms that a row has in nothing but a unit: "per tree" is said of what is no tree."""
+    cells = sentence.named_cells if sentence.kind is Kind.ROW else []
+    others = {term for cell in cells for term in terms(" ".join(_about(cell)))}
+    units = (value for _, value in cells if is_unit(value))
+    return {term: None for value in units for term in terms(value) if term not in others}
+
+
+def _about(cell: tuple[str, str]) -> tuple[str, ...]:
+    """A cell's column, and its value where that is no unit."""
+    name, value = cell
+    return (name,) if is_unit(value) else (name, value)
 
 
 def _belongs(sentence: Sentence, order: Sentence, text: str) -> bool:

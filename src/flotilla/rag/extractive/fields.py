@@ -11,11 +11,13 @@ from functools import lru_cache
 
 from flotilla.rag.extractive.candidates import Candidate
 from flotilla.rag.extractive.measures import measured_as, names_it
+from flotilla.rag.extractive.stock import asked_stock
 from flotilla.rag.extractive.superlatives import superlative
 from flotilla.rag.refusals import function_words
 from flotilla.rag.text.contacts import asked_contact, has
 from flotilla.rag.text.days import dates, weekdays, without_days
 from flotilla.rag.text.sentences import Kind
+from flotilla.rag.text.tables import is_unit
 from flotilla.rag.text.terms import content_words, stem, terms
 
 # How a quantity is asked for, with the dimensions and the columns that tell it.
@@ -71,6 +73,7 @@ def passages_needed(question: str, top_k: int) -> int:
     """
     wide = (
         superlative(question) is not None
+        or asked_stock(question) is not None
         or asked_contact(question) is not None
         or _COUNT_OF.search(question)
     )
@@ -82,16 +85,26 @@ def tells_field(question: str, candidate: Candidate) -> bool:
     question names."""
     contact = asked_contact(question)
     if contact is not None:
-        if candidate.sentence.kind is not Kind.CONTACT:
-            return False
-        if not has(contact, candidate.sentence.shown):
-            return False
-        return _is_about(candidate, _named(contact.asked.sub(" ", question)))
+        return candidate.sentence.kind is Kind.CONTACT and _has_contact(question, candidate)
     return (
         _tells_day(question, candidate)
         or _tells_label(question, candidate)
         or _tells_quantity(question, candidate)
     )
+
+
+def tells_contact(question: str, candidate: Candidate) -> bool:
+    """Whether a sentence has the telephone number, address or the like that is asked for, within
+    what else it says: it answers where no line of contact does."""
+    prose = candidate.sentence.kind in (Kind.SENTENCE, Kind.ITEM)
+    return prose and _has_contact(question, candidate)
+
+
+def _has_contact(question: str, candidate: Candidate) -> bool:
+    contact = asked_contact(question)
+    if contact is None or not has(contact, candidate.sentence.shown):
+        return False
+    return _is_about(candidate, _named(contact.asked.sub(" ", question)))
 
 
 def _is_about(candidate: Candidate, asked: Iterable[str]) -> bool:
@@ -134,7 +147,8 @@ def _tells_quantity(question: str, candidate: Candidate) -> bool:
     if not columns:
         return False
     asked = [term for term in _named(_without_deeds(question)) if term not in spent]
-    values = {term for name, value in cells if name not in columns for term in terms(value)}
+    own = [value for name, value in cells if name not in columns and not is_unit(value)]
+    values = {term for value in own for term in terms(value)}
     around = {*candidate.terms, *candidate.context}
     return any(_in(term, values) for term in asked) and all(_in(term, around) for term in asked)
 

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 from flotilla.models import Passage, Turn
 from flotilla.rag.citations import cite, unmarked
-from flotilla.rag.extractive.answer_type import figure_fit, fit_of
+from flotilla.rag.extractive.answer_type import MISFIT, figure_fit, fit_of
 from flotilla.rag.extractive.answerability import evidence, probability
-from flotilla.rag.extractive.candidates import Candidate, candidates
-from flotilla.rag.extractive.fields import tells_field
+from flotilla.rag.extractive.candidates import Candidate, candidates, units_of
+from flotilla.rag.extractive.fields import tells_contact, tells_field
 from flotilla.rag.extractive.sentence_vectors import SentenceVectors
+from flotilla.rag.extractive.stock import stocked_rows
 from flotilla.rag.extractive.superlatives import extreme_rows, superlative
 from flotilla.rag.generate import Draft
 from flotilla.rag.inactive import inactive
@@ -17,6 +18,7 @@ from flotilla.rag.refusals import not_found
 from flotilla.rag.text.asked import parts, strange_names
 from flotilla.rag.text.days import dates, day_names, weekdays
 from flotilla.rag.text.sentences import Kind
+from flotilla.rag.text.tables import PER
 from flotilla.rag.text.terms import coverage, terms, weights
 
 if TYPE_CHECKING:
@@ -39,6 +41,9 @@ sample documents (tests/integration/rag/test_sample_answers.py)."""
 RIGHT_FIELD = 2.0
 """Factor of the score of a contact line or a row that has the very field which is asked for: it
 has few words in common with the question, and an embedding makes little of it."""
+
+IN_PROSE = 1.6
+"""The same for a sentence that has it within what else it says, where no line of its own does."""
 
 LIKELY = 0.5
 """Probability below which the best sentence is taken for no answer."""
@@ -88,6 +93,11 @@ class ExtractiveGenerator:
         extreme = extreme_rows(asked, question, found) if asked is not None else None
         if extreme is not None:
             return self._draft(extreme.rows, notes=(extreme.note,))
+        stocked = stocked_rows(question, found)
+        if stocked is not None and stocked.rows:
+            return self._draft(stocked.rows, notes=(stocked.note,))
+        if stocked is not None:
+            return Draft(text=not_found(question, passages), answerable=False, model=self.model)
         weight = weights(c.terms for c in found)
         ranked = self.rank(question, found, weight, strange_names(question, passages))
         if not ranked or self.likelihood(question, ranked[0], passages, weight) < self._threshold:
@@ -138,10 +148,13 @@ class ExtractiveGenerator:
                 candidate.terms = [*candidate.terms, *dated]
         overlap = [coverage(asked, c.terms, weight, c.context) for c in found]
         figure = [figure_fit(question, c.sentence.shown) for c in found]
-        field = [tells_field(question, c) for c in found]
+        field = [RIGHT_FIELD * tells_field(question, c) for c in found]
+        if not any(field):
+            field = [IN_PROSE * tells_contact(question, c) for c in found]
         fit = [
             fit_of(question, c.sentence, c.context, strange)
-            * (RIGHT_FIELD if f else 1.0)
+            * _unit_fit(question, c)
+            * (f or 1.0)
             * c.readable
             for f, c in zip(field, found, strict=True)
         ]
@@ -210,6 +223,15 @@ def _choose(
         if not any(candidate.repeats(other) for other in chosen):
             chosen.append(candidate)
     return chosen
+
+
+def _unit_fit(question: str, candidate: Candidate) -> float:
+    """`MISFIT` for a row that has a word of the question in its unit alone, else 1: what costs £18
+    per tree is no tree."""
+    units = set(units_of(candidate.sentence))
+    if not units or set(terms(" ".join(PER.findall(question)))) & units:
+        return 1.0
+    return MISFIT if units & set(terms(question)) else 1.0
 
 
 def _neighbours(question: str, found: Sequence[Candidate]) -> list[float]:

@@ -71,8 +71,17 @@ _OF_NOUN = re.compile(
     r"kleinste[nmrs]?|kürzeste[nmrs]?))\s+((?:[^\W\d_]+[\s?.,!]*){1,3})",
     re.IGNORECASE,
 )
+# "Which do you have the most of?" measures how many there are.
+_OF_STOCK = re.compile(
+    r"\b(?:have|has|got|keep|stock|haben|hat|habt)\b.*\b(?:the\s+(?:(most)|fewest|least)|"
+    r"am\s+(?:(meisten)|wenigsten))(?:\s+of)?(?:\s+in stock)?\W*$",
+    re.IGNORECASE,
+)
+_STOCK = "stock quantity number available bestand vorrat anzahl menge"
 # How a question is put that asks for one; not "at least" or "is it at most".
-_NO_SUPERLATIVE = re.compile(r"\b(?:at (?:least|most|the latest)|most of)\b", re.IGNORECASE)
+_NO_SUPERLATIVE = re.compile(
+    r"\b(?:at (?:least|most|the latest)|most of(?=\s+\w))\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +129,11 @@ def superlative(question: str) -> Superlative | None:
         nouns = terms(of_noun[2])
         columns.append((tuple(nouns), of_noun[1] is not None))
         spent.update(terms(of_noun.group().split()[0]))
+    of_stock = _OF_STOCK.search(text)
+    if of_stock is not None:
+        stock = tuple(stem(word) for word in _STOCK.split())
+        columns.append((stock, bool(of_stock[1] or of_stock[2])))
+        spent.update((*terms("meisten wenigsten fewest least"), stem("stock")))
     for pattern, words, largest in _WORD:
         match = pattern.search(text)
         if match is not None:
@@ -135,25 +149,32 @@ def extreme_rows(asked: Superlative, question: str, found: Sequence[Candidate]) 
     """The rows with the value that is asked for; None where no column is certain to tell it.
 
     Where the question says more ("the cheapest electric car"), only rows that have it are
-    compared, and a word that no row of a table has, nor its headings, is of another table.
+    compared, and a word that no row of a table has, nor its headings, is of another table. A table
+    whose columns or headings name what is asked for comes before one with the word in some cell.
     """
-    light = _LIGHT | function_words(question)
-    left = {
-        term
-        for word in content_words(question)
-        if (term := stem(word)) not in asked.words and word not in light
-    } | {term for term in terms(question) if term[0].isdigit()}
+    left = left_of(question, asked.words)
     # "What does the cheapest one cost?" names the column in another word.
     columns = {word for words, _ in asked.columns for word in words}
     best: list[Candidate] = []
-    for rows in _tables(found):
-        kept, missing = _narrowed(rows, left)
-        if missing <= columns and (not best or _rank(kept) < _rank(best)):
-            best = kept if _winners(asked, kept, left) else best
+    nearest: tuple[int, int] | None = None
+    for rows in tables_of(found):
+        kept, missing = narrowed(rows, left)
+        near = (len(_unnamed(rows[0], left)), _rank(kept))
+        nearer = nearest is None or near < nearest
+        if nearer and missing <= columns and _winners(asked, kept, left):
+            best, nearest = kept, near
     winners = _winners(asked, best, left)
     if winners is None:
         return None
     return Found(tuple(winners[:MOST_SHOWN]), len(winners), len(best))
+
+
+def left_of(question: str, spent: Collection[str]) -> set[str]:
+    """The terms of what a question names but for those that are `spent`: on a superlative."""
+    light = _LIGHT | function_words(question)
+    words = [word for word in content_words(question) if word not in light]
+    numbers = {term for term in terms(question) if term[0].isdigit()}
+    return {term for word in words if (term := stem(word)) not in spent} | numbers
 
 
 def _few(number: int, rows: Sequence[Candidate]) -> bool:
@@ -172,7 +193,7 @@ thing things
 _LIGHT = frozenset(_LIGHT_WORDS.split())
 
 
-def _tables(found: Sequence[Candidate]) -> list[list[Candidate]]:
+def tables_of(found: Sequence[Candidate]) -> list[list[Candidate]]:
     """The rows of each table whose cells are known, in reading order."""
     tables: dict[tuple[str, str], list[Candidate]] = {}
     for candidate in found:
@@ -184,9 +205,7 @@ def _tables(found: Sequence[Candidate]) -> list[list[Candidate]]:
     ]
 
 
-def _narrowed(
-    rows: Sequence[Candidate], asked: Collection[str]
-) -> tuple[list[Candidate], set[str]]:
+def narrowed(rows: Sequence[Candidate], asked: Collection[str]) -> tuple[list[Candidate], set[str]]:
     """The rows that have what is asked where some have it, and the terms that none has."""
     missing: set[str] = set()
     kept = list(rows)
@@ -199,10 +218,22 @@ def _narrowed(
     return kept, missing
 
 
+def _unnamed(row: Candidate, asked: Collection[str]) -> set[str]:
+    """The terms that neither a table's columns nor its headings nor its document's name have."""
+    columns = terms(" ".join(name for name, _ in row.sentence.named_cells))
+    named = {*columns, *_above(row)}
+    return {term for term in asked if not _has(named, term)}
+
+
+def _above(row: Candidate) -> list[str]:
+    """The terms of a row's headings and of its document's name."""
+    passage = row.passage
+    return terms(" ".join((row.sentence.heading, *passage.heading_path, passage.document_name)))
+
+
 def _about(candidate: Candidate) -> set[str]:
-    """The terms of a row, of its headings and of its document's name."""
-    name = candidate.passage.document_name
-    return {*candidate.terms, *candidate.context, *terms(name)}
+    """The terms of a row, but for its units, of its headings and of its document's name."""
+    return {*candidate.terms, *_above(candidate)}
 
 
 def _has(about: Collection[str], term: str) -> bool:

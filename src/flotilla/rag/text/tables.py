@@ -10,6 +10,9 @@ RULE = re.compile(r"(?:[\s|:+]|[-=_](?![-=_]))*+[-=_]{2}[\s|:+=_-]*")
 FEWEST_NAMES = 3
 """Words of a header that names columns and is not just the table's title."""
 
+PER = re.compile(r"\b(?:per|each|je|pro)\s+(?:[^\W\d_]+\s*){1,2}", re.IGNORECASE)
+"""For how much of something a price is: "per tree"."""
+
 _COLUMNS = re.compile(r"\S(?:\t+| {3,})\S")
 _FIGURE = re.compile(
     r"[(\-+$€£¥]*\d[\d.,:/-]*[)%€$£¥kKmMbB]*|[$€£¥%–—-]|km|kW|kg|mm|cm|EUR|USD|GBP"
@@ -64,6 +67,11 @@ def cells(line: str) -> list[str]:
     inner = line.strip().removeprefix("|").removesuffix("|")
     parts = inner.split("|") if "|" in inner else re.split(r"\t| {3,}", inner)
     return [" ".join(cell.split()) for cell in parts]
+
+
+def is_unit(cell: str) -> bool:
+    """Whether a cell says for how much of something the others hold: "per tree"."""
+    return bool(PER.fullmatch(cell))
 
 
 def paired(names: list[str], values: list[str]) -> str:

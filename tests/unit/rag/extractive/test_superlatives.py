@@ -101,3 +101,63 @@ def test_of_many_equal_rows_some_are_given_and_all_are_counted(
     equal = "\n".join(f"| Boat {n} | 2001 |" for n in range(9))
     found = candidates([passage(f"## Boats\n\n| Boat | Built |\n|---|---|\n{equal}")])
     assert extreme_rows(asked, "Which is the oldest boat?", found) is None
+
+
+PLANTS = """\
+## Plants
+
+| Plant | Height | Price | In stock |
+|---|---|---|---|
+| Birch | 180 cm | £38.50 | 14 |
+| Lavender | 25 cm | £4.20 | 210 |
+| Holly | 90 cm | £24.00 | 11 |"""
+SERVICES = """\
+## Services
+
+| Service | Unit | Price |
+|---|---|---|
+| Planting | per tree | £3 |
+| Hedge cutting | per hour | £26 |
+| Wrapping | per plant | free |
+| Plant doctor | per visit | £2 |"""
+
+
+@pytest.mark.parametrize(
+    ("question", "plant"),
+    [
+        ("Which plant is the cheapest?", "Lavender"),
+        ("Which plant do you have the most of?", "Lavender"),
+        ("Which plant do you have the fewest of?", "Holly"),
+    ],
+)
+def test_a_table_of_what_is_asked_comes_before_one_with_the_word_in_a_cell(
+    question: str, plant: str, passage: MakePassage
+) -> None:
+    asked = superlative(question)
+    assert asked is not None
+    found = extreme_rows(asked, question, candidates([passage(SERVICES), passage(PLANTS, 1)]))
+    assert found is not None
+    assert [row.sentence.named_cells[0][1] for row in found.rows] == [plant]
+
+
+def test_a_word_of_a_unit_names_no_row(passage: MakePassage, embedder: WordEmbedder) -> None:
+    question = "Which plant is the cheapest?"
+    asked = superlative(question)
+    assert asked is not None
+    services = SERVICES.replace("| Plant doctor | per visit | £2 |", "| Lease | per day | £5 |")
+    services = services.replace("Planting", "Digging")
+    assert extreme_rows(asked, question, candidates([passage(services)])) is None
+    draft = ExtractiveGenerator(embedder, threshold=0.0).generate(
+        "How much is a birch tree?", [passage(SERVICES), passage(PLANTS, 1)]
+    )
+    assert draft.text.startswith("Plant: Birch;")
+
+
+def test_without_a_column_of_how_many_no_row_is_given(
+    passage: MakePassage, embedder: WordEmbedder
+) -> None:
+    bare = PLANTS.replace("In stock", "Shelf")
+    draft = ExtractiveGenerator(embedder).generate(
+        "Which plant do you have the most of?", [passage(bare)]
+    )
+    assert not draft.answerable
