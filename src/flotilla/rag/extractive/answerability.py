@@ -160,7 +160,8 @@ def evidence(
         absent=sum(absent.values()) / max(1, len(words)),
         name_absent=max((unlike[n] for n in named - anywhere), default=0.0),
         year_absent=float(bool(dated - there - numbers(best.passage.text))),
-        numbers_absent=len(counted - there) / max(1, len(counted)),
+        # A rule names no number that only its exceptions do.
+        numbers_absent=0.0 if best.rule else len(counted - there) / max(1, len(counted)),
         misfit=1
         - min(1.0, day_fit(question, best.sentence.shown))
         * named_fit(question, best.sentence, best.context),

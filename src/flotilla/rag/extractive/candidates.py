@@ -48,7 +48,7 @@ class Candidate:
     `rank` is its passage's, from 0. `antecedent` is the sentence before it where it refers back
     to that. `terms` are its own, `context` those of the headings above it, of the antecedent and
     of a row's units. `score` and `cosine` say how near it is to a question; `readable` is below 1
-    for code and the like.
+    for code and the like, and a `rule` is what holds where the exception behind it does not.
     """
 
     passage: Passage
@@ -60,6 +60,7 @@ class Candidate:
     score: float = 0.0
     cosine: float = 0.0
     readable: float = 1.0
+    rule: bool = False
 
     @property
     def start(self) -> int:

@@ -8,6 +8,7 @@ from flotilla.rag.citations import cite, unmarked
 from flotilla.rag.extractive.answer_type import MISFIT, figure_fit, fit_of
 from flotilla.rag.extractive.answerability import evidence, probability
 from flotilla.rag.extractive.candidates import Candidate, candidates, units_of
+from flotilla.rag.extractive.conditions import EXCLUDED, RULE, excludes
 from flotilla.rag.extractive.fields import tells_contact, tells_field
 from flotilla.rag.extractive.sentence_vectors import SentenceVectors
 from flotilla.rag.extractive.stock import stocked_rows
@@ -154,9 +155,10 @@ class ExtractiveGenerator:
         fit = [
             fit_of(question, c.sentence, c.context, strange)
             * _unit_fit(question, c)
+            * condition
             * (f or 1.0)
             * c.readable
-            for f, c in zip(field, found, strict=True)
+            for f, c, condition in zip(field, found, _conditions(question, found), strict=True)
         ]
         fit = [f * n for f, n in zip(fit, _neighbours(question, found), strict=True)]
         near = sorted(
@@ -225,6 +227,28 @@ def _choose(
     return chosen
 
 
+def _conditions(question: str, found: Sequence[Candidate]) -> list[float]:
+    """`EXCLUDED` for what holds under a condition that is not met, `RULE` for the sentence before
+    it where that is about the same thing, else 1."""
+    factors = [1.0] * len(found)
+    asked = set(terms(question))
+    for i, candidate in enumerate(found):
+        if not excludes(question, candidate.sentence.shown):
+            continue
+        factors[i] = EXCLUDED
+        before = found[i - 1] if i else candidate
+        same = before.passage is candidate.passage and before.start < candidate.start
+        if (
+            same
+            and factors[i - 1] == 1
+            and before.sentence.heading == candidate.sentence.heading
+            and asked & set(before.terms) & set(candidate.terms)
+        ):
+            factors[i - 1] = RULE
+            before.rule = True
+    return factors
+
+
 def _unit_fit(question: str, candidate: Candidate) -> float:
     """`MISFIT` for a row that has a word of the question in its unit alone, else 1: what costs £18
     per tree is no tree."""
@@ -243,7 +267,7 @@ def _neighbours(question: str, found: Sequence[Candidate]) -> list[float]:
     lines: dict[str, dict[frozenset[str], list[int]]] = {}
     for i, candidate in enumerate(found):
         if _is_line(candidate):
-            has = frozenset(asked & {*candidate.terms, *candidate.context})
+            has = frozenset(asked & _about(candidate))
             lines.setdefault(candidate.passage.document_id, {}).setdefault(has, []).append(i)
     for beside in lines.values():
         for has, those in beside.items():
@@ -264,7 +288,12 @@ def _of_neighbour(question: str, candidate: Candidate, best: Candidate) -> bool:
     if not _is_line(candidate):
         return False
     asked = set(terms(question))
-    return not asked & {*best.terms, *best.context} <= {*candidate.terms, *candidate.context}
+    return not asked & _about(best) <= _about(candidate)
+
+
+def _about(candidate: Candidate) -> set[str]:
+    """The terms of a candidate and around it, but for a row's units."""
+    return {*candidate.terms, *candidate.context} - set(units_of(candidate.sentence))
 
 
 def _with_antecedents(chosen: list[Candidate]) -> list[Candidate]:
