@@ -1,6 +1,7 @@
 """Answers without a language model: the sentences that answer best, word for word."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flotilla.models import Passage, Turn
@@ -16,7 +17,7 @@ from flotilla.rag.extractive.superlatives import extreme_rows, superlative
 from flotilla.rag.generate import Draft
 from flotilla.rag.inactive import inactive
 from flotilla.rag.refusals import not_found
-from flotilla.rag.text.asked import parts, strange_names
+from flotilla.rag.text.asked import parts, refers_back, strange_names
 from flotilla.rag.text.days import dates, day_names, weekdays
 from flotilla.rag.text.sentences import Kind
 from flotilla.rag.text.tables import PER
@@ -103,7 +104,8 @@ class ExtractiveGenerator:
         ranked = self.rank(question, found, weight, strange_names(question, passages))
         if not ranked or self.likelihood(question, ranked[0], passages, weight) < self._threshold:
             return Draft(text=not_found(question, passages), answerable=False, model=self.model)
-        chosen = _choose(question, ranked, self._of_parts(question, ranked), found)
+        of_parts = self._of_parts(question, found, ranked, weight, passages)
+        chosen = _choose(question, ranked, of_parts, found)
         return self._draft(_in_reading_order(_with_antecedents(chosen)))
 
     def _draft(self, chosen: Sequence[Candidate], notes: tuple[str, ...] = ()) -> Draft:
@@ -181,19 +183,50 @@ class ExtractiveGenerator:
             )
         return sorted((found[i] for i in near), key=lambda c: -c.score)
 
-    def _of_parts(self, question: str, ranked: Sequence[Candidate]) -> list[Candidate]:
-        """The best sentence for each part of a question that asks several things."""
+    def _of_parts(
+        self,
+        question: str,
+        found: Sequence[Candidate],
+        ranked: Sequence[Candidate],
+        weight: Mapping[str, float],
+        passages: Sequence[Passage],
+    ) -> list[Candidate]:
+        """The best sentence for each part of a question that asks several things.
+
+        Each part is looked up by itself, but for one that refers to another ("it"): of that, the
+        sentences for the whole question are compared with it.
+        """
         asked = parts(question)
         if len(asked) == 1:
             return []
-        texts = [c.explained[:EMBEDDED_CHARACTERS] for c in ranked]
-        vectors = self._vectors.of(texts)
-        best = []
-        for part in asked:
-            cosines = vectors @ self._embedder.embed_query(part)
-            scores = [c.score + float(cosine) for c, cosine in zip(ranked, cosines, strict=True)]
-            best.append(ranked[max(range(len(ranked)), key=lambda i: (scores[i], -i))])
+        by_part = [
+            self._nearest(part, ranked)
+            if refers_back(part)
+            else self.rank(part, [replace(c) for c in found], weight, strange_names(part, passages))
+            for part in asked
+        ]
+        best = [_left_over(place, rankings, by_part) for place, rankings in enumerate(by_part)]
         return [c for c in best if c.score >= NEAR_PART * ranked[0].score]
+
+    def _nearest(self, part: str, ranked: Sequence[Candidate]) -> list[Candidate]:
+        """The sentences by their score and how near they are to a part of the question."""
+        vectors = self._vectors.of([c.explained[:EMBEDDED_CHARACTERS] for c in ranked])
+        cosines = vectors @ self._embedder.embed_query(part)
+        scores = [c.score + float(cosine) for c, cosine in zip(ranked, cosines, strict=True)]
+        return [ranked[i] for i in sorted(range(len(ranked)), key=lambda i: (-scores[i], i))]
+
+
+def _left_over(
+    place: int, ranked: Sequence[Candidate], by_part: Sequence[Sequence[Candidate]]
+) -> Candidate:
+    """The best sentence for a part, or the next one where the best is rather another part's and
+    the next comes close to it."""
+    best = ranked[0]
+    others = [each[0] for i, each in enumerate(by_part) if i != place]
+    taken = any(best.overlaps(other) and other.score > best.score for other in others)
+    if taken and len(ranked) > 1 and ranked[1].score >= NEAR_BEST * best.score:
+        return ranked[1]
+    return best
 
 
 def _choose(

@@ -20,6 +20,11 @@ _JOINT = re.compile(
     rf"(?:(?:[,;]|(?<!\s))\s+(?:and|or|und|oder|as well as)\s+|[?;]\s+)(?=(?:{_QUESTION_WORD})\b)",
     re.IGNORECASE,
 )
+_REFERS_BACK = re.compile(
+    r"\b(?:it|its|they|them|their|he|him|his|she|her|this|that|these|those|ones?|es|ihn|ihm|"
+    r"dies\w*|davon|dafür|damit)\b",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*")
 _MIXED = re.compile(r"(?=.*\d)(?=.*[^\W\d_])")
 # Two of these in a question make it German, where every noun is written large.
@@ -38,6 +43,11 @@ def parts(question: str) -> list[str]:
     if len(pieces) == 1 or not all(terms(piece) for piece in pieces):
         return [question]
     return pieces[:MOST_PARTS]
+
+
+def refers_back(part: str) -> bool:
+    """Whether a part of a question means something that another part names."""
+    return bool(_REFERS_BACK.search(part))
 
 
 def names(question: str, mostly: float = MOSTLY) -> frozenset[str]:

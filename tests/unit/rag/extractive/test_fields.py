@@ -105,3 +105,21 @@ def test_hours_of_a_weekday_where_nothing_else_is_named(passage: MakePassage) ->
     assert told("Are you open on Sunday?") == ["Showroom", "Workshop"]
     assert told("Ist sonntags geöffnet?") == ["Showroom", "Workshop"]
     assert told("Is the café open on Sunday?") == []
+
+
+def test_a_number_or_address_within_a_sentence_answers_where_no_line_has_it(
+    passage: MakePassage, embedder: WordEmbedder
+) -> None:
+    text = (
+        "The clinic is open on weekdays, and the clinic is closed on Sunday. "
+        "Ring 01632 555 210 between 8:00 and 11:00. "
+        "Brookfield Clinic, 7 Mill Rise, Brookfield BR3 8TL. Buses stop outside."
+    )
+    generator = ExtractiveGenerator(embedder, threshold=0.0)
+    within = [passage(text, document_name="clinic.md")]
+    phone, address = "What is the phone number of the clinic?", "What is the address of the clinic?"
+    assert generator.generate(phone, within).text.startswith("Ring 01632 555 210")
+    told = generator.generate(address, within).text
+    assert told == "Brookfield Clinic, 7 Mill Rise, Brookfield BR3 8TL. [1]"
+    lined = [*within, passage("Telephone: 01632 960 774", 1, document_name="clinic.md")]
+    assert generator.generate(phone, lined).text == "Telephone: 01632 960 774 [1]"

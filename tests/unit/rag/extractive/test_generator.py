@@ -133,6 +133,21 @@ def test_a_question_of_two_parts_has_a_sentence_for_each(
     assert "half past seven" in draft.text
 
 
+def test_a_part_whose_sentence_answers_another_part_has_the_next(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    texts = (
+        "The warranty can be extended for £245, to last one year.",
+        "Our house warranty lasts six months.",
+        "Tyres and bulbs are wear parts.",
+    )
+    draft = ExtractiveGenerator(embedder).generate(
+        "How long does the warranty last, and how much does it cost to have it extended a year?",
+        [passage(text, i) for i, text in enumerate(texts)],
+    )
+    assert draft.text == f"{texts[0]} [1] {texts[1]} [2]"
+
+
 def test_questions_titles_and_announcements_are_no_answers(
     embedder: WordEmbedder, passage: MakePassage
 ) -> None:
