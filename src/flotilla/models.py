@@ -147,7 +147,8 @@ class Mode(StrEnum):
 class ModelCall(Value):
     """One call of a language model, with all of its attempts.
 
-    `role` is what it was for (`answer`, `grade`, `rewrite`); `model` the model string that replied;
+    `role` is what it was for (`answer`, `grade`, `rewrite`); `model` the model string that was
+    asked; `error` the code of the error where it gave no reply, with the tokens as far as known;
     `took` and `first_token` are milliseconds since the call began, the latter None where the reply
     was not streamed; `cost` is in the currency of the price table, None where that has no price.
     """
@@ -161,6 +162,7 @@ class ModelCall(Value):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost: float | None = None
+    error: str | None = None
 
 
 class Step(Value):

@@ -46,9 +46,10 @@ def _told(step: "Step") -> Iterator[str]:
 
 def _called(call: "ModelCall") -> str:
     tries = f", {call.attempts} attempts" if call.attempts > 1 else ""
+    failed = f", failed: {call.error}" if call.error is not None else ""
     return (
         f"{call.model} as {call.role}, {call.prompt_tokens} + {call.completion_tokens} tokens, "
-        f"{call.took:.0f} ms{tries}"
+        f"{call.took:.0f} ms{tries}{failed}"
     )
 
 

@@ -213,7 +213,7 @@ class Answerer:
             steps += steps_of(self._checkpoints.conversation(thread))
         for call in (call for step in steps for call in step.calls):
             first = self._models.name(Role(call.role))
-            meter.record(call, stands_in=call.model != first)
+            meter.record(call, stands_in=call.error is None and call.model != first)
         return max(step.started + step.took for step in steps) / 1000
 
     def _writer(self, meter: "Meter", listener: Listener) -> Generator:

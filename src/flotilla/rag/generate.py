@@ -124,6 +124,10 @@ class ModelGenerator:
         if whole is not None:
             return self._taken_over(whole)
         so_far = telling.resume()
+        if so_far:
+            self._meter.record(
+                self._models.interrupted(Role.ANSWER, messages, so_far, prompt=PROMPT)
+            )
         reply = self._models.stream(
             Role.ANSWER, messages, self._meter, telling.hear, prompt=PROMPT, so_far=so_far
         )

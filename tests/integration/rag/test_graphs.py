@@ -193,6 +193,9 @@ def test_the_chain_ends_with_sentences_of_the_documents_where_it_says_so(
     answer = run(server, Mode.SIMPLE, llm={"fallbacks": ("extractive",), "breaker_failures": 0})
     assert answer.answerable
     assert answer.fallback_used == "extractive"
+    (failed,) = answer.trace[-1].calls
+    assert (failed.model, failed.error) == ("openai:test", "model_unavailable")
+    assert answer.usage.calls == 1
     with pytest.raises(ModelUnavailable):
         run(server, Mode.SIMPLE, llm={"breaker_failures": 0})
 

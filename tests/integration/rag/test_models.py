@@ -116,7 +116,11 @@ def test_one_that_is_too_long_goes_to_the_next_model_at_once(
     assert calls.models.complete(Role.ANSWER, QUESTION, counted).text == "At nine."
     assert calls.pauses == []
     assert [r.model for r in server.requests] == ["gpt-4o-mini", "other"]
-    assert counted.fallback_used == counted.calls[0].model == "openai:other"
+    refused, replied = counted.calls
+    assert (refused.model, refused.error) == ("openai:gpt-4o-mini", "model_unavailable")
+    assert (refused.attempts, refused.prompt_tokens, refused.completion_tokens) == (1, 0, 0)
+    assert replied.error is None
+    assert counted.fallback_used == replied.model == "openai:other"
 
 
 def test_a_chain_that_fails_says_when_to_come_back(server: OpenAIServer) -> None:

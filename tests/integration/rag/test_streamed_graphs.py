@@ -246,9 +246,25 @@ def test_what_stands_in_for_a_model_that_fails_for_good_replaces_what_it_said(
 def test_a_stream_that_breaks_off_goes_on_where_it_was(server: OpenAIServer) -> None:
     server.script(chunked(*REPLY, cut_after=4), chunked("]. We open", " at nine [1]", "."))
     heard = Heard()
-    run(server, heard, attempts=2, backoff_base=0.01)
+    answer = run(server, heard, attempts=2, backoff_base=0.01, fallbacks=("openai:other",))
     assert "".join(heard.tokens) == READ
     assert not heard.taken_back
+    (call,) = answer.trace[-1].calls
+    assert (call.attempts, call.error) == (2, None)
+
+
+def test_what_one_model_wrote_before_it_broke_off_is_a_call_of_its_own(
+    server: OpenAIServer,
+) -> None:
+    server.script(chunked(*REPLY, cut_after=4), chunked("]. We open", " at nine [1]", "."))
+    answer = run(server, Heard(), attempts=1, fallbacks=("openai:other",))
+    broken, replied = answer.trace[-1].calls
+    assert (broken.model, broken.error) == ("openai:test", "model_unavailable")
+    assert broken.prompt_tokens > 0 < broken.completion_tokens
+    assert (replied.model, replied.error) == ("openai:other", None)
+    assert replied.first_token is not None
+    assert replied.first_token >= 0
+    assert answer.usage.prompt_tokens == broken.prompt_tokens + replied.prompt_tokens
 
 
 @pytest.mark.parametrize("tokens", [1, 3, 4, 6])
@@ -258,7 +274,9 @@ def test_the_next_worker_goes_on_where_a_killed_one_was(server: OpenAIServer, to
     whole = "".join(REPLY)
     server.script(text(whole[len(written.raw) :]))
     heard = Heard(written)
-    run(server, heard)
+    before, replied = run(server, heard).trace[-1].calls
+    assert (before.error, replied.error) == ("interrupted", None)
+    assert before.prompt_tokens > 0 < before.completion_tokens
     assert server.requests[-1].partial == written.raw
     assert written.text + "".join(heard.tokens) == READ
     assert not heard.taken_back

@@ -32,7 +32,7 @@ class Meter:
         return self._clock()
 
     def record(self, call: ModelCall, *, stands_in: bool = False) -> None:
-        """Count a call that was replied to.
+        """Count a call, whether it was replied to or not.
 
         `stands_in` says that the model is not the role's first.
         """
@@ -48,12 +48,13 @@ class Meter:
             self._ends -= seconds
 
     def spend(self, tokens: int) -> None:
-        """Count tokens of a request that brought no whole reply."""
+        """Count tokens of requests that no call is recorded for."""
         with self._lock:
             self._tokens_left -= tokens
 
     def usage(self) -> Usage:
-        """What all calls took together; its cost is None where the price of any is not known."""
+        """What all calls took together; its cost is None where the price of any is not known, and
+        0 where there was none."""
         with self._lock:
             calls = tuple(self.calls)
         costs = [call.cost for call in calls]
@@ -62,7 +63,7 @@ class Meter:
             calls=len(calls),
             prompt_tokens=sum(call.prompt_tokens for call in calls),
             completion_tokens=sum(call.completion_tokens for call in calls),
-            cost=sum(known) if known and len(known) == len(costs) else None,
+            cost=sum(known) if len(known) == len(costs) else None,
         )
 
     def remaining_seconds(self) -> float:

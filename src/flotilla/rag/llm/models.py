@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from flotilla.deadlines import Deadline, wait_for
 from flotilla.errors import ConfigurationError, ModelRejected
+from flotilla.models import ModelCall
 from flotilla.rag.llm.breaker import Breaker
 from flotilla.rag.llm.chat_models import candidate
 from flotilla.rag.llm.fleet_state import FleetState
@@ -17,7 +18,7 @@ from flotilla.rag.llm.policy import Call, Policy
 from flotilla.rag.llm.roles import Candidate, Role, first_model, is_model
 from flotilla.rag.llm.streams import Streaming
 from flotilla.rag.llm.structured import METHODS, NotOfTheForm, Structuring, parse, repair
-from flotilla.rag.llm.usage import estimated_prompt
+from flotilla.rag.llm.usage import Tokens, cost, estimated, estimated_prompt
 from flotilla.settings import AFTER_MODELS, LLMSettings
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
+
+INTERRUPTED = "interrupted"
+"""What stands for an error's code where the worker was lost, or the run failed, meanwhile."""
 
 
 class Models:
@@ -148,6 +152,23 @@ class Models:
         call = self._call(role, streaming.ask, messages, prompt)
         streaming.call = call
         return self._policy.run(call, self._of(role), meter)
+
+    def interrupted(
+        self, role: Role, messages: Sequence["BaseMessage"], so_far: str, *, prompt: str | None
+    ) -> ModelCall:
+        """The call of a run that ended in the middle of a streamed reply, after `so_far`:
+        its tokens are estimated, and it is taken for one of the role's first model."""
+        tokens = Tokens(estimated_prompt(messages), estimated(so_far))
+        return ModelCall(
+            role=role,
+            model=self.name(role),
+            prompt=prompt,
+            took=0.0,
+            prompt_tokens=tokens.prompt,
+            completion_tokens=tokens.completion,
+            cost=cost(self._of(role)[0].price, tokens),
+            error=INTERRUPTED,
+        )
 
     def run(
         self,

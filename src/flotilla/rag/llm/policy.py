@@ -40,8 +40,9 @@ class Call:
 
     `ask` makes one request to a candidate before the deadline; what it raises is judged by
     `failures.read`. `estimate` are the tokens that a request takes, about, the reply included;
-    `prompt_estimate` those without it. `first_token` is the meter's time at which the first piece
-    of a stream came, and `partial` the tokens of requests that broke off.
+    `prompt_estimate` those without it. Of the candidate that is being asked,
+    `attempts` counts the requests, `first_token` is the meter's time at which the first piece of
+    its stream came, and `partial` the tokens of requests that broke off.
     """
 
     role: Role
@@ -84,21 +85,15 @@ class Policy:
             ModelUnavailable: no candidate replies now; `retry_after` is when one may.
             ModelRejected: the request was refused, by every candidate or for its own sake.
         """
-        began = meter.now()
-        try:
-            return self._first_reply(call, candidates, meter, began)
-        except BaseException:
-            meter.spend(call.partial.total)
-            raise
-
-    def _first_reply(
-        self, call: Call, candidates: Sequence[Candidate], meter: Meter, began: float
-    ) -> "AIMessage":
         troubles: list[Trouble] = []
         for candidate in candidates:
+            began = meter.now()
+            # What the candidates before took is counted with them.
+            call.attempts, call.partial, call.first_token = 0, Tokens(0, 0), None
             try:
                 reply = self._persist(call, candidate, meter)
             except Trouble as trouble:
+                self._count_failed(call, candidate, meter, began, trouble.error.code)
                 logger.warning(
                     "model_failed",
                     role=call.role,
@@ -111,6 +106,12 @@ class Policy:
                     raise trouble.error from None
                 troubles.append(trouble)
                 continue
+            except FlotillaError as error:
+                self._count_failed(call, candidate, meter, began, error.code)
+                raise
+            except BaseException:
+                meter.spend(call.partial.total)
+                raise
             self._count(call, candidate, reply, meter, began, bool(troubles))
             return reply
         raise _summary(troubles) from None
@@ -211,6 +212,26 @@ class Policy:
         finally:
             used += call.partial.total - before
             self._limits.correct(candidate.provider, call.estimate, used)
+
+    def _count_failed(
+        self, call: Call, candidate: Candidate, meter: Meter, began: float, code: str
+    ) -> None:
+        """Record what a candidate took that gave no reply; nothing of one that was not asked."""
+        if not call.attempts:
+            return
+        meter.record(
+            ModelCall(
+                role=call.role,
+                model=candidate.name,
+                prompt=call.prompt,
+                attempts=call.attempts,
+                took=round(1000 * (meter.now() - began), 2),
+                prompt_tokens=call.partial.prompt,
+                completion_tokens=call.partial.completion,
+                cost=cost(candidate.price, call.partial),
+                error=code,
+            )
+        )
 
     def _count(
         self,

@@ -44,7 +44,7 @@ def test_the_tokens_are_spent_by_calls_and_by_what_broke_off() -> None:
 
 def test_usage_adds_up_and_has_no_cost_where_a_price_is_missing() -> None:
     meter = Meter(seconds=5, tokens=1000)
-    assert meter.usage().cost is None
+    assert meter.usage().cost == 0
     meter.record(call())
     meter.record(call(), stands_in=True)
     usage = meter.usage()
