@@ -244,6 +244,8 @@ def _answer(
         for name in ("retrieve", "generate")
     }
     cited = {citation.chunk_id for citation in draft.citations}
+    noted = [*notes, *state["notes"]] if "small_talk" not in state else state["notes"]
+    overspent = meter.overspent()
     # A refusal shows what was found nearby too, also where a grader has set it aside.
     shown = list(state.get("passages", []))
     if not draft.answerable or not shown:
@@ -261,7 +263,7 @@ def _answer(
         model=draft.model,
         mode=mode,
         unsupported=tuple(state.get("unsupported", [])),
-        notes=(*notes, *state["notes"]) if "small_talk" not in state else tuple(state["notes"]),
+        notes=(*noted, overspent) if overspent is not None else tuple(noted),
         fallback_used=state.get("fallback") or meter.fallback_used,
         trace=tuple(steps),
         usage=meter.usage(),

@@ -76,7 +76,9 @@ def classify(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     if models_for(tools, Role.GRADE) is None or len(question) > LONGEST:
         return {}, {"kind": "question", "by": "rule"}
     judged, notes = _ask(tools, Role.GRADE, CLASSIFY, as_data(question), Classification)
-    if judged is None or not judged.small_talk:
+    if judged is None:
+        return {"notes": notes}, {"kind": "question", "by": "nobody"}
+    if not judged.small_talk:
         return {"notes": notes}, {"kind": "question", "by": "model"}
     reply = confirmed_reply(question)
     if reply is None:
@@ -120,8 +122,8 @@ def rewrite(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
 
 
 def verify(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
-    """Flag each statement of the answer that its citations do not bear out. Where no judge replies,
-    those stay flagged whose figures and names their passages lack.
+    """Flag each statement of the answer that its citations do not bear out. Those whose figures and
+    names their passages lack stay flagged, whatever the judge says, and where none replies.
 
     An extractive answer is made of quotes, so there is nothing to judge; and of an earlier answer
     that was done when it was given.
@@ -159,6 +161,10 @@ def verify(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
                 claim = cited[verdict.statement - 1]
                 reason = inactive(verdict.reason).strip() or "Its citations do not bear it out."
                 flagged.append(Unsupported(start=claim.start, end=claim.end, reason=reason))
+    known = {(each.start, each.end) for each in flagged}
+    flagged += [
+        each for each in state.get("unsupported", []) if (each.start, each.end) not in known
+    ]
     flagged.sort(key=lambda each: each.start)
     return (
         {"unsupported": flagged, "notes": notes},

@@ -49,7 +49,10 @@ def stand_in(
 
 def _extracted(state: State, tools: Tools, why: str) -> Update:
     draft = tools.spare.generate(state["query"].question, state["passages"])
-    note = f"{why}: these are the sentences of the documents that answer best."
+    if draft.answerable:
+        note = f"{why}: these are the sentences of the documents that answer best."
+    else:
+        note = f"{why}, and no sentence of the documents answers the question by itself."
     return {"draft": draft, "fallback": draft.model, "notes": [note]}
 
 

@@ -24,7 +24,7 @@ class Meter:
         self.fallback_used: str | None = None
         self._clock = clock
         self._ends = clock() + seconds
-        self._tokens_left = tokens
+        self._tokens, self._tokens_left = tokens, tokens
         self._lock = threading.Lock()
 
     def now(self) -> float:
@@ -69,6 +69,18 @@ class Meter:
     def remaining_seconds(self) -> float:
         """Seconds that are left, at least 0."""
         return max(0.0, self._ends - self._clock())
+
+    def overspent(self) -> str | None:
+        """A sentence on the tokens where they are more than the budget, None where they are not:
+        the call in which it is passed is not cut short."""
+        with self._lock:
+            left = self._tokens_left
+        if left >= 0:
+            return None
+        return (
+            f"The answer took {self._tokens - left:,} tokens, more than its budget of "
+            f"{self._tokens:,}: the call that passed it was finished."
+        )
 
     def check(self) -> None:
         """Return where something of the budget is left.

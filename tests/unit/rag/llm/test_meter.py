@@ -37,9 +37,15 @@ def test_the_tokens_are_spent_by_calls_and_by_what_broke_off() -> None:
     meter.record(call(10))
     meter.check()
     meter.spend(9)
+    assert meter.overspent() is None
     with pytest.raises(BudgetSpent) as caught:
         meter.check()
     assert caught.value.which == "tokens"
+    meter.record(call(5))
+    told = meter.overspent()
+    assert told is not None
+    assert "26 tokens" in told
+    assert "budget of 20:" in told
 
 
 def test_usage_adds_up_and_has_no_cost_where_a_price_is_missing() -> None:
