@@ -49,16 +49,16 @@ class Bookmark:
         return f"{self.task_id}:{self.number}" + (f":{self.end}" if self.end else "")
 
     @classmethod
-    def parse(cls, text: str | None) -> "Bookmark | None":
-        """What a Last-Event-ID says; None for none, and for one that no event has had."""
-        found = _BOOKMARK.fullmatch(text or "")
+    def parse(cls, text: str) -> "Bookmark | None":
+        """What a Last-Event-ID says; None for one that no event has had."""
+        found = _BOOKMARK.fullmatch(text)
         return cls(found["task"], int(found["number"]), found["end"]) if found else None
 
 
 async def relay(
-    services: Services, tenant: str, task_id: str, last_event_id: str | None = None
+    services: Services, tenant: str, task_id: str, bookmark: Bookmark | None = None
 ) -> Response:
-    """The response that streams a task's answer, after the event with this id or else from its
+    """The response that streams a task's answer, after the event of the bookmark or else from its
     beginning; 204 where that event was the last.
 
     Raises:
@@ -73,7 +73,6 @@ async def relay(
         raise Conflict(
             f"A task of the kind {task.kind} has no answer: follow it at /tasks/{task_id}/events."
         )
-    bookmark = Bookmark.parse(last_event_id)
     seen = 0
     if bookmark is not None and bookmark.task_id == task_id:
         if task.status.final and bookmark.end == end_id(task):

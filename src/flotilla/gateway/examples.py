@@ -585,11 +585,20 @@ NO_COLLECTION = CollectionNotFound(
     "field out to use 'default'.",
     field="collection",
 )
+NO_COLLECTION_HERE = CollectionNotFound(
+    "There is no collection named 'contracts': create it with POST /collections, or see with GET "
+    "/collections what there is."
+)
 COLLECTION_THERE = CollectionExists(
     "A collection named 'contracts' exists already: choose another name.", field="name"
 )
 BAD_FIELD = InvalidRequest("Extra inputs are not permitted", field="topk")
 BAD_PARAMETER = InvalidRequest("Input should be less than or equal to 500", field="limit")
+BAD_EVENT_ID = InvalidRequest(
+    "No event of an answer has the id 'nonsense': send the id of the last event as it was told, or "
+    "leave Last-Event-ID out to begin anew.",
+    field="Last-Event-ID",
+)
 BAD_MODE = InvalidRequest("Input should be 'practice' or 'quiz'", field="mode")
 NO_FILE = InvalidRequest(
     "There is no file in the request: send one or more parts named `files`.", field="files"

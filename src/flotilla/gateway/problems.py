@@ -190,7 +190,9 @@ def _field_error(error: dict[str, Any]) -> dict[str, str]:
     if error.get("ctx", {}).get("pattern") == COLLECTION_NAME:
         field = ".".join(str(part) for part in error["loc"][1:])
         return {"field": field, "message": COLLECTION_NAME_IN_WORDS}
-    field = ".".join(str(part) for part in error["loc"][1:]) or "body"
+    # A validator of the whole body may say itself which field is at fault.
+    inner = [error["ctx"]["field"]] if error["type"] == "field" else []
+    field = ".".join(str(part) for part in (*error["loc"][1:], *inner)) or "body"
     return {"field": field, "message": error["msg"].removeprefix("Value error, ")}
 
 

@@ -22,7 +22,8 @@ def checked_question(text: str, limit: int, field: str = "question") -> str:
     if all(unicodedata.category(character)[0] in "CMZ" for character in question):
         raise QuestionEmpty("The question is empty: send the text to be answered.", field=field)
     if len(question) > limit:
+        subject = "The topic" if field == "topic" else "The question"
         raise QuestionTooLong(
-            f"The question has {len(question):,} characters: shorten it to {limit:,}.", field=field
+            f"{subject} has {len(question):,} characters: shorten it to {limit:,}.", field=field
         )
     return question

@@ -21,11 +21,17 @@ versions = VERSIONS.c
 
 
 def resolve(
-    connection: Connection, tenant_id: str, names: Sequence[str], *, lock: bool = False
+    connection: Connection,
+    tenant_id: str,
+    names: Sequence[str],
+    *,
+    lock: bool = False,
+    field: str | None = "collection",
 ) -> dict[str, str]:
     """Ids by name, in the order given.
 
-    With `lock`, whoever else resolves them so, or deletes them, waits for this transaction.
+    With `lock`, whoever else resolves them so, or deletes them, waits for this transaction. `field`
+    is the request's field that has the names, None where its address has.
 
     Raises:
         CollectionNotFound: naming the first that does not exist.
@@ -42,8 +48,12 @@ def resolve(
         if name not in found:
             raise CollectionNotFound(
                 f"There is no collection named {name!r}: create it with POST /collections, or "
-                f"leave the field out to use {DEFAULT_COLLECTION!r}.",
-                field="collection",
+                + (
+                    f"leave the field out to use {DEFAULT_COLLECTION!r}."
+                    if field is not None
+                    else "see with GET /collections what there is."
+                ),
+                field=field,
             )
     return {name: found[name] for name in names}
 
@@ -103,7 +113,7 @@ def _collection(row: Row[Any]) -> Collection:
 
 def view(connection: Connection, tenant_id: str, name: str) -> Collection:
     """Raises CollectionNotFound."""
-    resolve(connection, tenant_id, [name])
+    resolve(connection, tenant_id, [name], field=None)
     row = connection.execute(_counted(tenant_id).where(collections.name == name)).one()
     return _collection(row)
 
@@ -126,7 +136,7 @@ def delete(
     The default collection is emptied and stays.
     """
     # A submission that is being written has to be seen.
-    collection_id = resolve(connection, tenant_id, [name], lock=True)[name]
+    collection_id = resolve(connection, tenant_id, [name], lock=True, field=None)[name]
     deleted_at = moment or now()
     there = (
         select(documents.id)

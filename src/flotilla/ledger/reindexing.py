@@ -106,7 +106,7 @@ def reindex_collection(
         CollectionNotFound: there is no such collection.
     """
     # Two requests at once: the second has to see the first.
-    collection_id = collections.resolve(connection, tenant_id, [name], lock=True)[name]
+    collection_id = collections.resolve(connection, tenant_id, [name], lock=True, field=None)[name]
     on_its_way = connection.scalar(
         select(columns.id).where(
             columns.finished_at.is_(None),

@@ -49,7 +49,7 @@ def submit(
     Raises:
         CollectionNotFound: there is no such collection.
     """
-    collection_id = collections.resolve(connection, tenant_id, [collection])[collection]
+    collection_id = collections.resolve(connection, tenant_id, [collection], field=None)[collection]
     job = NewJob(
         tenant_id=tenant_id,
         kind=KIND,

@@ -4,6 +4,7 @@ import math
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
 
 from flotilla.models import Metadata
 
@@ -72,6 +73,12 @@ Number = Annotated[float, BeforeValidator(_no_boolean)]
 """The same of any number."""
 
 
+def at_field(name: str, reason: str) -> PydanticCustomError:
+    """What is wrong with one field, for a validator of the whole body to raise: errors name it."""
+    # The reason goes in as a value: braces in it are none of the template's.
+    return PydanticCustomError("field", "{reason}", {"reason": reason, "field": name})
+
+
 class Request(BaseModel):
     """A request's body."""
 
@@ -86,7 +93,10 @@ class Request(BaseModel):
         if isinstance(value, dict):
             for name, each in value.items():
                 check_text(name)
-                check_text(each, nul=name in cls.prose)
+                try:
+                    check_text(each, nul=name in cls.prose)
+                except ValueError as error:
+                    raise at_field(name, str(error)) from None
             return value
         return check_text(value)
 

@@ -1,13 +1,35 @@
 """Questions and their answers."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from flotilla.models import Answer, Found, Metadata, Mode
-from flotilla.schemas.base import COLLECTION_NAME, Integer, Request, Response
+from flotilla.schemas.base import (
+    COLLECTION_NAME,
+    DEFAULT_COLLECTION,
+    Integer,
+    Request,
+    Response,
+    at_field,
+)
 from flotilla.schemas.webhooks import CallbackURL
+
+
+def _check_collections(one: str | None, several: list[str] | None) -> None:
+    """Raises where a request does not say in one way where to look."""
+    if several is None:
+        return
+    if not several:
+        raise at_field(
+            "collections",
+            f"it names no collection: name one, or leave it out to use {DEFAULT_COLLECTION!r}",
+        )
+    if one is not None:
+        raise at_field(
+            "collections", "there is collection as well: send one of the two, and leave one out"
+        )
 
 
 class QuestionRequest(Request):
@@ -36,6 +58,11 @@ class QuestionRequest(Request):
         "with tools); the fleet's own when not given.",
     )
     callback_url: CallbackURL = None
+
+    @model_validator(mode="after")
+    def _look_in_one_way(self) -> Self:
+        _check_collections(self.collection, self.collections)
+        return self
 
     @property
     def question_field(self) -> str:
@@ -76,6 +103,11 @@ class GenerateQuestionsRequest(Request):
     collections: list[Annotated[str, Field(pattern=COLLECTION_NAME)]] | None = Field(
         None, max_length=32, description="Several in place of one; `default` if neither is given."
     )
+
+    @model_validator(mode="after")
+    def _look_in_one_way(self) -> Self:
+        _check_collections(self.collection, self.collections)
+        return self
 
 
 class GenerateQuestionsResponse(Response):

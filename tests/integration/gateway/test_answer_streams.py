@@ -127,10 +127,38 @@ def test_a_posted_question_goes_on_with_its_last_event(
         assert reader.headers["x-task-id"] == run.id
         run.complete(ANSWER)
         assert text_of(reader.rest()) == TEXT.removeprefix("The warranty ")
-    for unknown in ("0199-none:7", "nonsense", f"{run.id[:-1]}z:1"):
+    for unknown in ("0199-none:7", f"{run.id[:-1]}z:1"):
         headers = {"Last-Event-ID": unknown}
         refused = httpx.post(f"{gateway.url}/rag/query/stream", json=body, headers=headers)
         assert (refused.status_code, refused.json()["code"]) == (404, "task_not_found")
+
+
+def test_a_last_event_that_is_none_is_refused_and_an_empty_one_passed_over(
+    gateway: Gateway, collection: str, begin: Begin
+) -> None:
+    run = begin()
+    followed = f"/tasks/{run.id}/stream"
+    body = {"question": "How long is the warranty?", "collection": collection}
+    for method, path in (
+        ("POST", "/rag/query/stream"),
+        ("POST", "/chat/stream"),
+        ("GET", followed),
+    ):
+        for malformed in ("nonsense", "17-0", f"{run.id}:x"):
+            refused = httpx.request(
+                method,
+                f"{gateway.url}{path}",
+                json=body if method == "POST" else None,
+                headers={"Last-Event-ID": malformed},
+            )
+            assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+            assert refused.json()["errors"][0]["field"] == "Last-Event-ID"
+    with run.worker():
+        run.complete(ANSWER)
+    with reading(gateway.url, run.id, last_id="") as reader:
+        assert text_of(reader.rest()) == TEXT
+    with reading(gateway.url, body=body, last_id="") as reader:
+        assert reader.headers["x-task-id"] != run.id
 
 
 def test_a_turn_of_a_conversation_is_streamed_like_any_answer(

@@ -42,6 +42,30 @@ def test_a_resource_that_is_not_there(http: httpx.Client) -> None:
     assert_problem(http.get("/collections/x"), 404, "collection_not_found")
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/collections/nope"),
+        ("DELETE", "/collections/nope"),
+        ("POST", "/collections/nope/reindex"),
+    ],
+)
+def test_a_collection_of_the_address_that_is_not_there_is_no_field(
+    http: httpx.Client, method: str, path: str
+) -> None:
+    reply = http.request(method, path)
+    assert_problem(reply, 404, "collection_not_found")
+    assert "leave the field out" not in reply.json()["detail"]
+    assert "errors" not in reply.json()
+
+
+def test_a_topic_that_is_too_long_is_called_a_topic(http: httpx.Client) -> None:
+    reply = http.post("/api/chat/generate-questions", json={"topic": "a" * 4001})
+    assert_problem(reply, 422, "question_too_long")
+    assert reply.json()["detail"].startswith("The topic has 4,001 characters")
+    assert reply.json()["errors"][0]["field"] == "topic"
+
+
 def test_a_body_that_is_no_json(http: httpx.Client) -> None:
     json = {"content-type": "application/json"}
     reply = http.post("/rag/query", content=b'{"question": ', headers=json)

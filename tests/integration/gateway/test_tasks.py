@@ -1,6 +1,7 @@
 """Tasks while no fleet is there to begin them."""
 
 import json
+import math
 import time
 
 import httpx
@@ -10,6 +11,9 @@ import redis
 from tests.integration.gateway.processes import Gateway
 
 JSON = {"content-type": "application/json"}
+DEEP: dict[str, object] = {}
+for _ in range(150):
+    DEEP = {"a": DEEP}
 
 
 @pytest.mark.parametrize("address", ["/tasks/{}", "/tasks/status/{}"])
@@ -96,7 +100,16 @@ def test_an_answer_that_takes_too_long_goes_on_under_its_task_id(http: httpx.Cli
         ({"question": "Who?", "top_k": 101}, 422, "invalid_request", "top_k"),
         ({"question": "Who?", "filter": {"year": {"above": 1}}}, 422, "invalid_request", None),
         ({"question": "Who?", "filter": ["year"]}, 422, "invalid_request", "filter"),
-        ({"question": "Who \ud800?"}, 422, "invalid_request", "body"),
+        ({"question": "Who \ud800?"}, 422, "invalid_request", "question"),
+        ({"question": "Who?", "filter": {"year": math.nan}}, 422, "invalid_request", "filter"),
+        ({"question": "Who?", "filter": {"year": DEEP}}, 422, "invalid_request", "filter"),
+        ({"question": "Who?", "collections": []}, 422, "invalid_request", "collections"),
+        (
+            {"question": "Who?", "collection": "a", "collections": ["a"]},
+            422,
+            "invalid_request",
+            "collections",
+        ),
         ({"question": 7}, 422, "invalid_request", "question"),
         ({}, 422, "invalid_request", "question"),
     ],

@@ -78,7 +78,7 @@ async def clear_caches(services: ServicesDep, tenant: TenantDep) -> CachesCleare
     status_code=202,
     summary="Fill the caches with questions",
     responses=problems.responses(
-        examples.NO_COLLECTION,
+        examples.NO_COLLECTION_HERE,
         examples.CACHES_OFF,
         examples.BODY_TOO_LARGE,
         examples.EMPTY_QUESTION,

@@ -41,7 +41,9 @@ async def create_collection(
 
 
 @router.get(
-    "/{name}", summary="Look at a collection", responses=problems.responses(examples.NO_COLLECTION)
+    "/{name}",
+    summary="Look at a collection",
+    responses=problems.responses(examples.NO_COLLECTION_HERE),
 )
 async def get_collection(name: str, services: ServicesDep, tenant: TenantDep) -> Collection:
     return await services.read(collections.view, tenant, name)
@@ -51,7 +53,9 @@ async def get_collection(name: str, services: ServicesDep, tenant: TenantDep) ->
     "/{name}/reindex",
     status_code=202,
     summary="Index a collection anew",
-    responses=problems.responses(examples.NO_COLLECTION, examples.PRIVATE_CALLBACK, examples.FULL),
+    responses=problems.responses(
+        examples.NO_COLLECTION_HERE, examples.PRIVATE_CALLBACK, examples.FULL
+    ),
 )
 async def reindex_collection(
     name: str, services: ServicesDep, tenant: TenantDep, callback_url: CallbackDep
@@ -77,7 +81,7 @@ async def reindex_collection(
     status_code=202,
     summary="Delete a collection with its documents",
     responses=problems.responses(
-        examples.NO_COLLECTION, examples.PRIVATE_CALLBACK, examples.DELETION_UNSENT
+        examples.NO_COLLECTION_HERE, examples.PRIVATE_CALLBACK, examples.DELETION_UNSENT
     ),
 )
 async def delete_collection(

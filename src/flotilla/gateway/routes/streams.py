@@ -5,12 +5,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Response
 
 from flotilla import pipelines
-from flotilla.errors import TaskNotFound
+from flotilla.errors import InvalidRequest
 from flotilla.gateway import examples, problems
 from flotilla.gateway.answer_relay import TASK_HEADER, Bookmark, relay, submit_and_relay
 from flotilla.gateway.cache_control import CachePolicyDep
 from flotilla.gateway.chat import chat_turn
-from flotilla.gateway.dependencies import Services, ServicesDep, TenantDep
+from flotilla.gateway.dependencies import ServicesDep, TenantDep
 from flotilla.gateway.event_stream import EventStream
 from flotilla.gateway.routes.questions import REFUSALS, preparation
 from flotilla.ledger.database import new_id
@@ -112,8 +112,9 @@ async def ask_and_read(
     """Each step as it is finished, the text piece by piece, each citation beside the number that
     stands for it, and at the end the whole answer. With `Last-Event-ID` no question is asked: the
     stream of that event goes on."""
-    if last_event_id is not None:
-        return await _go_on(services, tenant, last_event_id)
+    bookmark = _bookmark(last_event_id)
+    if bookmark is not None:
+        return await relay(services, tenant, bookmark.task_id, bookmark)
     job_id = new_id()
     prepare = await preparation(
         body, services, tenant, job_id, "query", pipelines.ANSWER, cache, stream=True
@@ -142,21 +143,27 @@ async def chat_and_read(
     answer as `/chat` gives it. The turn is in its conversation once `done` is told, and not at all
     where its run is cancelled. With `Last-Event-ID` no question is asked: the stream of that event
     goes on."""
-    if last_event_id is not None:
-        return await _go_on(services, tenant, last_event_id)
+    bookmark = _bookmark(last_event_id)
+    if bookmark is not None:
+        return await relay(services, tenant, bookmark.task_id, bookmark)
     turn = await chat_turn(body, services, tenant, cache, stream=True)
     response = await submit_and_relay(services, tenant, turn.job_id, turn.prepare, pipelines.answer)
     response.headers[CONVERSATION_HEADER] = turn.conversation_id
     return response
 
 
-async def _go_on(services: Services, tenant: str, last_event_id: str) -> Response:
+def _bookmark(last_event_id: str | None) -> Bookmark | None:
+    """The event after which a stream goes on; None where none is named."""
+    if not last_event_id:
+        return None
     bookmark = Bookmark.parse(last_event_id)
     if bookmark is None:
-        raise TaskNotFound(
-            f"No event has the id {last_event_id[:80]!r}: leave Last-Event-ID out to ask anew."
+        raise InvalidRequest(
+            f"No event of an answer has the id {last_event_id[:80]!r}: send the id of the last "
+            "event as it was told, or leave Last-Event-ID out to begin anew.",
+            field="Last-Event-ID",
         )
-    return await relay(services, tenant, bookmark.task_id, last_event_id)
+    return bookmark
 
 
 @router.get(
@@ -166,7 +173,9 @@ async def _go_on(services: Services, tenant: str, last_event_id: str) -> Respons
     response_class=EventStream,
     responses={
         **STREAM,
-        **problems.responses(examples.NO_TASK, examples.NO_ANSWER, examples.OUT_OF_REACH),
+        **problems.responses(
+            examples.NO_TASK, examples.NO_ANSWER, examples.BAD_EVENT_ID, examples.OUT_OF_REACH
+        ),
     },
 )
 async def read_answer(
@@ -174,4 +183,4 @@ async def read_answer(
 ) -> Response:
     """The same events, from the beginning or from after `Last-Event-ID`; an answer that is written
     already comes as a whole."""
-    return await relay(services, tenant, task_id, last_event_id)
+    return await relay(services, tenant, task_id, _bookmark(last_event_id))
