@@ -40,6 +40,7 @@ def example(error: FlotillaError) -> dict[str, Any]:
         code=error.code,
         request_id=examples.REQUEST,
         retryable=error.retryable,
+        retry_after=error.retry_after,
         errors=_fields(error),
         **error.details,
     )
@@ -106,6 +107,7 @@ def problem(
         code=code,
         request_id=request.scope.get("request_id"),
         retryable=retryable,
+        retry_after=retry_after,
         **members,
     )
     headers = {} if retry_after is None else {"Retry-After": str(math.ceil(retry_after))}

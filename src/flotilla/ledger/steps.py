@@ -225,6 +225,7 @@ def record_failure(
             code=error.code,
             message=error.message,
             retryable=error.retryable,
+            retry_after=error.retry_after,
             failed_at=now(),
         )
     )

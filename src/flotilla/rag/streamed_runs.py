@@ -1,19 +1,25 @@
 """The stream of a run: whoever asked for one is told of the answer while it is being written."""
 
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from flotilla.answer_streams import UNHEARD, AnswerStream, Listener, Written
-from flotilla.errors import Cancelled
+from flotilla.errors import Cancelled, FlotillaError, LeaseLost
 from flotilla.ledger.reply_runs import ReplyRun
 from flotilla.models import Citation, ModelCall, Step
+
+ATTEMPT_FAILED = "attempt_failed"
+"""The step of an attempt that failed; it is told, and in no answer's `trace`."""
 
 
 @contextmanager
 def listening(run: ReplyRun) -> Iterator[Listener]:
     """Who listens to a run: its stream where it was submitted as one, else nobody.
 
-    What earlier attempts have told is in the listener's `written`. The block's end waits a moment
+    An attempt that fails and may be made again is told of as a step of its own. What earlier
+    attempts have told is in the listener's `written`. The block's end waits a moment
     until all is written: the run's result is to be told after that. A run whose end somebody is to
     be told of at another address goes on without readers.
 
@@ -25,10 +31,31 @@ def listening(run: ReplyRun) -> Iterator[Listener]:
         yield UNHEARD
         return
     watched = "callback_url" not in run.job.payload
+    began = time.monotonic()
     with AnswerStream.open(run.job.id, run.leased.fence, watched=watched) as stream:
         listener = StreamedRun(run, stream)
         listener.check()
-        yield listener
+        try:
+            yield listener
+        except FlotillaError as error:
+            if error.retryable:
+                with suppress(LeaseLost):
+                    stream.trace(_failed(error, run.spent, time.monotonic() - began))
+            raise
+
+
+def _failed(error: FlotillaError, before: float, took: float) -> Step:
+    """What readers are told of an attempt that failed and may be made again: without it they would
+    hear nothing until that is."""
+    saw: dict[str, Any] = {"error": error.code, "detail": error.message}
+    if error.retry_after is not None:
+        saw["retry_after"] = error.retry_after
+    return Step(
+        name=ATTEMPT_FAILED,
+        started=round(1000 * before, 2),
+        took=round(1000 * took, 2),
+        saw=saw,
+    )
 
 
 class StreamedRun:

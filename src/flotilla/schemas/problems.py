@@ -25,6 +25,9 @@ class Problem(Response):
     code: str = Field(description="Stable name of the kind of problem, for programs.")
     request_id: str | None = Field(None, description="Id of the request, as in X-Request-ID.")
     retryable: bool = Field(description="Whether the same request may succeed later.")
+    retry_after: float | None = Field(
+        None, description="Seconds after which another try makes sense, as in Retry-After."
+    )
     errors: list[FieldError] | None = Field(None, description="The fields at fault.")
     task_id: str | None = Field(None, description="The task that goes on, if there is one.")
     closed_as_idle: bool | None = Field(

@@ -310,3 +310,14 @@ def test_starting_over_forgets_what_was_tried_and_keeps_what_is_done(
     assert taken(ledger, job_id) is Taken.DONE
     assert begin(ledger, job_id, part=1).attempts == 1
     assert not do(ledger, lambda c: steps.finish(c, late))
+
+
+def test_a_failure_keeps_for_how_long_it_was_told_to_wait(ledger: Database, job_id: str) -> None:
+    held = begin(ledger, job_id)
+    error = ERROR.model_copy(update={"retry_after": 7.5})
+    do(ledger, lambda c: steps.record_failure(c, held.key, 1, "worker@host:1", error))
+    with ledger.reading() as connection:
+        kept = connection.scalars(
+            select(FAILURES.c.retry_after).where(FAILURES.c.job_id == job_id)
+        ).all()
+    assert kept == [7.5]

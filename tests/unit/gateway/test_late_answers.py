@@ -76,3 +76,16 @@ async def test_a_late_answer_says_why_it_is_late(seen: Task | None, told: str) -
     with pytest.raises(AnswerTimeout) as caught:
         await awaited(services, "t", "t", lambda _: None, lambda *_: None, 1.0)  # type: ignore[arg-type, return-value]
     assert caught.value.message.endswith(told)
+    assert caught.value.retry_after is None
+
+
+@pytest.mark.parametrize(("asked", "least", "most"), [(90.0, 80.0, 90.0), (0.001, 1.0, 1.0)])
+async def test_it_says_how_long_its_task_was_told_to_wait(
+    asked: float, least: float, most: float
+) -> None:
+    waiting = failure(HANGS).model_copy(update={"retry_after": asked})
+    services: Any = Services(task(waiting))
+    with pytest.raises(AnswerTimeout) as caught:
+        await awaited(services, "t", "t", lambda _: None, lambda *_: None, 1.0)  # type: ignore[arg-type, return-value]
+    assert caught.value.retry_after is not None
+    assert least <= caught.value.retry_after <= most

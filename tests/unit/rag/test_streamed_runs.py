@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flotilla.answer_streams import AnswerStream
-from flotilla.errors import Cancelled, LeaseLost
+from flotilla.errors import Cancelled, FlotillaError, LeaseLost, ModelRejected, ModelUnavailable
 from flotilla.models import Step
 from flotilla.rag.streamed_runs import StreamedRun, listening
 
@@ -22,6 +22,7 @@ class Held:
         self.taken_by_another = False
         self.looks = 0
         self.told: list[str] = []
+        self.steps: list[Step] = []
 
     def checkpoint(self) -> None:
         self.looks += 1
@@ -38,6 +39,7 @@ class Held:
 
     def trace(self, step: Step) -> None:
         self.told.append(step.name)
+        self.steps.append(step)
 
 
 def streamed(held: Held) -> StreamedRun:
@@ -71,6 +73,43 @@ def test_a_late_worker_does_not_cancel_what_is_anothers() -> None:
     held.read, held.taken_by_another = False, True
     with pytest.raises(LeaseLost):
         streamed(held).token("Nine", "Nine")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ModelUnavailable("Try later.", retry_after=7), ["attempt_failed"]),
+        (ModelRejected("No."), []),
+        (Cancelled("Nobody."), []),
+    ],
+)
+def test_a_reader_is_told_of_an_attempt_that_failed_and_may_be_made_again(
+    monkeypatch: pytest.MonkeyPatch, error: FlotillaError, told: list[str]
+) -> None:
+    held = Held()
+
+    @contextmanager
+    def opened(_job_id: str, _fence: int, *, watched: bool) -> Iterator[Held]:
+        yield held
+
+    monkeypatch.setattr(AnswerStream, "open", opened)
+    run: Any = SimpleNamespace(
+        job=SimpleNamespace(id="run", payload={"stream": True}),
+        leased=SimpleNamespace(fence=1),
+        lost=False,
+        spent=2.0,
+        checkpoint=held.checkpoint,
+    )
+    with pytest.raises(type(error)), listening(run):
+        raise error
+    assert held.told == told
+    for step in held.steps:
+        assert step.started == 2000
+        assert step.saw == {
+            "error": "model_unavailable",
+            "detail": "Try later.",
+            "retry_after": 7,
+        }
 
 
 @pytest.mark.parametrize("callback", [{}, {"callback_url": "https://example.org/answers"}])

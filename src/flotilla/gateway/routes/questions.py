@@ -1,6 +1,7 @@
 """Questions: answered now, answered later, or searched for alone."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any
 
@@ -25,6 +26,7 @@ from flotilla.schemas import (
     QuestionRequest,
     SearchResponse,
     TaskAccepted,
+    TaskFailure,
     TaskStatus,
 )
 
@@ -173,7 +175,8 @@ async def awaited(
     """Submit a job and await its result, the JSON that its fleet wrote.
 
     Raises:
-        AnswerTimeout: with the id of the task, which goes on.
+        AnswerTimeout: with the id of the task, which goes on, and for how long yet its last attempt
+            was told to wait.
         Cancelled, or what the task failed with.
     """
     limit = services.settings.gateway.sync_timeout
@@ -191,8 +194,17 @@ async def awaited(
         raise AnswerTimeout(
             f"The answer was not ready in time: its task goes on, poll it at /tasks/{job_id}.{why}",
             task_id=job_id,
+            retry_after=_wait_left(failures[0]) if failures else None,
         )
     return _result(ended)
+
+
+def _wait_left(failure: TaskFailure) -> float | None:
+    """The seconds that are left of those to wait for, at least 1; None where there were none."""
+    if failure.retry_after is None:
+        return None
+    gone = (datetime.now(UTC) - failure.failed_at).total_seconds()
+    return max(1.0, round(failure.retry_after - gone, 2))
 
 
 def _result(ended: Ended) -> str:

@@ -198,6 +198,7 @@ class FailureRow(Table):
     code: Mapped[str] = mapped_column(String(64))
     message: Mapped[str] = mapped_column(Text)
     retryable: Mapped[bool]
+    retry_after: Mapped[float | None]
     failed_at: Mapped[datetime]
 
     __table_args__ = (Index("ix_failures_job", "job_id"),)
