@@ -11,7 +11,7 @@ from flotilla import broker, pipelines
 from flotilla.broker import at_start
 from flotilla.ledger.replies import reply
 from flotilla.ledger.reply_runs import ReplyRun
-from flotilla.models import Passage, Query
+from flotilla.models import Passage, Query, Turn
 from flotilla.rag.answering import Answerer, Run, build_models
 from flotilla.rag.generate import Draft
 from flotilla.rag.refusals import not_found
@@ -47,7 +47,14 @@ class Speechless:
 
     model = "speechless"
 
-    def generate(self, question: str, passages: Sequence[Passage]) -> Draft:
+    def generate(
+        self,
+        question: str,
+        passages: Sequence[Passage],
+        turns: Sequence[Turn] = (),
+        *,
+        own: str | None = None,
+    ) -> Draft:
         return Draft(text=not_found(question), answerable=False, model=self.model)
 
 

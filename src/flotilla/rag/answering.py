@@ -54,7 +54,8 @@ class Run:
     seconds that earlier attempts have worked; the budget is one for all. `thread` names the run
     among the checkpoints, without one it is not resumed; and `ground` what it rests on, without
     which it is not gone on with. `rewritten` says why the question was
-    made to stand alone, None where it was not. `listener` is told of the steps and of the answer as
+    made to stand alone, None where it was not, and `own` is the question without the words that
+    were brought to it for that. `listener` is told of the steps and of the answer as
     they come, and what it raises ends the work.
     """
 
@@ -67,6 +68,7 @@ class Run:
     spent: float = 0.0
     ground: str = ""
     rewritten: str | None = None
+    own: str | None = None
     listener: Listener = UNHEARD
 
 
@@ -164,6 +166,7 @@ class Answerer:
         begin: State = {
             "query": query,
             "rewritten": run.rewritten,
+            "own": run.own,
             "steps": _before(meter.calls),
             "notes": [],
         }

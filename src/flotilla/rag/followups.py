@@ -3,7 +3,8 @@
 The rule, of which docs/answers.md shows what it is worth:
 
 1. A question that says enough by itself is left as it is. It does where it has more than three
-   words that tell something, or names what it is about.
+   words that tell something, names what it is about, or has all of a sentence's parts and none
+   that refers back ("Are dogs allowed?", "Who is the midwife?").
 2. A fragment with a counterpart in the question before takes its place: after "How long is the
    warranty on a used car?", "And on a new one?" becomes "How long is the warranty on a new car?".
 3. A fragment that is a noun with a complement ("And the price of the extension?") names a topic of
@@ -11,6 +12,9 @@ The rule, of which docs/answers.md shows what it is worth:
 4. Otherwise the words that the question before was about are put behind it, names first: three of
    them where the question has at most two words of its own, one where it has three, and one less
    where it has a name.
+
+The words that are put behind a question help to find passages. What answers, and whether
+anything does, is told by the question's own, see `Standalone.own`.
 
 The question before is taken as it was made to stand alone, so that a topic lasts for as long as
 nobody names another. Words of answers are left alone: they said more wrong than right in the
@@ -102,16 +106,41 @@ _TAIL = re.compile(
 )
 
 
+_WHETHER = re.compile(
+    r"\s*(?:(?:is|are|was|were|do|does|did|has|have)|"
+    r"(?P<german>ist|sind|war|waren|hat|haben|gibt|darf|dürfen))\s",
+    re.IGNORECASE,
+)
+_DEFINITE = re.compile(r"\b(?:the|der|die|das|den|dem|des)\b", re.IGNORECASE)
+_WHO_IS = re.compile(
+    rf"\s*(?:who|wer)\s+(?:is|are|was|were|ist|sind|war|waren)\s+(?:{_DETERMINERS})\s",
+    re.IGNORECASE,
+)
+_BROUGHT = re.compile(r"(?<=\S) \([^()]+\)\Z")
+_REFERRING = re.compile(
+    r"\b(?:(?i:it|its|they|them|their|theirs|this|that|these|those|he|him|his|she|her|hers|"
+    r"ones?|such|same|other|others|another|else|(?<!is )(?<!are )(?<!was )there|er|ihn|ihm|ihnen|"
+    r"(?<!gibt )es|dies|diese[mnrs]?|sein(?:e[mnrs]?)?|"
+    r"ihr(?:e[mnrs]?)?|dessen|deren|solche[mnrs]?|dort|da|hier|davon|damit|dazu|dafür|dabei|daran|"
+    r"darauf|daraus|darin|darüber|danach)|sie|(?i:der|die|das)(?=\s*[?.!,]|\s+[a-zäöü]))\b"
+)
+"""Words that stand for something which was said before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standalone:
     """A question that stands alone: what is searched for, and answered.
 
-    `why` says in a few words what was done, or why nothing was.
+    `why` says in a few words what was done, or why nothing was. `own` is the question without the
+    words that were put behind it: they help a search, and what answers is told by the others. Where
+    a pronoun of the question stands for some of these words, it keeps those of the question just
+    before. It is None where no words were put behind it, or none can be told apart.
     """
 
     text: str
     changed: bool
     why: str
+    own: str | None = None
 
 
 def standalone(history: Sequence[Turn], question: str) -> Standalone:
@@ -126,9 +155,15 @@ def standalone(history: Sequence[Turn], question: str) -> Standalone:
     if all(match.group().casefold() in _COURTESY for match in _WORD.finditer(question)):
         return Standalone(question, changed=False, why="it asks nothing")
     before = history[-1].standalone
-    replaced = _in_place(before, question)
+    bare = _BROUGHT.sub("", before)
+    replaced = _in_place(bare, question)
     if replaced is not None:
-        return Standalone(replaced, changed=True, why="a part of the question before was replaced")
+        return Standalone(
+            replaced + before[len(bare) :],
+            changed=True,
+            why="a part of the question before was replaced",
+            own=_own(replaced) if len(bare) < len(before) else None,
+        )
     own = _telling(question)
     if _names_its_topic(question):
         have = {word for word, _ in own}
@@ -136,6 +171,8 @@ def standalone(history: Sequence[Turn], question: str) -> Standalone:
         if not years:
             return Standalone(question, changed=False, why="it names a topic of its own")
         return _completed(question, years, "it names a topic of its own")
+    if _is_complete(question):
+        return Standalone(question, changed=False, why="it is complete by itself")
     missing = MOST_TERMS.get(len({stem(word) for word, _ in own}), 0)
     missing -= any(named for _, named in own)
     if missing <= 0:
@@ -143,15 +180,27 @@ def standalone(history: Sequence[Turn], question: str) -> Standalone:
     brought = _topic(before, {stem(word) for word, _ in own}, missing)
     if not brought:
         return Standalone(question, changed=False, why="the question before adds nothing")
-    return _completed(question, brought, "it says too little by itself")
+    return _completed(question, brought, "it says too little by itself", bare)
 
 
-def _completed(question: str, brought: Sequence[str], why: str) -> Standalone:
+def _completed(question: str, brought: Sequence[str], why: str, bare: str = "") -> Standalone:
+    referred = [] if _REFERRING.search(bare) else [w for w, _ in _telling(bare) if w in brought]
     return Standalone(
         f"{question.rstrip()} ({' '.join(brought)})",
         changed=True,
         why=f"{why}; from before: {', '.join(brought)}",
+        own=_own(question, referred),
     )
+
+
+def _own(question: str, referred: Sequence[str] = ()) -> str | None:
+    """The question where its own words say what it asks for, with those that its pronoun refers to;
+    None where they do not."""
+    if not _telling(question):
+        return None
+    if not _REFERRING.search(question):
+        return question
+    return f"{question.rstrip()} ({' '.join(referred)})" if referred else None
 
 
 def _names_its_topic(question: str) -> bool:
@@ -160,6 +209,20 @@ def _names_its_topic(question: str) -> bool:
     return found is not None and all(
         len(_telling(part)) == len(part.split()) for part in (found["head"], found["of"])
     )
+
+
+def _is_complete(question: str) -> bool:
+    """Whether a question has all of a sentence's parts: it asks whether something is so, or who
+    somebody is, and nothing in it refers back. What has a definite article or a name may well be of
+    what was talked about."""
+    if _REFERRING.search(question):
+        return False
+    own = _telling(question)
+    whether = _WHETHER.match(question)
+    if whether is None:
+        return bool(own) and _WHO_IS.match(question) is not None
+    named = any(name for _, name in own) and whether["german"] is None  # whose nouns look alike
+    return len(own) > 1 and not named and _DEFINITE.search(question) is None
 
 
 def _telling(text: str) -> list[tuple[str, bool]]:

@@ -51,10 +51,16 @@ class Generator(Protocol):
         ...
 
     def generate(
-        self, question: str, passages: Sequence[Passage], turns: Sequence[Turn] = ()
+        self,
+        question: str,
+        passages: Sequence[Passage],
+        turns: Sequence[Turn] = (),
+        *,
+        own: str | None = None,
     ) -> Draft:
         """Answer a question from passages, the best first, with earlier turns of its conversation,
-        the oldest first, in mind.
+        the oldest first, in mind; `own` is the question without the words that were brought to it
+        from earlier ones (`followups.Standalone`), where there are any.
 
         Raises:
             ModelUnavailable: the model's provider does not answer now.
@@ -83,7 +89,12 @@ class ModelGenerator:
         self.model = models.name(Role.ANSWER)
 
     def generate(
-        self, question: str, passages: Sequence[Passage], turns: Sequence[Turn] = ()
+        self,
+        question: str,
+        passages: Sequence[Passage],
+        turns: Sequence[Turn] = (),
+        *,
+        own: str | None = None,
     ) -> Draft:
         """Answer from passages; a reply that cites none of them counts as no answer.
 

@@ -194,6 +194,7 @@ def answer_turn(
         spent=run.spent,
         ground=ground,
         rewritten=asked.standalone.why if asked.standalone.changed else None,
+        own=asked.standalone.own,
         listener=listener,
         earlier=lambda: get_caches().earlier(of_turn, space),
     )
@@ -209,7 +210,10 @@ def _as_before(saved: "State") -> Rewrite:
     """The wording with which the run began."""
     why = saved["rewritten"]
     alone = Standalone(
-        saved["query"].question, changed=why is not None, why=why or "it was left as it was"
+        saved["query"].question,
+        changed=why is not None,
+        why=why or "it was left as it was",
+        own=saved.get("own"),
     )
     return lambda _history, _question: alone
 

@@ -47,7 +47,12 @@ class FirstSentence:
     model = "extractive"
 
     def generate(
-        self, question: str, passages: Sequence[Passage], turns: Sequence[Turn] = ()
+        self,
+        question: str,
+        passages: Sequence[Passage],
+        turns: Sequence[Turn] = (),
+        *,
+        own: str | None = None,
     ) -> Draft:
         best = passages[0]
         end = best.text.index(".") + 1

@@ -57,7 +57,12 @@ class Silent:
     model = "extractive"
 
     def generate(
-        self, question: str, passages: Sequence[Passage], turns: Sequence[Turn] = ()
+        self,
+        question: str,
+        passages: Sequence[Passage],
+        turns: Sequence[Turn] = (),
+        *,
+        own: str | None = None,
     ) -> Draft:
         return Draft(text="Nothing.", answerable=False, model=self.model)
 

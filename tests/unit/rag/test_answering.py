@@ -27,7 +27,12 @@ class Scripted:
         self.draft = draft
 
     def generate(
-        self, question: str, passages: Sequence[Passage], turns: Sequence[Turn] = ()
+        self,
+        question: str,
+        passages: Sequence[Passage],
+        turns: Sequence[Turn] = (),
+        *,
+        own: str | None = None,
     ) -> Draft:
         return self.draft
 
@@ -57,7 +62,12 @@ def test_nothing_retrieved_is_no_answer_and_asks_no_generator() -> None:
 def test_a_model_is_not_asked_for_who_does_not_wait_any_more(passage: MakePassage) -> None:
     class Paid(Scripted):
         def generate(
-            self, question: str, passages: Sequence[Passage], turns: Sequence[Turn] = ()
+            self,
+            question: str,
+            passages: Sequence[Passage],
+            turns: Sequence[Turn] = (),
+            *,
+            own: str | None = None,
         ) -> Draft:
             raise AssertionError("the model was asked")
 
@@ -117,3 +127,24 @@ def test_the_extractive_stack_starts_without_langchain() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_generator_is_told_which_words_are_the_questions_own(passage: MakePassage) -> None:
+    class Asked(Scripted):
+        def generate(
+            self,
+            question: str,
+            passages: Sequence[Passage],
+            turns: Sequence[Turn] = (),
+            *,
+            own: str | None = None,
+        ) -> Draft:
+            return Draft(text=f"{question} | {own}", answerable=False, model=self.model)
+
+    draft = Draft(text="None.", answerable=False, model="scripted")
+    answerer = Answerer(lambda _: [passage(HOURS)], Asked(draft))
+    query = QUERY.model_copy(update={"question": "And the yew? (birch)"})
+
+    assert answerer.answer(query, Run(own="And the yew?")).text == (
+        "And the yew? (birch) | And the yew?"
+    )

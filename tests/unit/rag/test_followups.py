@@ -64,6 +64,11 @@ def test_a_question_that_says_too_little_is_given_the_topic(
     [
         "What does the delivery of a car to Norwich cost?",
         "Does NASA run an internship programme?",
+        "Are dogs allowed?",
+        "Is there a bus stop?",
+        "Who is the midwife?",
+        "Wer ist die Hebamme?",
+        "Sind Hunde erlaubt?",
         "Welche Unterlagen braucht man für die Anmeldung eines Motorrads?",
     ],
 )
@@ -133,3 +138,37 @@ def test_an_order_in_an_answer_is_not_brought_in() -> None:
 def test_nothing_that_is_asked_breaks_the_rule(odd: str) -> None:
     assert standalone(turns("How long is the warranty?"), odd).text.startswith(odd.rstrip())
     assert standalone(turns(odd), "Who pays?").text.startswith("Who pays?")
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "own"),
+    [
+        ("What does a birch cost?", "And the yew?", "And the yew?"),
+        ("How long is the warranty?", "And what is not covered?", "And what is not covered?"),
+        ("Was kostet ein Reisepass?", "Und eine Ummeldung?", "Und eine Ummeldung?"),
+        # What refers back says nothing without what it refers to.
+        ("What does a birch cost?", "How tall is it?", "How tall is it? (birch cost)"),
+        ("How tall is it? (birch)", "And is it green?", None),
+        ("How long is the warranty?", "Why?", None),
+        ("How long is the warranty on a used car?", "And on a new one?", None),
+        ("What does a birch cost?", "Are dogs allowed?", None),
+    ],
+)
+def test_the_own_part_of_a_question_is_told_from_what_was_brought_to_it(
+    before: str, asked: str, own: str | None
+) -> None:
+    assert standalone(turns(before), asked).own == own
+
+
+def test_a_pronoun_stands_for_what_was_named_last() -> None:
+    found = standalone(turns("And the yew? (silver birch)"), "How tall is it?")
+
+    assert found.text == "How tall is it? (yew silver birch)"
+    assert found.own == "How tall is it? (yew)"
+
+
+def test_a_fragment_takes_no_place_in_words_that_were_brought() -> None:
+    found = standalone(turns("Who runs the desk? (clinic)"), "And the pharmacy?")
+
+    assert found.text == "Who runs the pharmacy? (clinic)"
+    assert found.own == "Who runs the pharmacy?"

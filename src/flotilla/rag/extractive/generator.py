@@ -50,6 +50,9 @@ IN_PROSE = 1.6
 LIKELY = 0.5
 """Probability below which the best sentence is taken for no answer."""
 
+BROUGHT = 0.3
+"""What a word that was brought from an earlier question counts, beside the question's own."""
+
 NEIGHBOUR = 0.7
 """Factor of the score of a line that stands beside the one which is asked for."""
 
@@ -71,7 +74,9 @@ class ExtractiveGenerator:
     of what is asked (`answer_type`), and for code. A superlative is looked up in the columns of
     the tables, where one of them measures it.
     Of a question that asks several things, each part has its own best sentence. Nothing is
-    reasoned about: whether the best sentence answers at all is told by its evidence.
+    reasoned about: whether the best sentence answers at all is told by its evidence. Words that
+    were brought from an earlier question are context: they count less for the choice, and little
+    for whether it answers.
 
     Args:
         embedder: embeds the question, the few sentences that remain after a lexical choice, and
@@ -87,12 +92,18 @@ class ExtractiveGenerator:
         self._threshold = threshold
 
     def generate(
-        self, question: str, passages: Sequence[Passage], turns: Sequence[Turn] = ()
+        self,
+        question: str,
+        passages: Sequence[Passage],
+        turns: Sequence[Turn] = (),
+        *,
+        own: str | None = None,
     ) -> Draft:
         """Answer with one to four sentences of the passages, in reading order."""
+        whole, question = question, own or question
         found = candidates(passages)
         asked = superlative(question)
-        extreme = extreme_rows(asked, question, found) if asked is not None else None
+        extreme = extreme_rows(asked, whole, found) if asked is not None else None
         if extreme is not None:
             return self._draft(extreme.rows, notes=(extreme.note,))
         stocked = stocked_rows(question, found)
@@ -101,7 +112,7 @@ class ExtractiveGenerator:
         if stocked is not None:
             return Draft(text=not_found(question, passages), answerable=False, model=self.model)
         weight = weights(c.terms for c in found)
-        ranked = self.rank(question, found, weight, strange_names(question, passages))
+        ranked = self.rank(question, found, weight, strange_names(question, passages), whole)
         if not ranked or self.likelihood(question, ranked[0], passages, weight) < self._threshold:
             return Draft(text=not_found(question, passages), answerable=False, model=self.model)
         of_parts = self._of_parts(question, found, ranked, weight, passages)
@@ -138,12 +149,21 @@ class ExtractiveGenerator:
         found: Sequence[Candidate],
         weight: Mapping[str, float],
         strange: Collection[str] = (),
+        whole: str | None = None,
     ) -> list[Candidate]:
         """The lexically nearest candidates with their scores, the best first; `strange` are the
-        names in the question that no passage has."""
+        names in the question that no passage has, and `whole` the question with what was brought
+        to it from earlier ones, which counts less."""
         if not found:
             return []
         asked = terms(question)
+        vector = self._embedder.embed_query(question)
+        if whole is not None and whole != question:
+            brought = [term for term in terms(whole) if term not in asked]
+            asked = [*asked, *brought]
+            weight = {**weight} | {t: BROUGHT * weight.get(t, weight[""]) for t in brought}
+            vector = vector + BROUGHT * self._embedder.embed_query(whole)
+            vector = vector / max(float(vector @ vector) ** 0.5, 1e-9)
         dated = terms(day_names(question))
         for candidate in found:
             # "From 23 December to 1 January" has New Year's Eve, whatever it is called.
@@ -172,7 +192,7 @@ class ExtractiveGenerator:
             ),
         )[:EMBEDDED]
         texts = [found[i].explained[:EMBEDDED_CHARACTERS] for i in near]
-        cosines = self._vectors.of(texts) @ self._embedder.embed_query(question)
+        cosines = self._vectors.of(texts) @ vector
         for i, cosine in zip(near, cosines, strict=True):
             found[i].cosine = max(0.0, float(cosine))
             found[i].score = fit[i] * (

@@ -50,7 +50,8 @@ def generate(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     turns = state.get("turns", [])
     update: Update
     try:
-        update = {"draft": tools.writer.generate(question, passages, turns)}
+        draft = tools.writer.generate(question, passages, turns, own=state.get("own"))
+        update = {"draft": draft}
     except (BudgetSpent, ModelRejected, ModelUnavailable) as error:
         update = stand_in(state, tools, error)
     update["notes"] = [*update.get("notes", []), *update["draft"].notes]

@@ -48,7 +48,7 @@ def stand_in(
 
 
 def _extracted(state: State, tools: Tools, why: str) -> Update:
-    draft = tools.spare.generate(state["query"].question, state["passages"])
+    draft = tools.spare.generate(state["query"].question, state["passages"], own=state.get("own"))
     if draft.answerable:
         note = f"{why}: these are the sentences of the documents that answer best."
     else:

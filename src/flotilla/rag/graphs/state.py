@@ -22,12 +22,14 @@ class State(TypedDict, total=False):
     brought that a grader set aside or never saw; `wording` is what the next search asks for in
     place of the question. `searched_web` is there once the web was searched. Where the question is
     of a conversation, `turns` are earlier ones that the answer may refer to, `used` says what both
-    were drawn from, and `rewritten` why it was made to stand alone. `steps` and `notes` grow with
+    were drawn from, `rewritten` why it was made to stand alone, and `own` the question without the
+    words that were brought to it from earlier ones. `steps` and `notes` grow with
     each node.
     """
 
     query: Query
     rewritten: str | None
+    own: str | None
     turns: list[Turn]
     used: ChatContextUsed
     wording: str

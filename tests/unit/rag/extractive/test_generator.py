@@ -221,3 +221,35 @@ def test_a_day_of_the_year_is_found_by_whatever_name(
         "Is the house open on New Year's Eve?", [passage(text)]
     )
     assert draft.text == "The house rests from 23 December to 1 January. [1]"
+
+
+def test_words_of_an_earlier_question_do_not_choose_the_sentence(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    plants = passage("The silver birch has a price of £38.\n\nThe yew has a price of £27.")
+    draft = ExtractiveGenerator(embedder, threshold=0).generate(
+        "And the yew? (silver birch price)", [plants], own="And the yew?"
+    )
+    assert draft.text == "The yew has a price of £27. [1]"
+
+
+def test_words_of_an_earlier_question_choose_where_its_own_do_not(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    deposits = passage(
+        "For a bicycle the deposit is £50.\n\nFor a van the deposit is £500.\n\n"
+        "For a trailer the deposit is £90."
+    )
+    draft = ExtractiveGenerator(embedder, threshold=0).generate(
+        "What is the deposit? (van)", [deposits], own="What is the deposit?"
+    )
+    assert "£500" in draft.text
+
+
+def test_words_of_an_earlier_question_make_no_answer(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    asked = "And dogs? (warranty months delivery)"
+    generator = ExtractiveGenerator(embedder)
+    assert generator.generate(asked, [passage(WARRANTY)]).answerable
+    assert not generator.generate(asked, [passage(WARRANTY)], own="And dogs?").answerable
