@@ -43,7 +43,18 @@ def test_a_reply_of_one_line_is_the_question(reply: str, text: str) -> None:
     assert found.changed == (text != "And on a new one?")
 
 
-@pytest.mark.parametrize("reply", ["", "  \n ", "Sure!\nHere it is: a list", "word " * 400])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "",
+        "  \n ",
+        "Sure!\nHere it is: a list",
+        "word " * 400,
+        "I cannot do that.",
+        "The warranty on a new car is five years.",
+        "Wie lange ist die Garantie für einen Neuwagen?",
+    ],
+)
 def test_the_rule_stands_in_for_a_reply_that_is_no_question(reply: str) -> None:
     found = rewritten(HISTORY, "And on a new one?", reply)
 
@@ -53,3 +64,21 @@ def test_the_rule_stands_in_for_a_reply_that_is_no_question(reply: str) -> None:
 def test_a_rewriting_can_be_embedded() -> None:
     made = rewritten(HISTORY, "And new?", "How long is the warranty \ud83d on a new car?")
     assert made.text.encode() == b"How long is the warranty  on a new car?"
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "reply", "taken"),
+    [
+        ("How long is it?", "tell me of vans", "Tell me of the warranty on vans.", True),
+        ("How long is it?", "And on vans?", "how long is it on vans", True),
+        ("How long is it?", "tell me of vans", "I am sorry, I am not able to.", False),
+        ("Was kostet die Zulassung in Kiel?", "Und Husum?", "What is the fee in Husum?", False),
+        ("Was kostet die Zulassung in Kiel?", "Und Husum?", "Was kostet es in Husum?", True),
+        # Whoever changes the language has the answer in the one he changed to.
+        ("What is the fee in Kiel?", "Was kostet es in Husum?", "Was kostet das in Husum?", True),
+    ],
+)
+def test_a_rewriting_asks_and_keeps_the_language(
+    before: str, asked: str, reply: str, taken: bool
+) -> None:
+    assert (rewritten(turns(before), asked, reply).text == reply) == taken
