@@ -6,11 +6,12 @@ A conversation is of one tenant and one user; anybody else is told that there is
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Row, Select, insert, or_, select, update
 
 from flotilla.errors import ConversationNotFound, InvalidRequest
 from flotilla.ledger.database import new_id, now
-from flotilla.ledger.tables import CONVERSATIONS, MESSAGES
+from flotilla.ledger.jobs import OPEN
+from flotilla.ledger.tables import CONVERSATIONS, JOBS, MESSAGES
 from flotilla.schemas.conversations import Conversation, Message
 
 conversations = CONVERSATIONS.c
@@ -81,12 +82,18 @@ def listing(
 ) -> list[Conversation]:
     """The user's conversations, the one that was talked in last first.
 
-    `before` is the `place` of the last one of the part before.
+    Left out is one in which nothing was answered and nothing is being answered: its first question
+    failed or was cancelled. Who has its id finds it still, and may ask there again. `before` is the
+    `place` of the last one of the part before.
     """
+    being_answered = select(JOBS.c.id).where(
+        JOBS.c.conversation_id == conversations.id, JOBS.c.status.in_(OPEN)
+    )
     query: Select[Any] = select(*CONVERSATIONS.c).where(
         conversations.tenant_id == tenant_id,
         conversations.user_id == user_id,
         conversations.deleted_at.is_(None),
+        or_(conversations.messages > 0, being_answered.exists()),
     )
     if before is not None:
         moment, last = _read_place(before)

@@ -13,7 +13,7 @@ from flotilla.ledger.database import Database, new_id
 from flotilla.ledger.tables import CONVERSATIONS, JOBS, MESSAGES
 from flotilla.ledger.turns import NewTurn
 from flotilla.schemas import Conversation, TaskStatus
-from tests.integration.ledger.operations import add, new_job
+from tests.integration.ledger.operations import ERROR, add, new_job
 
 ANNE, BEN = "anne", "ben"
 SPACE, OTHER_SPACE = "space-1", "space-2"
@@ -113,7 +113,8 @@ def test_nobody_else_finds_a_conversation(ledger: Database) -> None:
 
 def test_the_list_goes_on_where_its_part_ended(ledger: Database) -> None:
     first, second, third = (begin(ledger, question=name) for name in ("a", "b", "c"))
-    say(ledger, first)
+    for conversation_id in (second, third, first):
+        say(ledger, conversation_id, conversation_id)
 
     part = listed(ledger, limit=2)
     rest = listed(ledger, before=conversations.place(part[-1]))
@@ -124,8 +125,31 @@ def test_the_list_goes_on_where_its_part_ended(ledger: Database) -> None:
         listed(ledger, before="nonsense")
 
 
+@pytest.mark.parametrize("cancelled", [True, False], ids=["cancelled", "failed"])
+def test_a_conversation_whose_first_question_was_not_answered_is_not_listed(
+    ledger: Database, *, cancelled: bool
+) -> None:
+    conversation_id = begin(ledger)
+    (job_id,) = add(ledger, new_job(conversation_id=conversation_id))
+    assert [c.conversation_id for c in listed(ledger)] == [conversation_id]  # it may be yet
+
+    with ledger.writing() as connection:
+        if cancelled:
+            job_ends.cancel(connection, job_id)
+        else:
+            job_ends.fail(connection, job_id, ERROR)
+
+    assert listed(ledger) == []
+    with ledger.reading() as connection:
+        shown = conversations.view(connection, DEFAULT_TENANT, ANNE, conversation_id)
+    assert shown.message_count == 0
+    say(ledger, conversation_id)
+    assert [c.conversation_id for c in listed(ledger)] == [conversation_id]
+
+
 def test_a_title_is_one_line_of_the_first_question_and_can_be_changed(ledger: Database) -> None:
     conversation_id = begin(ledger, question="How long\nis " + "very " * 40 + "long?")
+    say(ledger, conversation_id)
 
     (shown,) = listed(ledger)
     with ledger.writing() as connection:
