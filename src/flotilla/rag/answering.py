@@ -10,6 +10,7 @@ from flotilla.errors import ConfigurationError
 from flotilla.models import Answer, ChatContextUsed, Mode, ModelCall, Passage, Query, Step
 from flotilla.rag.generate import Generator
 from flotilla.rag.recital import ToldSteps, recite
+from flotilla.rag.small_talk import reply_to
 from flotilla.settings import EXTRACTIVE, LLMSettings, RagSettings
 
 if TYPE_CHECKING:
@@ -53,10 +54,10 @@ class Run:
     to the same question for when no model answers, and its age in seconds. `spent` are
     seconds that earlier attempts have worked; the budget is one for all. `thread` names the run
     among the checkpoints, without one it is not resumed; and `ground` what it rests on, without
-    which it is not gone on with. `rewritten` says why the question was
-    made to stand alone, None where it was not, and `own` is the question without the words that
-    were brought to it for that. `listener` is told of the steps and of the answer as
-    they come, and what it raises ends the work.
+    which it is not gone on with. `rewritten` says why the question was made to stand alone, None
+    where it was not, and `own` is the question without the words that were brought to it for that.
+    In a `chat`, small talk is replied to in every mode. `listener` is told of the steps and of the
+    answer as they come, and what it raises ends the work.
     """
 
     mode: Mode | None = None
@@ -69,6 +70,7 @@ class Run:
     ground: str = ""
     rewritten: str | None = None
     own: str | None = None
+    chat: bool = False
     listener: Listener = UNHEARD
 
 
@@ -162,7 +164,7 @@ class Answerer:
             rewrites=self._settings.rewrites,
             agent_calls=self._settings.agent_calls,
         )
-        graph, options = self._graph(mode, run)
+        graph, options = self._graph(mode, run, query.question if saved is None else "")
         begin: State = {
             "query": query,
             "rewritten": run.rewritten,
@@ -180,12 +182,14 @@ class Answerer:
         recite(answer.text, answer.citations, run.listener)
         return Answered(answer, state.get("used"))
 
-    def _graph(self, mode: Mode, run: "Run") -> tuple[Any, dict[str, Any]]:
-        """The graph of a mode, and how it is run."""
+    def _graph(self, mode: Mode, run: "Run", message: str) -> tuple[Any, dict[str, Any]]:
+        """The graph of a mode, or that of a chat's small talk, and how it is run."""
         # Imported here: LangGraph is of no use to whoever only looks at this module.
-        from flotilla.rag.graphs.graph import graph_of
+        from flotilla.rag.graphs.graph import graph_of, small_talk_graph
 
         config: dict[str, Any] = {"recursion_limit": MOST_STEPS}
+        if run.chat and reply_to(message) is not None:
+            return small_talk_graph(), {"config": config}
         kept = self._kept
         if kept is None or run.thread is None:
             return graph_of(mode), {"config": config}

@@ -13,6 +13,7 @@ from flotilla.models import Answer, ChatAnswer, ChatContextUsed, Passage, Turn
 from flotilla.rag.context import Context, Count, draw
 from flotilla.rag.followups import Standalone, standalone
 from flotilla.rag.memory import Memory
+from flotilla.rag.small_talk import reply_to
 from flotilla.settings import RagSettings
 
 Rewrite = Callable[[Sequence[Turn], str], Standalone]
@@ -66,7 +67,7 @@ class Conversations:
 
         Args:
             job: with `conversation_id`, and `user` in its payload.
-            rewrite: called where something was asked before.
+            rewrite: called where something was asked before, and this is no small talk.
             recall: whether turns are looked for that bear on the question; an answer that quotes
                 documents alone has no use for them.
 
@@ -84,11 +85,12 @@ class Conversations:
             )
         if history is None:
             raise Cancelled("The conversation was deleted while its question was waiting.")
-        alone = (
-            rewrite(history, question)
-            if history
-            else Standalone(question, changed=False, why="nothing was asked before")
-        )
+        if not history:
+            alone = Standalone(question, changed=False, why="nothing was asked before")
+        elif reply_to(question) is not None:
+            alone = Standalone(question, changed=False, why="it asks nothing")
+        else:
+            alone = rewrite(history, question)
         recalled = (
             self._memory.recall(
                 job.tenant_id, user, alone.text, settings.recalled_turns, without=history

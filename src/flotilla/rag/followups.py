@@ -152,9 +152,10 @@ def standalone(history: Sequence[Turn], question: str) -> Standalone:
     """
     if not history:
         return Standalone(question, changed=False, why="nothing was asked before")
-    if all(match.group().casefold() in _COURTESY for match in _WORD.finditer(question)):
+    if _is_courtesy(question):
         return Standalone(question, changed=False, why="it asks nothing")
-    before = history[-1].standalone
+    asked = [turn.standalone for turn in history if not _is_courtesy(turn.standalone)]
+    before = asked[-1] if asked else ""
     bare = _BROUGHT.sub("", before)
     replaced = _in_place(bare, question)
     if replaced is not None:
@@ -181,6 +182,10 @@ def standalone(history: Sequence[Turn], question: str) -> Standalone:
     if not brought:
         return Standalone(question, changed=False, why="the question before adds nothing")
     return _completed(question, brought, "it says too little by itself", bare)
+
+
+def _is_courtesy(message: str) -> bool:
+    return all(match.group().casefold() in _COURTESY for match in _WORD.finditer(message))
 
 
 def _completed(question: str, brought: Sequence[str], why: str, bare: str = "") -> Standalone:

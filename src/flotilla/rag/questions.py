@@ -195,6 +195,7 @@ def answer_turn(
         ground=ground,
         rewritten=asked.standalone.why if asked.standalone.changed else None,
         own=asked.standalone.own,
+        chat=True,
         listener=listener,
         earlier=lambda: get_caches().earlier(of_turn, space),
     )

@@ -29,6 +29,12 @@ _HOW_ARE_YOU = {
     "fr": r"(?:comment (?:ça va|allez-vous)|ça va)",
     "es": r"(?:cómo estás|qué tal)",
 }
+_FINE = {
+    "en": r"(?:ok|okay|all right|alright|fine|great|perfect|got it|i see|understood)",
+    "de": r"(?:okay|alles klar|gut|super|prima|verstanden|in ordnung)",
+    "fr": r"(?:d['’]accord|parfait|très bien|compris)",
+    "es": r"(?:vale|de acuerdo|muy bien|entendido)",
+}
 _BYE = {
     "en": r"(?:bye|goodbye|good night|see you)(?: later| soon)?",
     "de": r"(?:tschüss|tschüß|auf wiedersehen|gute nacht|bis bald)",
@@ -48,12 +54,19 @@ _REPLIES = {
         "fr": "Je vous en prie.",
         "es": "De nada.",
     },
+    "fine": {
+        "en": "All right. Ask me whenever there is something else.",
+        "de": "Alles klar. Fragen Sie mich, wenn es noch etwas gibt.",
+        "fr": "Très bien. Posez-moi vos autres questions quand vous voulez.",
+        "es": "Muy bien. Pregúnteme cuando haya algo más.",
+    },
     "bye": {"en": "Goodbye.", "de": "Auf Wiedersehen.", "fr": "Au revoir.", "es": "Adiós."},
 }
 _WORDS = (
     ("hello", _HELLO),
     ("hello", {tongue: rf"(?:{_HELLO[tongue]} )?{_HOW_ARE_YOU[tongue]}" for tongue in _HELLO}),
-    ("thanks", _THANKS),
+    ("thanks", {t: rf"(?:{_FINE[t]} )?{_THANKS[t]}(?: {_FINE[t]})?" for t in _THANKS}),
+    ("fine", _FINE),
     ("bye", _BYE),
 )
 _COURTESY = {

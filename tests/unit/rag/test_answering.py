@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from flotilla.errors import Cancelled, ConfigurationError
-from flotilla.models import Passage, Query, Turn
+from flotilla.models import Mode, Passage, Query, Turn
 from flotilla.rag.answering import Answerer, Run, build_models
 from flotilla.rag.citations import cite
 from flotilla.rag.extractive.generator import ExtractiveGenerator
@@ -148,3 +148,27 @@ def test_the_generator_is_told_which_words_are_the_questions_own(passage: MakePa
     assert answerer.answer(query, Run(own="And the yew?")).text == (
         "And the yew? (birch) | And the yew?"
     )
+
+
+@pytest.mark.parametrize("message", ["Thanks!", "Hi", "ok", "Ok, thanks!", "Danke"])
+def test_small_talk_of_a_chat_is_replied_to_in_the_mode_without_a_judge(message: str) -> None:
+    def retrieve(query: Query) -> list[Passage]:
+        raise AssertionError("it was searched for")
+
+    draft = Draft(text="None.", answerable=False, model="scripted")
+    query = QUERY.model_copy(update={"question": message})
+    answer = Answerer(retrieve, Scripted(draft)).answer(query, Run(mode=Mode.SIMPLE, chat=True))
+
+    assert (answer.answerable, answer.model, answer.mode) == (True, "rule", Mode.SIMPLE)
+    assert [step.name for step in answer.trace] == ["classify"]
+    assert "small talk" in answer.notes[0]
+
+
+def test_small_talk_is_searched_for_where_nobody_chats(passage: MakePassage) -> None:
+    draft = Draft(text="None.", answerable=False, model="scripted")
+    query = QUERY.model_copy(update={"question": "Thanks!"})
+    answer = Answerer(lambda _: [passage(HOURS)], Scripted(draft)).answer(
+        query, Run(mode=Mode.SIMPLE)
+    )
+
+    assert [step.name for step in answer.trace] == ["retrieve", "generate"]

@@ -172,3 +172,10 @@ def test_a_fragment_takes_no_place_in_words_that_were_brought() -> None:
 
     assert found.text == "Who runs the pharmacy? (clinic)"
     assert found.own == "Who runs the pharmacy?"
+
+
+def test_a_topic_outlasts_thanks() -> None:
+    history = turns("How long is the warranty on a used car?", "Thanks!")
+
+    assert standalone(history, "And on a van?").text == "How long is the warranty on a van?"
+    assert not standalone(turns("Hello!"), "And on a van?").changed

@@ -88,6 +88,16 @@ _GRAPHS = {Mode.SIMPLE: _simple, Mode.CRAG: _crag, Mode.REACT: _react}
 
 
 @lru_cache
+def small_talk_graph() -> Any:
+    """The compiled graph of a message that the rule knows for small talk, in a mode that asks
+    nobody what a message is."""
+    graph = _of({"classify": corrective_nodes.classify})
+    graph.add_edge(START, "classify")
+    graph.add_edge("classify", END)
+    return graph.compile()
+
+
+@lru_cache
 def graph_of(mode: Mode, saver: "BaseCheckpointSaver[Any] | None" = None) -> Any:
     """The compiled graph of a mode; it is run with a `State` and `Tools` as its context, and leaves
     its checkpoints with the saver, where there is one."""
