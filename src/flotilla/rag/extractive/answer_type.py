@@ -159,7 +159,10 @@ def side_fit(question: str, sentence: Sentence, strange: Collection[str] = ()) -
     # An address may be told in other words than a letter's.
     if contact is not None and contact is not POSTAL and not has(contact, shown):
         found *= WRONG_SIDE
-    if sides.where and weekdays(shown) and _HAS_TIME.search(shown):
+    hours = weekdays(shown) or _HAS_TIME.search(shown)
+    if (contact is POSTAL and hours and not has(contact, shown)) or (
+        sides.where and weekdays(shown) and _HAS_TIME.search(shown)
+    ):
         found *= WRONG_SIDE
     if superlative(question) is not None and not _may_be_most(sentence):
         found *= WRONG_SIDE

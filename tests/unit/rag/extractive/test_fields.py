@@ -112,14 +112,14 @@ def test_a_number_or_address_within_a_sentence_answers_where_no_line_has_it(
 ) -> None:
     text = (
         "The clinic is open on weekdays, and the clinic is closed on Sunday. "
-        "Ring 01632 555 210 between 8:00 and 11:00. "
+        "Ring the clinic on 01632 555 210 between 8:00 and 11:00. "
         "Brookfield Clinic, 7 Mill Rise, Brookfield BR3 8TL. Buses stop outside."
     )
     generator = ExtractiveGenerator(embedder, threshold=0.0)
     within = [passage(text, document_name="clinic.md")]
     phone, address = "What is the phone number of the clinic?", "What is the address of the clinic?"
-    assert generator.generate(phone, within).text.startswith("Ring 01632 555 210")
+    assert generator.generate(phone, within).text.startswith("Ring the clinic on 01632 555 210")
     told = generator.generate(address, within).text
     assert told == "Brookfield Clinic, 7 Mill Rise, Brookfield BR3 8TL. [1]"
-    lined = [*within, passage("Telephone: 01632 960 774", 1, document_name="clinic.md")]
-    assert generator.generate(phone, lined).text == "Telephone: 01632 960 774 [1]"
+    lined = [*within, passage("Clinic telephone: 01632 960 774", 1, document_name="clinic.md")]
+    assert generator.generate(phone, lined).text == "Clinic telephone: 01632 960 774 [1]"
