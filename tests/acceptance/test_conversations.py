@@ -54,6 +54,18 @@ def points(stack: Stack, conversation_id: str) -> int:
     return found
 
 
+def test_thanks_are_replied_to_and_do_not_end_a_topic(ask: Ask) -> None:
+    first = ask(WARRANTY)
+    second = ask("Thanks!", first.conversation_id)
+    third = ask("And on a van?", first.conversation_id)
+    fourth = ask("Are dogs allowed?", first.conversation_id)
+
+    assert (second.answerable, second.model, second.text) == (True, "rule", "You are welcome.")
+    assert [step.name for step in second.trace] == ["classify"]
+    assert third.standalone_question == "How long is the warranty on a van?"
+    assert (fourth.answerable, fourth.standalone_question) == (False, "Are dogs allowed?")
+
+
 def test_a_follow_up_is_answered_from_the_right_document(ask: Ask) -> None:
     first = ask(WARRANTY)
     second = ask("And on a van?", first.conversation_id)
