@@ -208,7 +208,7 @@ def test_the_chain_ends_with_sentences_of_the_documents_where_it_says_so(
 
 def test_a_stand_in_that_finds_no_answer_does_not_claim_one() -> None:
     spare = SimpleNamespace(
-        generate=lambda *_: Draft(text="No.", answerable=False, model="extractive")
+        generate=lambda *_, **__: Draft(text="No.", answerable=False, model="extractive")
     )
     tools: Any = SimpleNamespace(spare=spare)
     state: Any = {"query": QUERY, "passages": [OPENING]}
