@@ -5,22 +5,26 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flotilla.models import Passage, Turn
-from flotilla.rag.citations import cite, unmarked
-from flotilla.rag.extractive.answer_type import MISFIT, figure_fit, fit_of
+from flotilla.rag.citations import cite
+from flotilla.rag.extractive.answer_type import figure_fit, fit_of
 from flotilla.rag.extractive.answerability import evidence, probability
-from flotilla.rag.extractive.candidates import Candidate, candidates, units_of
-from flotilla.rag.extractive.conditions import EXCLUDED, RULE, excludes
+from flotilla.rag.extractive.beside import condition_factors, neighbour_factors, unit_fit
+from flotilla.rag.extractive.candidates import Candidate, candidates
 from flotilla.rag.extractive.fields import tells_contact, tells_field
+from flotilla.rag.extractive.selection import (
+    NEAR_BEST,
+    choose,
+    in_reading_order,
+    text_of,
+    with_antecedents,
+)
 from flotilla.rag.extractive.sentence_vectors import SentenceVectors
 from flotilla.rag.extractive.stock import stocked_rows
 from flotilla.rag.extractive.superlatives import extreme_rows, superlative
 from flotilla.rag.generate import Draft
-from flotilla.rag.inactive import inactive
 from flotilla.rag.refusals import not_found
 from flotilla.rag.text.asked import parts, refers_back, strange_names
-from flotilla.rag.text.days import dates, day_names, weekdays
-from flotilla.rag.text.sentences import Kind
-from flotilla.rag.text.tables import PER
+from flotilla.rag.text.days import dates, day_names
 from flotilla.rag.text.terms import coverage, terms, weights
 
 if TYPE_CHECKING:
@@ -32,8 +36,6 @@ documents, more than eight changed no answer and six lost two in a hundred."""
 
 EMBEDDED_CHARACTERS = 300
 """Of a long sentence, its beginning is embedded: the cost grows with the length."""
-
-MOST_SENTENCES = 4
 
 SIMILARITY, OVERLAP, RANK, FIGURE = 0.70, 0.17, 0.04, 0.09
 """Weights of a sentence's score: the cosine with the question, the covered terms, the rank of its
@@ -52,12 +54,6 @@ LIKELY = 0.5
 
 BROUGHT = 0.3
 """What a word that was brought from an earlier question counts, beside the question's own."""
-
-NEIGHBOUR = 0.7
-"""Factor of the score of a line that stands beside the one which is asked for."""
-
-NEAR_BEST = 0.88
-"""Share of the best sentence's score that a further sentence needs."""
 
 NEAR_PART = 0.6
 """The same for the best sentence of a part of the question."""
@@ -116,8 +112,8 @@ class ExtractiveGenerator:
         if not ranked or self.likelihood(question, ranked[0], passages, weight) < self._threshold:
             return Draft(text=not_found(question, passages), answerable=False, model=self.model)
         of_parts = self._of_parts(question, found, ranked, weight, passages)
-        chosen = _choose(question, ranked, of_parts, found)
-        return self._draft(_in_reading_order(_with_antecedents(chosen)))
+        chosen = choose(question, ranked, of_parts, found)
+        return self._draft(in_reading_order(with_antecedents(chosen)))
 
     def _draft(self, chosen: Sequence[Candidate], notes: tuple[str, ...] = ()) -> Draft:
         """The answer that is made of the chosen sentences."""
@@ -126,7 +122,7 @@ class ExtractiveGenerator:
             for number, c in enumerate(chosen, 1)
         )
         return Draft(
-            text=_text(chosen),
+            text=text_of(chosen),
             answerable=True,
             citations=citations,
             model=self.model,
@@ -174,15 +170,16 @@ class ExtractiveGenerator:
         field = [RIGHT_FIELD * tells_field(question, c) for c in found]
         if not any(field):
             field = [IN_PROSE * tells_contact(question, c) for c in found]
+        conditions = condition_factors(question, found)
         fit = [
             fit_of(question, c.sentence, c.context, strange)
-            * _unit_fit(question, c)
+            * unit_fit(question, c)
             * condition
             * (f or 1.0)
             * c.readable
-            for f, c, condition in zip(field, found, _conditions(question, found), strict=True)
+            for f, c, condition in zip(field, found, conditions, strict=True)
         ]
-        fit = [f * n for f, n in zip(fit, _neighbours(question, found), strict=True)]
+        fit = [f * n for f, n in zip(fit, neighbour_factors(question, found), strict=True)]
         near = sorted(
             range(len(found)),
             key=lambda i: (
@@ -247,139 +244,3 @@ def _left_over(
     if taken and len(ranked) > 1 and ranked[1].score >= NEAR_BEST * best.score:
         return ranked[1]
     return best
-
-
-def _choose(
-    question: str,
-    ranked: Sequence[Candidate],
-    of_parts: Sequence[Candidate],
-    found: Sequence[Candidate],
-) -> list[Candidate]:
-    """The best sentence, those of the question's parts, and those that come close to it and say
-    something else."""
-    best = ranked[0]
-    chosen = [best]
-    near = [
-        c
-        for c in ranked[1:]
-        if c.score >= NEAR_BEST * best.score and not _of_neighbour(question, c, best)
-    ]
-    if best.sentence.heading.endswith("?") and best.sentence.kind is not Kind.ROW:
-        # What stands below a question is its answer as a whole; a table's other rows are not.
-        near = [
-            c
-            for c in found
-            if c.passage.chunk_id == best.passage.chunk_id
-            and c.sentence.heading == best.sentence.heading
-        ] + near
-    for candidate in (*of_parts, *near):
-        if len(chosen) == MOST_SENTENCES:
-            break
-        if not any(candidate.repeats(other) for other in chosen):
-            chosen.append(candidate)
-    return chosen
-
-
-def _conditions(question: str, found: Sequence[Candidate]) -> list[float]:
-    """`EXCLUDED` for what holds under a condition that is not met, `RULE` for the sentence before
-    it where that is about the same thing, else 1."""
-    factors = [1.0] * len(found)
-    asked = set(terms(question))
-    for i, candidate in enumerate(found):
-        if not excludes(question, candidate.sentence.shown):
-            continue
-        factors[i] = EXCLUDED
-        before = found[i - 1] if i else candidate
-        same = before.passage is candidate.passage and before.start < candidate.start
-        if (
-            same
-            and factors[i - 1] == 1
-            and before.sentence.heading == candidate.sentence.heading
-            and asked & set(before.terms) & set(candidate.terms)
-        ):
-            factors[i - 1] = RULE
-            before.rule = True
-    return factors
-
-
-def _unit_fit(question: str, candidate: Candidate) -> float:
-    """`MISFIT` for a row that has a word of the question in its unit alone, else 1: what costs £18
-    per tree is no tree."""
-    units = set(units_of(candidate.sentence))
-    if not units or set(terms(" ".join(PER.findall(question)))) & units:
-        return 1.0
-    return MISFIT if units & set(terms(question)) else 1.0
-
-
-def _neighbours(question: str, found: Sequence[Candidate]) -> list[float]:
-    """`NEIGHBOUR` for a line of a table or of hours beside another one of its document that has
-    all of the question's words which it has, and more; else 1."""
-    # "Closed" on one day says nothing of when it closes on the others.
-    asked = set(terms(question)) - {"open", "close"}
-    factors = [1.0] * len(found)
-    lines: dict[str, dict[frozenset[str], list[int]]] = {}
-    for i, candidate in enumerate(found):
-        if _is_line(candidate):
-            has = frozenset(asked & _about(candidate))
-            lines.setdefault(candidate.passage.document_id, {}).setdefault(has, []).append(i)
-    for beside in lines.values():
-        for has, those in beside.items():
-            if any(has < more for more in beside):
-                for i in those:
-                    factors[i] = NEIGHBOUR
-    return factors
-
-
-def _is_line(candidate: Candidate) -> bool:
-    """Whether it is a line among others, each about another thing: of a table, or of hours."""
-    return candidate.sentence.kind is Kind.ROW or bool(weekdays(candidate.sentence.shown))
-
-
-def _of_neighbour(question: str, candidate: Candidate, best: Candidate) -> bool:
-    """Whether a line of a table or of hours lacks what the question names and the best one has:
-    it is about the next thing on the list."""
-    if not _is_line(candidate):
-        return False
-    asked = set(terms(question))
-    return not asked & _about(best) <= _about(candidate)
-
-
-def _about(candidate: Candidate) -> set[str]:
-    """The terms of a candidate and around it, but for a row's units."""
-    return {*candidate.terms, *candidate.context} - set(units_of(candidate.sentence))
-
-
-def _with_antecedents(chosen: list[Candidate]) -> list[Candidate]:
-    """The chosen sentences, each with the one before it where it refers back to that."""
-    complete = list(chosen)
-    for candidate in chosen:
-        if len(complete) == MOST_SENTENCES or candidate.antecedent is None:
-            continue
-        antecedent = Candidate(candidate.passage, candidate.rank, candidate.antecedent)
-        if not any(antecedent.overlaps(other) for other in complete):
-            complete.append(antecedent)
-    return complete
-
-
-def _in_reading_order(chosen: Sequence[Candidate]) -> list[Candidate]:
-    """By document, that of the best passage first, and then by place."""
-    best: dict[str, int] = {}
-    for candidate in chosen:
-        rank = best.setdefault(candidate.passage.document_id, candidate.rank)
-        best[candidate.passage.document_id] = min(rank, candidate.rank)
-    return sorted(
-        chosen, key=lambda c: (best[c.passage.document_id], c.passage.document_id, c.start)
-    )
-
-
-def _text(chosen: Sequence[Candidate]) -> str:
-    """The sentences with their numbers; lists and rows begin on a line of their own."""
-    written: list[str] = []
-    for number, candidate in enumerate(chosen, 1):
-        prose = candidate.sentence.kind is Kind.SENTENCE
-        follows_prose = number > 1 and chosen[number - 2].sentence.kind is Kind.SENTENCE
-        if written:
-            written.append(" " if prose and follows_prose else "\n")
-        shown = inactive(unmarked(candidate.sentence.shown), (candidate.passage.text,))
-        written.append(f"{shown} [{number}]")
-    return "".join(written)

@@ -1,0 +1,83 @@
+"""What a sentence loses by what stands beside it: conditions, units, the next line of a list."""
+
+from collections.abc import Sequence
+
+from flotilla.rag.extractive.answer_type import MISFIT
+from flotilla.rag.extractive.candidates import Candidate, units_of
+from flotilla.rag.extractive.conditions import EXCLUDED, RULE, excludes
+from flotilla.rag.text.days import weekdays
+from flotilla.rag.text.sentences import Kind
+from flotilla.rag.text.tables import PER
+from flotilla.rag.text.terms import terms
+
+NEIGHBOUR = 0.7
+"""Factor of the score of a line that stands beside the one which is asked for."""
+
+
+def condition_factors(question: str, found: Sequence[Candidate]) -> list[float]:
+    """`EXCLUDED` for what holds under a condition that is not met, `RULE` for the sentence before
+    it where that is about the same thing, else 1."""
+    factors = [1.0] * len(found)
+    asked = set(terms(question))
+    for i, candidate in enumerate(found):
+        if not excludes(question, candidate.sentence.shown):
+            continue
+        factors[i] = EXCLUDED
+        before = found[i - 1] if i else candidate
+        same = before.passage is candidate.passage and before.start < candidate.start
+        if (
+            same
+            and factors[i - 1] == 1
+            and before.sentence.heading == candidate.sentence.heading
+            and asked & set(before.terms) & set(candidate.terms)
+        ):
+            factors[i - 1] = RULE
+            before.rule = True
+    return factors
+
+
+def unit_fit(question: str, candidate: Candidate) -> float:
+    """`MISFIT` for a row that has a word of the question in its unit alone, else 1: what costs £18
+    per tree is no tree."""
+    units = set(units_of(candidate.sentence))
+    if not units or set(terms(" ".join(PER.findall(question)))) & units:
+        return 1.0
+    return MISFIT if units & set(terms(question)) else 1.0
+
+
+def neighbour_factors(question: str, found: Sequence[Candidate]) -> list[float]:
+    """`NEIGHBOUR` for a line of a table or of hours beside another one of its document that has
+    all of the question's words which it has, and more; else 1."""
+    # "Closed" on one day says nothing of when it closes on the others.
+    asked = set(terms(question)) - {"open", "close"}
+    factors = [1.0] * len(found)
+    lines: dict[str, dict[frozenset[str], list[int]]] = {}
+    for i, candidate in enumerate(found):
+        if _is_line(candidate):
+            has = frozenset(asked & _about(candidate))
+            lines.setdefault(candidate.passage.document_id, {}).setdefault(has, []).append(i)
+    for beside in lines.values():
+        for has, those in beside.items():
+            if any(has < more for more in beside):
+                for i in those:
+                    factors[i] = NEIGHBOUR
+    return factors
+
+
+def is_of_neighbour(question: str, candidate: Candidate, best: Candidate) -> bool:
+    """Whether a line of a table or of hours lacks what the question names and the best one has:
+    it is about the next thing on the list."""
+    if not _is_line(candidate):
+        return False
+    asked = set(terms(question))
+    return not asked & _about(best) <= _about(candidate)
+
+
+def _is_line(candidate: Candidate) -> bool:
+    """Whether it is a line among others, each about another thing: of a table, or of hours."""
+    return candidate.sentence.kind is Kind.ROW or bool(weekdays(candidate.sentence.shown))
+
+
+def _about(candidate: Candidate) -> set[str]:
+    """The terms of a candidate and around it, but for a row's units."""
+    return {*candidate.terms, *candidate.context} - set(units_of(candidate.sentence))
