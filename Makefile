@@ -87,7 +87,7 @@ SUITE = $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
 	tests/acceptance tests/integration tests/contract tests/unit
 
 .PHONY: test
-test: $(VENV)/.installed-dev ## The test suite, in ten minutes on two cores
+test: $(VENV)/.installed-dev ## The test suite
 	$(BIN)/flotilla models pull
 	$(SUITE)
 
