@@ -106,11 +106,11 @@ class ExtractiveGenerator:
         if stocked is not None and stocked.rows:
             return self._draft(stocked.rows, notes=(stocked.note,))
         if stocked is not None:
-            return Draft(text=not_found(question, passages), answerable=False, model=self.model)
+            return self._refusal(question, passages)
         weight = weights(c.terms for c in found)
         ranked = self.rank(question, found, weight, strange_names(question, passages), whole)
         if not ranked or self.likelihood(question, ranked[0], passages, weight) < self._threshold:
-            return Draft(text=not_found(question, passages), answerable=False, model=self.model)
+            return self._refusal(question, passages)
         of_parts = self._of_parts(question, found, ranked, weight, passages)
         chosen = choose(question, ranked, of_parts, found)
         return self._draft(in_reading_order(with_antecedents(chosen)))
@@ -128,6 +128,9 @@ class ExtractiveGenerator:
             model=self.model,
             notes=notes,
         )
+
+    def _refusal(self, question: str, passages: Sequence[Passage]) -> Draft:
+        return Draft(text=not_found(question, passages), answerable=False, model=self.model)
 
     def likelihood(
         self,
