@@ -31,9 +31,9 @@ from flotilla.errors import (
     NotFound,
     TooManyPages,
 )
-from flotilla.ledger import documents, job_ends, submissions, versions
+from flotilla.ledger import documents, job_ends, jobs, submissions, versions
 from flotilla.ledger.endings import tell
-from flotilla.ledger.runs import StageRun
+from flotilla.ledger.runs import Postponed, StageRun
 from flotilla.ledger.stages import stage
 from flotilla.ledger.versions import Version
 from flotilla.models import Chunk
@@ -86,9 +86,14 @@ def _converter(media_type: MediaType) -> Converter:
 
 @stage(pipelines.FETCH)
 def fetch(run: StageRun) -> None:
-    """Bring a URL's document into the blobs."""
+    """Bring a URL's document into the blobs.
+
+    Where another job is ingesting the same bytes, this one waits for it: it ends as a duplicate
+    once they can be searched, and ingests them itself should the other one not get through.
+    """
     settings = get_settings()
     version = run.version()
+    run.wait_for_other()
     with tempfile.TemporaryDirectory(prefix="flotilla-") as folder:
         path = Path(folder) / "source"
         found = fetch_url(
@@ -104,17 +109,27 @@ def fetch(run: StageRun) -> None:
         _blobs().put_file(ref, path)
     _check_wanted(run, version)
     same = _take_bytes(run, version, ref, found)
-    if same is not None:
-        tell(run.database, same)
-        with suppress(DependencyUnavailable):  # the sweep removes what is left
-            _blobs().delete(version_prefix(version.tenant_id, version.id))
-        raise Ignore
+    if same is None:
+        return
+    with suppress(DependencyUnavailable):  # the sweep removes what is left
+        _blobs().delete(version_prefix(version.tenant_id, version.id))
+    if isinstance(same, Postponed):
+        raise same
+    tell(run.database, same)
+    raise Ignore
 
 
-def _take_bytes(run: StageRun, version: Version, ref: str, found: FetchedSource) -> Task | None:
-    """Note what was fetched; ends the job where the collection has the same bytes already."""
+def _take_bytes(
+    run: StageRun, version: Version, ref: str, found: FetchedSource
+) -> Task | Postponed | None:
+    """Note what was fetched. Where the collection has the same bytes already, the job ends; where
+    another job is ingesting them, it waits."""
     with run.writing(version.collection_id, document=True) as connection:
         same = submissions.same_as_fetched(connection, version, found.sha256)
+        if same is not None and same.status in jobs.OPEN:
+            if not jobs.is_waiting(connection, same.task_id):
+                return run.wait_for(connection, same.task_id)
+            same = None  # of two that fetch again, one has to go on
         if same is None:
             versions.describe(
                 connection,

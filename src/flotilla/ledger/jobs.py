@@ -146,6 +146,22 @@ def open_among(connection: Connection, job_ids: Collection[str]) -> set[str]:
     return set(connection.scalars(found))
 
 
+WAITS_FOR = "waits_for"
+
+
+def wait_for(connection: Connection, job: Job, other: str) -> None:
+    """Note which job this one waits for before it goes on."""
+    payload = job.payload | {WAITS_FOR: other}
+    connection.execute(update(JOBS).where(jobs.id == job.id).values(payload=payload))
+
+
+def is_waiting(connection: Connection, job_id: str) -> bool:
+    """Whether the job waits for another one that is not over."""
+    job = get(connection, job_id)
+    other = job.payload.get(WAITS_FOR) if job is not None else None
+    return other is not None and bool(open_among(connection, [other]))
+
+
 def was_ended_otherwise(connection: Connection, job_id: str) -> bool:
     """Whether the job has completed or failed: it is over, and nobody cancelled it."""
     ended = (TaskStatus.COMPLETED.value, TaskStatus.PARTIAL.value, TaskStatus.FAILED.value)

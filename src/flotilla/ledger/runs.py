@@ -10,12 +10,24 @@ from sqlalchemy import Connection
 from flotilla.errors import Cancelled, LeaseLost
 from flotilla.ledger import fan_outs, job_views, jobs, steps, task_events, versions
 from flotilla.ledger.admission import wave_size
-from flotilla.ledger.database import Database
+from flotilla.ledger.database import Database, now
 from flotilla.ledger.fan_outs import Part
 from flotilla.ledger.fleet_sizes import get_fleet_sizes
 from flotilla.ledger.leases import Lease
 from flotilla.ledger.locks import lock_collections, lock_documents
 from flotilla.ledger.steps import Held
+
+
+class Postponed(Exception):
+    """The step waits for something else, and is begun again after a while; no attempt was made."""
+
+    def __init__(self, delay: float) -> None:
+        super().__init__(f"again in {delay:g} seconds")
+        self.delay = delay  # seconds
+
+
+SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+"""Seconds between two looks at a job that another one waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +107,30 @@ class StageRun:
         if version.deleted:
             raise Cancelled("The document was deleted while it was being ingested.")
         return version
+
+    def wait_for(self, connection: Connection, job_id: str) -> Postponed:
+        """Let this job wait for another one; the error is to be raised after the transaction."""
+        jobs.wait_for(connection, self.job, job_id)
+        return Postponed(self._pause())
+
+    def wait_for_other(self) -> None:
+        """Stop here while the job that this one waits for is under way.
+
+        Raises:
+            Postponed: it is. The pause is a fifth of the time that this job is old, so that what
+                takes long is not looked at often.
+        """
+        other = self.job.payload.get(jobs.WAITS_FOR)
+        if other is None:
+            return
+        with self.database.reading() as connection:
+            is_under_way = bool(jobs.open_among(connection, [other]))
+        if is_under_way:
+            raise Postponed(self._pause())
+
+    def _pause(self) -> float:
+        age = (now() - (self.job.started_at or now())).total_seconds()
+        return min(max(SHORTEST_PAUSE, age / 5), LONGEST_PAUSE)
 
     def is_given_up(self) -> bool:
         """Whether nothing of the version will ever be needed again, so that what this worker has

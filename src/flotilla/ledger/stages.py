@@ -37,7 +37,7 @@ from flotilla.ledger.messages import (
     waiting_for_ledger,
     worker_of,
 )
-from flotilla.ledger.runs import StageRun
+from flotilla.ledger.runs import Postponed, StageRun
 from flotilla.ledger.steps import Held, Key, Taken
 from flotilla.logging import get_logger
 from flotilla.settings import get_settings
@@ -181,6 +181,11 @@ def _failed(task: CeleryTask, run: StageRun, error: Exception) -> Exception:
     """
     if isinstance(error, Ignore | Reject | Retry):
         raise error
+    if isinstance(error, Postponed):
+        with run.database.writing() as connection:
+            if not steps.postpone(connection, run.held, error.delay):
+                raise Ignore from error
+        raise task.retry(exc=error, countdown=error.delay)
     stop_if_unwanted(run.database, run.job.id, error)
     settings = get_settings().job
     error, task_error = understood(run.stage, error)

@@ -195,6 +195,27 @@ def release(connection: Connection, held: Held, due_in: float, *, sent: bool, ou
     )
 
 
+def postpone(connection: Connection, held: Held, due_in: float) -> bool:
+    """Give a step back that waits for something else, to be begun again in `due_in` seconds, for
+    which a message is on its way; this was no attempt. False when the fence has fallen."""
+    moment = now()
+    return (
+        connection.execute(
+            update(STEPS)
+            .where(held.matches())
+            .values(
+                state=StepState.WAITING.value,
+                attempts=steps.attempts - 1,
+                lease_owner=None,
+                lease_until=None,
+                due_at=moment + timedelta(seconds=due_in),
+                sent_at=moment,
+            )
+        ).rowcount
+        == 1
+    )
+
+
 def is_done(connection: Connection, key: Key) -> bool:
     """Whether the step has been done, by whomever."""
     return connection.scalar(select(steps.state).where(key.matches())) == StepState.DONE.value

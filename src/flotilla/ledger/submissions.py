@@ -11,7 +11,7 @@ from flotilla.ledger import batches, ended_members
 from flotilla.ledger.collections import resolve
 from flotilla.ledger.database import new_id, now
 from flotilla.ledger.ended_members import EndedMember
-from flotilla.ledger.jobs import NewJob
+from flotilla.ledger.jobs import WAITS_FOR, NewJob
 from flotilla.ledger.jobs import add as add_jobs
 from flotilla.ledger.locks import lock_documents
 from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
@@ -248,14 +248,22 @@ def _same_bytes(
 ) -> DocumentAccepted | None:
     """The collection's document that these bytes are, as a live version or on the way.
 
-    Not so where a newer version with other bytes is on the way to take their place.
+    Not so where a newer version with other bytes is on the way to take their place. One that waits
+    for another job has the same bytes as that one.
     """
     later = VERSIONS.alias()
+    job_of_later = JOBS.alias()
+    waits = select(job_of_later.c.id).where(
+        job_of_later.c.version_id == later.c.id,
+        job_of_later.c.payload[WAITS_FOR].as_string().is_not(None),
+        later.c.sha256.is_(None),
+    )
     superseded = select(later.c.id).where(
         later.c.document_id == versions.document_id,
         later.c.number > versions.number,
         later.c.state == PENDING,
         later.c.id != (except_version or ""),
+        ~waits.exists(),
     )
     row = connection.execute(
         select(documents.id, documents.name, jobs.id.label("job_id"), jobs.status)

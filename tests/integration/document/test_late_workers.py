@@ -1,20 +1,17 @@
 """Workers that were frozen in the middle of their work, and what they find when they go on."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel
 from reportlab.pdfgen.canvas import Canvas
 from sqlalchemy import select, update
 
 from flotilla import pipelines
-from flotilla.blobs import BlobStore, chunks_ref, pages_ref, source_ref, version_prefix
+from flotilla.blobs import chunks_ref, pages_ref, source_ref, version_prefix
 from flotilla.document import tasks
-from flotilla.document.splitter import SectionSplitter
 from flotilla.ledger import (
     documents,
     endings,
@@ -22,20 +19,17 @@ from flotilla.ledger import (
     job_ends,
     jobs,
     retries,
-    runs,
-    stages,
     steps,
     submissions,
     versions,
 )
 from flotilla.ledger.collections import DEFAULT_TENANT
 from flotilla.ledger.database import Database, new_id, now
-from flotilla.ledger.leases import Lease
 from flotilla.ledger.steps import Key
 from flotilla.ledger.tables import JOBS, STEPS
 from flotilla.models import Chunk
 from flotilla.schemas import TaskError, TaskStatus
-from tests.doubles.ledger_rows import make_ledger
+from tests.doubles.frozen_blobs import Blobs
 
 QUARANTINED = TaskError(
     stage=pipelines.CONVERT_RANGE, code="quarantined", message="Set aside.", retryable=False
@@ -43,49 +37,6 @@ QUARANTINED = TaskError(
 
 
 ORDINALS = ("", "first", "second", "third", "fourth")
-
-
-class Blobs(BlobStore):
-    """A folder whose next writer of values is frozen before it writes."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(f"file://{folder}")
-        self.meanwhile: Callable[[], object] | None = None
-        self.thawed = 0
-
-    def put_values(self, ref: str, values: Iterable[BaseModel]) -> int:
-        held, meanwhile, self.meanwhile = list(values), self.meanwhile, None
-        if meanwhile is not None:
-            meanwhile()
-            self.thawed += 1
-        return super().put_values(ref, held)
-
-
-class Keeper:
-    def holding(self, lease: Lease) -> AbstractContextManager[Lease]:
-        return nullcontext(lease)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    database = make_ledger(tmp_path)
-    monkeypatch.setattr(stages, "get_database", lambda: database)
-    # Nobody follows the tasks, and nothing is sent on, so that no Redis is needed.
-    monkeypatch.setattr(runs.task_events, "tell", lambda _task: None)
-    monkeypatch.setattr(endings, "announce", lambda _task: None)
-    monkeypatch.setattr(pipelines, "index_batches", lambda _job_id, _parts: None)
-    monkeypatch.setattr(stages, "get_keeper", Keeper)  # nobody renews, as in a frozen process
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def blobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Blobs:
-    blobs = Blobs(tmp_path / "blobs")
-    splitter = SectionSplitter(lambda text: len(text.split()), chunk_tokens=100, overlap=0)
-    monkeypatch.setattr(tasks, "_blobs", lambda: blobs)
-    monkeypatch.setattr(tasks, "_splitter", lambda: splitter)
-    return blobs
 
 
 class Ingestion:
