@@ -46,15 +46,17 @@ class Candidate:
     """A sentence that may answer.
 
     `rank` is its passage's, from 0. `antecedent` is the sentence before it where it refers back
-    to that. `terms` are its own, `context` those of the headings above it, of the antecedent and
-    of a row's units. `score` and `cosine` say how near it is to a question; `readable` is below 1
-    for code and the like, and a `rule` is what holds where the exception behind it does not.
+    to that, and `consequent` the one behind it in the same paragraph. `terms` are its own,
+    `context` those of the headings above it, of the antecedent and of a row's units. `score` and
+    `cosine` say how near it is to a question; `readable` is below 1 for code and the like, and a
+    `rule` is what holds where the exception behind it does not.
     """
 
     passage: Passage
     rank: int
     sentence: Sentence
     antecedent: Sentence | None = None
+    consequent: Sentence | None = None
     terms: list[str] = field(default_factory=list)
     context: list[str] = field(default_factory=list)
     score: float = 0.0
@@ -108,7 +110,7 @@ def candidates(passages: Sequence[Passage]) -> list[Candidate]:
         # What stands below a heading with orders to a model is no answer to that heading.
         orders = [s for s in sentences if addresses_model(s.text)]
         baits = {order.heading for order in orders}
-        for found in sentences:
+        for place, found in enumerate(sentences):
             sentence = replace(found, heading="") if found.heading in baits else found
             prose = sentence.kind is Kind.SENTENCE
             antecedent = None
@@ -132,13 +134,25 @@ def candidates(passages: Sequence[Passage]) -> list[Candidate]:
             if antecedent is not None:
                 around.append(antecedent.shown)
             candidate = Candidate(
-                passage, rank, sentence, antecedent, words, context=terms(" ".join(around))
+                passage, rank, sentence, antecedent, terms=words, context=terms(" ".join(around))
             )
+            behind = sentences[place + 1 : place + 2]
+            if behind and _goes_on(sentence, behind[0], passage.text):
+                candidate.consequent = behind[0]
             candidate.readable = _readable(sentence)
             # "Sunday: closed" is said of each thing that has hours.
             above = sentence.heading if sentence.kind is Kind.ROW else ""
             seen.setdefault((passage.document_id, above, sentence.text.casefold()), candidate)
     return list(seen.values())
+
+
+def _goes_on(sentence: Sentence, behind: Sentence, text: str) -> bool:
+    """Whether the next sentence is of the same paragraph or item, and one that may be shown."""
+    if sentence.kind not in (Kind.SENTENCE, Kind.ITEM) or behind.kind is not sentence.kind:
+        return False
+    if not behind.whole or _is_no_answer(behind) or addresses_model(behind.text):
+        return False
+    return not text[sentence.end : behind.start].strip(" ") and len(behind.shown) <= LONGEST
 
 
 def units_of(sentence: Sentence) -> dict[str, None]:

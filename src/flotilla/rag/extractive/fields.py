@@ -45,8 +45,8 @@ _COUNT_OF = re.compile(
 # "I keep": what somebody does with a thing is said by its column in another word.
 _DOES = re.compile(r"\b(?:i|we|you|one|ich|wir|man)\s+([^\W\d_]+)", re.IGNORECASE)
 _LIGHT_WORDS = """
-available contact cost dauert done have kostet last lautet line nummer number reach run stay take
-weigh wiegt work
+available beträgt bezahlen contact cost dauert done have kostet last lautet line nummer number paid
+pay reach run stay take weigh wiegt work zahlen zahlt
 """
 _LIGHT = frozenset(_LIGHT_WORDS.split())
 
@@ -173,7 +173,9 @@ def _columns(
                 or (columns and names_it(name, columns) and re.search(r"\d", value))
             }
             return frozenset(found), frozenset(terms(match.group()))
-    return frozenset(), frozenset()
+    asked = set(_named(question))
+    named = {name for name, value in cells if value and name and set(terms(name)) <= asked}
+    return frozenset(named), frozenset(term for name in named for term in terms(name))
 
 
 def _without_deeds(question: str) -> str:

@@ -17,6 +17,7 @@ from flotilla.rag.extractive.selection import (
     in_reading_order,
     text_of,
     with_antecedents,
+    with_consequents,
 )
 from flotilla.rag.extractive.sentence_vectors import SentenceVectors
 from flotilla.rag.extractive.stock import stocked_rows
@@ -113,7 +114,8 @@ class ExtractiveGenerator:
             return self._refusal(question, passages)
         of_parts = self._of_parts(question, found, ranked, weight, passages)
         chosen = choose(question, ranked, of_parts, found)
-        return self._draft(in_reading_order(with_antecedents(chosen)))
+        complete = with_consequents(question, with_antecedents(chosen))
+        return self._draft(in_reading_order(complete))
 
     def _draft(self, chosen: Sequence[Candidate], notes: tuple[str, ...] = ()) -> Draft:
         """The answer that is made of the chosen sentences."""

@@ -1,5 +1,6 @@
 """Which of the ranked sentences make an answer, in what order, and how they are written."""
 
+import re
 from collections.abc import Sequence
 
 from flotilla.rag.citations import unmarked
@@ -12,6 +13,18 @@ MOST_SENTENCES = 4
 
 NEAR_BEST = 0.88
 """Share of the best sentence's score that a further sentence needs."""
+
+_RESTRICTS = re.compile(
+    r"^(?:however|but|except|exceptions|unless|otherwise|instead|jedoch|allerdings|ausgenommen|"
+    r"ausnahmen?|sonst|andernfalls|stattdessen)\b|\binstead\W*$|\bstattdessen\b",
+    re.IGNORECASE,
+)
+_ASKS_WHAT_TO_DO = re.compile(
+    r"\bwhat (?:should|must|can|shall|do|could) (?:i|we|you|one)\b|\bwhat (?:to do|replaces?)\b|"
+    r"\bhow (?:should|can|could|do) (?:i|we|you|one)\b|\binstead\b|"
+    r"\bwas (?:muss|soll|kann|sollte) (?:ich|man)\b|\bwie (?:kann|muss|soll) (?:ich|man)\b",
+    re.IGNORECASE,
+)
 
 
 def choose(
@@ -57,6 +70,22 @@ def with_antecedents(chosen: list[Candidate]) -> list[Candidate]:
     return complete
 
 
+def with_consequents(question: str, chosen: list[Candidate]) -> list[Candidate]:
+    """The chosen sentences, each with the one behind it in its paragraph where that restricts it,
+    or tells what is to be done and the question asks for that."""
+    complete = list(chosen)
+    for candidate in chosen:
+        behind = candidate.consequent
+        if behind is None or len(complete) == MOST_SENTENCES:
+            continue
+        if not (_RESTRICTS.search(behind.text) or _ASKS_WHAT_TO_DO.search(question)):
+            continue
+        consequent = Candidate(candidate.passage, candidate.rank, behind)
+        if not any(consequent.overlaps(other) for other in complete):
+            complete.append(consequent)
+    return complete
+
+
 def in_reading_order(chosen: Sequence[Candidate]) -> list[Candidate]:
     """By document, that of the best passage first, and then by place."""
     best: dict[str, int] = {}
@@ -72,10 +101,19 @@ def text_of(chosen: Sequence[Candidate]) -> str:
     """The sentences with their numbers; lists and rows begin on a line of their own."""
     written: list[str] = []
     for number, candidate in enumerate(chosen, 1):
-        prose = candidate.sentence.kind is Kind.SENTENCE
-        follows_prose = number > 1 and chosen[number - 2].sentence.kind is Kind.SENTENCE
         if written:
-            written.append(" " if prose and follows_prose else "\n")
+            written.append(" " if _follows(chosen[number - 2], candidate) else "\n")
         shown = inactive(unmarked(candidate.sentence.shown), (candidate.passage.text,))
         written.append(f"{shown} [{number}]")
     return "".join(written)
+
+
+def _follows(before: Candidate, candidate: Candidate) -> bool:
+    """Whether it is written in the same line as the one before: both are prose, or it goes on with
+    the same item."""
+    kinds = (before.sentence.kind, candidate.sentence.kind)
+    if kinds == (Kind.SENTENCE, Kind.SENTENCE):
+        return True
+    between = candidate.passage.text[before.sentence.end : candidate.sentence.start]
+    same_passage = before.passage.chunk_id == candidate.passage.chunk_id
+    return kinds == (Kind.ITEM, Kind.ITEM) and same_passage and between == " "

@@ -70,7 +70,8 @@ _CONTACTS = (
     Contact(
         re.compile(
             r"\b(?:tele)?phone\w*|\btelefon\w*|\brufnummer|\b(?:call|ring) (?:you|the)\b|"
-            r"\banrufen|\bwhat number (?:do|can|should)\b",
+            r"\banrufen|\bwhat number (?:do|can|should)\b|\b(?:emergency|hotline|notruf) ?number\b|"
+            r"\bnotrufnummer|\bwhat(?: is|['’]s) the (?:\w+ )?number (?:for|to)\b",
             re.IGNORECASE,
         ),
         re.compile(_PHONE_NUMBER),

@@ -18,6 +18,8 @@ _FIGURE = re.compile(
     r"[(\-+$€£¥]*\d[\d.,:/-]*[)%€$£¥kKmMbB]*|[$€£¥%–—-]|km|kW|kg|mm|cm|EUR|USD|GBP"
 )
 
+_YEAR = re.compile(r"(?:19|20)\d\d")
+
 
 def is_row(line: str, *, prose: bool) -> bool:
     """Whether a line is a row by itself; as `prose`, which a bullet or a full stop shows, it
@@ -55,11 +57,26 @@ def same_shape(line: str, other: str) -> bool:
 
 def is_header(line: str, below: str) -> bool:
     """Whether a table's first line names its columns: a rule follows, or it holds no number while
-    the next line does."""
+    the next line does. A name may hold a number ("Dog over 20 kg") where it stands above a figure,
+    and be a year."""
     if RULE.fullmatch(below):
         return True
-    same_width = len(cells(line)) == len(cells(below))
-    return same_width and not re.search(r"\d", line) and bool(re.search(r"\d", below))
+    names, values = cells(line), cells(below)
+    if len(names) != len(values) or not re.search(r"\d", below):
+        return False
+    if len(names) == 1:
+        return not re.search(r"\d", line)
+    return all(_may_name(*pair) for pair in zip(names, values, strict=True)) and not all(
+        re.search(r"\d", name) for name in names
+    )
+
+
+def _may_name(name: str, value: str) -> bool:
+    if not re.search(r"\d", name):
+        return True
+    above_a_figure = bool(value) and figures(value) == len(value.split())
+    is_year = _YEAR.fullmatch(name) is not None and _YEAR.fullmatch(value) is None
+    return above_a_figure and (is_year or figures(name) < len(name.split()))
 
 
 def cells(line: str) -> list[str]:

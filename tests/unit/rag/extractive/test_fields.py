@@ -38,6 +38,28 @@ def test_a_row_tells_what_one_of_its_columns_measures(
     assert [c.sentence.named_cells[0][1] for c in found] == rows
 
 
+FEES = """| Gruppe | Jahresbeitrag | Aufnahmegebühr |
+| --- | --- | --- |
+| Studierende | 120 € | 25 € |
+| Jugendliche bis 17 Jahre | 90 € | keine |
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "rows"),
+    [
+        ("Müssen Jugendliche eine Aufnahmegebühr zahlen?", ["Jugendliche bis 17 Jahre"]),
+        ("Zahlen Rentner eine Aufnahmegebühr?", []),
+        ("Zahlen Jugendliche einen Zuschlag?", []),
+    ],
+)
+def test_a_row_tells_the_column_that_is_named(
+    question: str, rows: list[str], passage: MakePassage
+) -> None:
+    found = [c for c in candidates([passage(FEES)]) if tells_field(question, c)]
+    assert [c.sentence.named_cells[0][1] for c in found] == rows
+
+
 def test_a_line_of_contact_is_of_what_its_passage_names(passage: MakePassage) -> None:
     def told(question: str) -> list[str]:
         found = candidates([passage(CONTACT, document_name="library.md")])

@@ -1,3 +1,5 @@
+import pytest
+
 from flotilla.rag.citations import verify
 from flotilla.rag.extractive.generator import EMBEDDED, ExtractiveGenerator
 from flotilla.rag.refusals import NOT_FOUND
@@ -253,3 +255,35 @@ def test_words_of_an_earlier_question_make_no_answer(
     generator = ExtractiveGenerator(embedder)
     assert generator.generate(asked, [passage(WARRANTY)]).answerable
     assert not generator.generate(asked, [passage(WARRANTY)], own="And dogs?").answerable
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "answer"),
+    [
+        (
+            "What replaces the option --fast?",
+            "- The option --fast was removed. Use --level 1 there.\n- The file moved.",
+            "The option --fast was removed. [1] Use --level 1 there. [2]",
+        ),
+        (
+            "Does the warranty cover tyres?",
+            "The warranty covers tyres. However, worn ones are left out. Ask at the desk.",
+            "The warranty covers tyres. [1] However, worn ones are left out. [2]",
+        ),
+        (
+            "Which warranty covers tyres?",
+            "The warranty covers tyres. Ask at the desk.",
+            "The warranty covers tyres. [1]",
+        ),
+        (
+            "What should I do before the warranty ends?",
+            "The warranty ends after a year.\n\nBring the car.",
+            "The warranty ends after a year. [1]",
+        ),
+    ],
+)
+def test_what_restricts_a_sentence_or_tells_what_to_do_stands_behind_it(
+    question: str, text: str, answer: str, embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    draft = ExtractiveGenerator(embedder, threshold=0).generate(question, [passage(text)])
+    assert draft.text == answer

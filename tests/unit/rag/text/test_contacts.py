@@ -67,3 +67,16 @@ def test_a_question_asks_for_one_way_to_reach_somebody() -> None:
     assert not answers("What is your e-mail address?", "7 Corn Street, Whitcombe WT3 8LB")
     assert answers("Where are you?", "7 Corn Street, Whitcombe WT3 8LB")
     assert asked_contact("How much is a call?") is None
+
+
+@pytest.mark.parametrize(
+    ("question", "asks"),
+    [
+        ("What is the number for emergencies?", True),
+        ("What's the emergency number?", True),
+        ("What is the number of employees?", False),
+    ],
+)
+def test_a_telephone_number_may_be_called_a_number(question: str, asks: bool) -> None:
+    contact = asked_contact(question)
+    assert (contact is not None and has(contact, "Call 01632 960 774.")) is asks

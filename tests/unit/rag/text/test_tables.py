@@ -86,3 +86,10 @@ def test_a_header_has_no_figure_unless_a_rule_follows() -> None:
     assert is_header("Model | Price", "Golf | 980")
     assert not is_header("Golf | 980", "Polo | 870")
     assert is_header("2020 | 2021", "--- | ---")
+
+
+def test_a_name_of_a_column_may_hold_a_number() -> None:
+    assert is_header("Treatment | Cat | Dog over 20 kg", "Neutering | £95 | £265")
+    assert is_header("Item | 2024 | 2025", "Sales | 310 | 340")
+    assert not is_header("Room A | up to 20 people | free", "Room B | 30 people | £20")
+    assert not is_header("Golf | 2019 | 980", "Polo | 2020 | 870")
