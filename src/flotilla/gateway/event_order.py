@@ -22,6 +22,7 @@ _BOOKMARK = re.compile(
     r"(?P<ms>\d{1,19})(?:-(?P<seq>\d{1,19}))?"
     r"(?:/(?P<stage>[A-Za-z0-9_.]{0,64})/(?P<unit>[a-z]{0,16})/(?P<done>\d{0,15}))?"
 )
+_END = re.compile(r"end-\d{1,19}")
 
 
 def position_of(entry_id: str) -> Position:
@@ -56,6 +57,11 @@ class Bookmark:
             return None
         position = int(found["ms"]), int(found["seq"] or 0)
         return cls(position, found["stage"] or None, found["unit"] or None, int(found["done"] or 0))
+
+
+def is_event_id(text: str) -> bool:
+    """Whether a task's event may have had this id: a bookmark, or a task's end."""
+    return _END.fullmatch(text) is not None or Bookmark.parse(text) is not None
 
 
 def end_id(task: Task) -> str:

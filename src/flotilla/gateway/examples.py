@@ -599,6 +599,11 @@ BAD_EVENT_ID = InvalidRequest(
     "leave Last-Event-ID out to begin anew.",
     field="Last-Event-ID",
 )
+BAD_TASK_EVENT_ID = InvalidRequest(
+    "No event of a task has the id 'nonsense': send the id of the last event as it was told, or "
+    "leave Last-Event-ID out to be told the present state.",
+    field="Last-Event-ID",
+)
 BAD_MODE = InvalidRequest("Input should be 'practice' or 'quiz'", field="mode")
 NO_FILE = InvalidRequest(
     "There is no file in the request: send one or more parts named `files`.", field="files"

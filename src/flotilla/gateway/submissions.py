@@ -32,11 +32,11 @@ class Batch:
         self._connection = connection
         self._collections: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
 
-    def collection_ids(self, tenant_id: str, names: Sequence[str]) -> tuple[str, ...]:
-        """Raises CollectionNotFound, naming the first that does not exist."""
+    def collection_ids(self, tenant_id: str, names: Sequence[str], field: str) -> tuple[str, ...]:
+        """Raises CollectionNotFound, naming the first that does not exist, and its field."""
         key = (tenant_id, tuple(names))
         if key not in self._collections:
-            found = collections.resolve(self._connection, tenant_id, names)
+            found = collections.resolve(self._connection, tenant_id, names, field=field)
             self._collections[key] = tuple(found.values())
         return self._collections[key]
 

@@ -31,7 +31,8 @@ def resolve(
     """Ids by name, in the order given.
 
     With `lock`, whoever else resolves them so, or deletes them, waits for this transaction. `field`
-    is the request's field that has the names, None where its address has.
+    is the request's field that has the names, None where its address has; with `collections` the
+    error's field has the name's place as well, such as `collections.1`.
 
     Raises:
         CollectionNotFound: naming the first that does not exist.
@@ -44,7 +45,7 @@ def resolve(
     # Key-share is not in the way of the foreign keys of documents that are being written.
     rows = connection.execute(query.with_for_update(key_share=True) if lock else query)
     found = {row.name: row.id for row in rows}
-    for name in names:
+    for place, name in enumerate(names):
         if name not in found:
             raise CollectionNotFound(
                 f"There is no collection named {name!r}: create it with POST /collections, or "
@@ -53,7 +54,7 @@ def resolve(
                     if field is not None
                     else "see with GET /collections what there is."
                 ),
-                field=field,
+                field=f"{field}.{place}" if field == "collections" else field,
             )
     return {name: found[name] for name in names}
 

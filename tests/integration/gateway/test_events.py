@@ -161,7 +161,7 @@ def test_after_a_wipe_nothing_hangs_and_nothing_goes_back(
         assert [event["event"] for event in reader.rest()] == ["end"]
 
 
-@pytest.mark.parametrize("last_id", ["x", "9999999999999-7", "18446744073709551615-1", "end-5"])
+@pytest.mark.parametrize("last_id", ["", "9999999999999-7", "end-5"])
 def test_an_id_that_nobody_has_told_does_no_harm(
     gateway: Gateway, begin: Begin, last_id: str
 ) -> None:
@@ -171,6 +171,18 @@ def test_an_id_that_nobody_has_told_does_no_harm(
         reader.until(stage=INDEX, done=1)
         work.move(2)
         reader.until(done=2)
+
+
+@pytest.mark.parametrize(
+    "last_id", ["x", "17-", "17-0/x", "18446744073709551615-1", "end-", "t1:7"]
+)
+def test_an_id_that_no_event_can_have_is_refused(
+    gateway: Gateway, begin: Begin, last_id: str
+) -> None:
+    url, headers = f"{gateway.url}/tasks/{begin().id}/events", {"Last-Event-ID": last_id}
+    refused = httpx.get(url, headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+    assert refused.json()["errors"][0]["field"] == "Last-Event-ID"
 
 
 def test_a_task_that_is_tried_again_is_followed_again(gateway: Gateway, begin: Begin) -> None:

@@ -95,7 +95,12 @@ def test_an_answer_that_takes_too_long_goes_on_under_its_task_id(http: httpx.Cli
         ({"question": " \n\x00"}, 422, "question_empty", "question"),
         ({"question": "a" * 4001}, 422, "question_too_long", "question"),
         ({"question": "Who?", "collection": "nowhere"}, 404, "collection_not_found", "collection"),
-        ({"question": "Who?", "collections": ["nowhere"]}, 404, "collection_not_found", None),
+        (
+            {"question": "Who?", "collections": ["default", "nowhere"]},
+            404,
+            "collection_not_found",
+            "collections.1",
+        ),
         ({"question": "Who?", "top_k": 0}, 422, "invalid_request", "top_k"),
         ({"question": "Who?", "top_k": 101}, 422, "invalid_request", "top_k"),
         ({"question": "Who?", "filter": {"year": {"above": 1}}}, 422, "invalid_request", None),

@@ -5,10 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 
-from flotilla.errors import TaskNotFound
+from flotilla.errors import InvalidRequest, TaskNotFound
 from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import ServicesDep, TenantDep
-from flotilla.gateway.event_order import end_id
+from flotilla.gateway.event_order import end_id, is_event_id
 from flotilla.gateway.event_stream import HEADERS, EventStream, stream
 from flotilla.ledger import job_views
 from flotilla.schemas import TaskEventName
@@ -59,7 +59,7 @@ LastEventId = Annotated[
             "description": "The event that was seen last is the task's end: nothing follows.",
             "content": {},
         },
-        **problems.responses(examples.NO_TASK, examples.OUT_OF_REACH),
+        **problems.responses(examples.NO_TASK, examples.BAD_TASK_EVENT_ID, examples.OUT_OF_REACH),
     },
 )
 async def follow_task(
@@ -67,6 +67,12 @@ async def follow_task(
 ) -> Response:
     """The task's state at once, and then each change of status, stage, attempt and progress, up to
     its end."""
+    if last_event_id and not is_event_id(last_event_id):
+        raise InvalidRequest(
+            f"No event of a task has the id {last_event_id[:80]!r}: send the id of the last event "
+            "as it was told, or leave Last-Event-ID out to be told the present state.",
+            field="Last-Event-ID",
+        )
     look = partial(services.read, job_views.view, tenant, task_id)
     task = await look()
     if task is None:

@@ -49,6 +49,7 @@ async def generate_questions(
     """
     topic = _topic(body.topic, services.settings.gateway.max_question_chars)
     names = body.collections or [body.collection or DEFAULT_COLLECTION]
+    field = "collections" if body.collections else "collection"
     job_id = new_id()
 
     def prepare(batch: Batch) -> NewJob:
@@ -63,7 +64,7 @@ async def generate_questions(
                 "topic": topic,
                 "count": body.count or USUAL_QUESTIONS,
                 "mode": (body.mode or ExerciseMode.PRACTICE).value,
-                "collection_ids": batch.collection_ids(tenant, names),
+                "collection_ids": batch.collection_ids(tenant, names, field),
             },
             collection=names[0] if len(names) == 1 else None,
         )

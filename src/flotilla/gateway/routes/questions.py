@@ -124,6 +124,7 @@ async def preparation(
     parse_filter(body.filter)
     callback_url = await services.callbacks.check_given(body.callback_url)
     names = body.collections or [body.collection or DEFAULT_COLLECTION]
+    field = "collections" if body.collections else "collection"
 
     def prepare(batch: Batch) -> NewJob:
         return NewJob(
@@ -135,7 +136,7 @@ async def preparation(
             sent=True,
             payload={
                 "question": question,
-                "collection_ids": batch.collection_ids(tenant, names),
+                "collection_ids": batch.collection_ids(tenant, names, field),
                 "top_k": body.top_k or services.settings.rag.top_k,
                 "filter": body.filter,
             }
