@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from flotilla.cli import (
+    chat,
     collections,
+    conversations,
     documents,
     ingest,
     models,
@@ -62,9 +64,11 @@ def root(
 
 app.command("ingest", rich_help_panel=PANEL_ASK)(ingest.ingest)
 app.command("ask", rich_help_panel=PANEL_ASK)(questions.ask)
+app.command("chat", rich_help_panel=PANEL_ASK)(chat.chat)
 app.command("search", rich_help_panel=PANEL_ASK)(questions.search)
 app.add_typer(documents.app, name="documents", rich_help_panel=PANEL_ASK)
 app.add_typer(collections.app, name="collections", rich_help_panel=PANEL_ASK)
+app.add_typer(conversations.app, name="conversations", rich_help_panel=PANEL_ASK)
 app.add_typer(tasks.app, name="tasks", rich_help_panel=PANEL_ASK)
 app.add_typer(webhooks.app, name="webhooks", rich_help_panel=PANEL_ASK)
 

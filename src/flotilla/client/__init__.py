@@ -9,6 +9,8 @@
 
 from flotilla.client.answer_events import (
     AnswerEvent,
+    AnswerStream,
+    AsyncAnswerStream,
     CitationEvent,
     DoneEvent,
     TokenEvent,
@@ -27,6 +29,8 @@ from flotilla.client.errors import (
 
 __all__ = [
     "AnswerEvent",
+    "AnswerStream",
+    "AsyncAnswerStream",
     "AsyncFlotilla",
     "CitationEvent",
     "ClientError",

@@ -1,5 +1,6 @@
 """A streamed answer, event by event, over as many connections as it takes."""
 
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
@@ -67,10 +68,14 @@ class AnswerEvents(EventSource[AnswerEvent]):
     further ones follow that. Until then it is asked again only where the gateway has not taken it.
     """
 
+    task_id: str | None = None
+    """The task that answers, once the gateway has said which."""
+
     def opened(self, response: httpx.Response) -> None:
         """Follow the task from now on."""
         task_id = response.headers.get(TASK_HEADER)
         if task_id is not None:
+            self.task_id = task_id
             self._operation = answer_stream(task_id)
 
     def read(self, name: str, event_id: str, data: bytes) -> AnswerEvent | None:
@@ -111,3 +116,43 @@ def answer_events(
 ) -> AnswerEvents:
     """The events of a task's answer."""
     return AnswerEvents(exchange, answer_stream(task_id), last_event_id)
+
+
+class AnswerStream(Iterator[AnswerEvent]):
+    """The events of an answer, as an iterator that says which task answers."""
+
+    def __init__(self, source: AnswerEvents, events: Generator[AnswerEvent, None, None]) -> None:
+        self._source = source
+        self._events = events
+
+    @property
+    def task_id(self) -> str | None:
+        """The task, by which it can be cancelled; None until the gateway has taken the question."""
+        return self._source.task_id
+
+    def __next__(self) -> AnswerEvent:
+        return next(self._events)
+
+    def close(self) -> None:
+        """Read no more of it."""
+        self._events.close()
+
+
+class AsyncAnswerStream(AsyncIterator[AnswerEvent]):
+    """The same for asyncio."""
+
+    def __init__(self, source: AnswerEvents, events: AsyncGenerator[AnswerEvent, None]) -> None:
+        self._source = source
+        self._events = events
+
+    @property
+    def task_id(self) -> str | None:
+        """The task, by which it can be cancelled; None until the gateway has taken the question."""
+        return self._source.task_id
+
+    async def __anext__(self) -> AnswerEvent:
+        return await anext(self._events)
+
+    async def aclose(self) -> None:
+        """Read no more of it."""
+        await self._events.aclose()

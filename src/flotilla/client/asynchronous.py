@@ -1,7 +1,7 @@
 """The client for asyncio."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -18,7 +18,7 @@ from flotilla.client import (
     maintenance,
     operations,
 )
-from flotilla.client.answer_events import AnswerEvent, AnswerEvents, answer_events
+from flotilla.client.answer_events import AnswerEvents, AsyncAnswerStream, answer_events
 from flotilla.client.event_source import EventSource, TaskEvents
 from flotilla.client.exchange import Exchange, Outcome, Pause, Steps, client_options
 from flotilla.client.methods import named_after
@@ -69,12 +69,11 @@ def _steps(
 
 def _streamed(
     build: Callable[P, Operation[Any]],
-) -> Callable[Concatenate["AsyncFlotilla", P], AsyncIterator[AnswerEvent]]:
+) -> Callable[Concatenate["AsyncFlotilla", P], AsyncAnswerStream]:
     @named_after(build)
-    def method(
-        self: "AsyncFlotilla", /, *args: P.args, **kwargs: P.kwargs
-    ) -> AsyncIterator[AnswerEvent]:
-        return self._follow(AnswerEvents(self.exchange, build(*args, **kwargs)))
+    def method(self: "AsyncFlotilla", /, *args: P.args, **kwargs: P.kwargs) -> AsyncAnswerStream:
+        source = AnswerEvents(self.exchange, build(*args, **kwargs))
+        return AsyncAnswerStream(source, self._follow(source))
 
     return method
 
@@ -138,14 +137,13 @@ class AsyncFlotilla:
         those of Flotilla's `events`."""
         return self._follow(TaskEvents(self.exchange, task_id, last_event_id))
 
-    def read_answer(
-        self, task_id: str, *, last_event_id: str | None = None
-    ) -> AsyncIterator[AnswerEvent]:
+    def read_answer(self, task_id: str, *, last_event_id: str | None = None) -> AsyncAnswerStream:
         """Read a task's answer, from its beginning or from after the event `last_event_id`. The
         events and the errors are those of `stream`."""
-        return self._follow(answer_events(self.exchange, task_id, last_event_id))
+        source = answer_events(self.exchange, task_id, last_event_id)
+        return AsyncAnswerStream(source, self._follow(source))
 
-    async def _follow(self, source: EventSource[Event]) -> AsyncIterator[Event]:
+    async def _follow(self, source: EventSource[Event]) -> AsyncGenerator[Event, None]:
         while not source.is_over():
             try:
                 async with self._http.stream(**source.request()) as response:

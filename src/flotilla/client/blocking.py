@@ -4,7 +4,7 @@ import contextlib
 import socket
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -21,7 +21,7 @@ from flotilla.client import (
     maintenance,
     operations,
 )
-from flotilla.client.answer_events import AnswerEvent, AnswerEvents, answer_events
+from flotilla.client.answer_events import AnswerEvents, AnswerStream, answer_events
 from flotilla.client.errors import GatewayUnreachable
 from flotilla.client.event_source import EventSource, TaskEvents
 from flotilla.client.exchange import Exchange, Outcome, Pause, Steps, client_options
@@ -70,10 +70,11 @@ def _steps(
 
 def _streamed(
     build: Callable[P, Operation[Any]],
-) -> Callable[Concatenate["Flotilla", P], Iterator[AnswerEvent]]:
+) -> Callable[Concatenate["Flotilla", P], AnswerStream]:
     @named_after(build)
-    def method(self: "Flotilla", /, *args: P.args, **kwargs: P.kwargs) -> Iterator[AnswerEvent]:
-        return self._follow(AnswerEvents(self.exchange, build(*args, **kwargs)))
+    def method(self: "Flotilla", /, *args: P.args, **kwargs: P.kwargs) -> AnswerStream:
+        source = AnswerEvents(self.exchange, build(*args, **kwargs))
+        return AnswerStream(source, self._follow(source))
 
     return method
 
@@ -194,14 +195,13 @@ class Flotilla:
         """
         return self._follow(TaskEvents(self.exchange, task_id, last_event_id))
 
-    def read_answer(
-        self, task_id: str, *, last_event_id: str | None = None
-    ) -> Iterator[AnswerEvent]:
+    def read_answer(self, task_id: str, *, last_event_id: str | None = None) -> AnswerStream:
         """Read a task's answer, from its beginning or from after the event `last_event_id`. The
         events and the errors are those of `stream`."""
-        return self._follow(answer_events(self.exchange, task_id, last_event_id))
+        source = answer_events(self.exchange, task_id, last_event_id)
+        return AnswerStream(source, self._follow(source))
 
-    def _follow(self, source: EventSource[Event]) -> Iterator[Event]:
+    def _follow(self, source: EventSource[Event]) -> Generator[Event, None, None]:
         while not source.is_over():
             if self._closed.is_set():
                 raise source.closed()
