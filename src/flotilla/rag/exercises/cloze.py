@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from math import log10
 
 from flotilla.models import Passage
 from flotilla.rag.exercises.exercise import CHOICES, Exercise
@@ -26,16 +27,35 @@ FEWEST_TERMS = 4
 
 FEWEST_CELLS = 3
 
+COLUMN = "column "
+"""What the pool of a row's answers begins with."""
+
+TIMES = 3.0
+"""What ten times as much counts, in characters of difference: nobody takes £120 for £1.10."""
+
 ALIKE = 0.8
 """Share of terms from which on two sentences around their gaps ask the same."""
 
 COMMON = 0.3
 """Share of the passages from which on a name is everywhere: whoever guesses fills it in."""
 
+ROWS = 3
+"""Rows of one table that are asked before all that is asked of other things."""
+
 # What such a sentence speaks of is said in the one before.
 _REFERS_BACK = re.compile(
-    r"(?:if|when|where|unless|once|after|before|because|as|and|but|or|for|in|from|of|with)\s+"
-    r"(?:it|its|they|them|their|this|that|these|those|he|she|him|her)\b",
+    r"(?:(?:if|when|where|unless|once|after|before|because|as|and|but|or|for|in|from|of|with)\s+)?"
+    r"(?:it|its|they|them|their|this|that|these|those|he|she|him|her|such|"
+    r"dies|diese[mnrs]?)\b",
+    re.IGNORECASE,
+)
+# And such a one may well speak of it.
+_LEANS = re.compile(
+    r"[^,;:]*\b(?:for|of|with|on|from|about|to|in|by)\s+(?:it|them|this|that|these|those)(?=\s*[.,;:!]|$)|"
+    r"(?:also|however|therefore|instead|otherwise|moreover|besides|afterwards|thus|"
+    r"außerdem|jedoch|deshalb|daher|dort|hier|dabei|dafür|dazu|danach|sonst)\b|"
+    r".*\b(?:as (?:described|said|stated|mentioned)|the latter|the former|the above|the following|"
+    r"see (?:above|below))\b",
     re.IGNORECASE,
 )
 
@@ -44,19 +64,22 @@ _ORDER = {kind: place for place, kind in enumerate(GapKind)}
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A sentence with a gap. `pool` says which answers are of its kind."""
+    """A sentence with a gap. `pool` says which answers are of its kind. One that `leans` may speak
+    of what the sentence before it names."""
 
     passage: Passage
     stem: str
     answer: str
     pool: str
     terms: frozenset[str]
+    leans: bool = False
 
 
 def clozes(
     passages: Sequence[Passage], count: int, *, others: Sequence[Passage] | None = None
 ) -> list[Exercise]:
-    """At most `count` exercises from passages: one of each in their order, then further ones.
+    """At most `count` exercises from passages: one of each in their order, then further ones, and
+    last the further rows of a table, and sentences that may lean on the one before them.
 
     A sentence gives one at most. Left out are sentences that say little alone, gaps that anybody
     fills in, and all whose answer is not the only one: two sentences that differ in their gaps
@@ -127,7 +150,9 @@ def _draft(candidate: Candidate, common: frozenset[str]) -> _Draft | None:
         if len(left) < FEWEST_TERMS or (own and told.issuperset(own)):
             continue
         stem = f"{text[: gap.start]}{GAP}{text[gap.end :]}"
-        return _Draft(candidate.passage, stem, gap.text, _pool(gap), left)
+        return _Draft(
+            candidate.passage, stem, gap.text, _pool(gap), left, leans=bool(_LEANS.match(text))
+        )
     return None
 
 
@@ -141,7 +166,7 @@ def _of_row(candidate: Candidate) -> _Draft | None:
         if any(sign.isdigit() for sign in value) and value not in [v for _, v in named[:place]]:
             shown = [f"{n}: {GAP if i == place else v}" for i, (n, v) in enumerate(named)]
             rest = frozenset(terms(" ".join(v for i, (_, v) in enumerate(named) if i != place)))
-            return _Draft(candidate.passage, "; ".join(shown), value, f"column {name}", rest)
+            return _Draft(candidate.passage, "; ".join(shown), value, f"{COLUMN}{name}", rest)
     return None
 
 
@@ -164,7 +189,7 @@ def _answers(candidate: Candidate) -> Iterable[tuple[str, str]]:
     """What a sentence offers as an answer to others, by its kind."""
     if candidate.sentence.kind is Kind.ROW:
         for name, value in _named_cells(candidate):
-            yield f"column {name}", value
+            yield f"{COLUMN}{name}", value
     for gap in gaps(candidate.sentence.shown):
         yield _pool(gap), gap.text
 
@@ -192,12 +217,25 @@ def _unambiguous(drafts: Sequence[_Draft]) -> list[_Draft]:
 
 
 def _in_turn(drafts: Sequence[_Draft]) -> list[_Draft]:
-    """One of each passage, then the next of each."""
+    """One of each passage, then the next of each; what makes a poorer question comes last."""
     passages: dict[str, list[_Draft]] = defaultdict(list)
     for draft in drafts:
         passages[draft.passage.chunk_id].append(draft)
     rounds = zip_longest(*passages.values())
-    return [draft for each in rounds for draft in each if draft is not None]
+    ordered = [draft for each in rounds for draft in each if draft is not None]
+    rows: Counter[tuple[str, str]] = Counter()
+    poorer = []
+    for draft in ordered:
+        is_row = draft.pool.startswith(COLUMN)
+        table = draft.passage.document_id, draft.pool
+        rows[table] += is_row
+        poorer.append(draft.leans or (is_row and rows[table] > ROWS))
+    return [
+        draft
+        for last in (False, True)
+        for draft, is_poorer in zip(ordered, poorer, strict=True)
+        if is_poorer is last
+    ]
 
 
 def _wrong(draft: _Draft, pool: Sequence[str]) -> tuple[str, ...]:
@@ -227,7 +265,9 @@ def _distance(answer: str, other: str) -> float:
     mine, theirs = _value(answer), _value(other)
     if mine is None or theirs is None:
         return float(size)
-    return size + abs(mine - theirs) / max(mine, theirs, 1.0)
+    if mine <= 0 or theirs <= 0:
+        return size + abs(mine - theirs) / max(mine, theirs, 1.0)
+    return size + TIMES * abs(log10(mine / theirs))
 
 
 def _value(text: str) -> float | None:

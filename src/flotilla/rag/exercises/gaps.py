@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from flotilla.rag.text.contacts import POSTAL
 from flotilla.rag.text.terms import FUNCTION_WORDS
 
 
@@ -65,17 +66,42 @@ _PATTERNS = (
 )
 _GAP = re.compile("|".join(f"(?P<k{i}>{pattern})" for i, (_, pattern) in enumerate(_PATTERNS)))
 
+# What is looked up or typed, and not known by heart: code, links with their texts, addresses of the
+# web and of mail, names of files, footnotes, numbers of telephones, and of what is referred to.
+_REFERENCE = (
+    r"(?:sections?|clauses?|paragraphs?|chapters?|pages?|figures?|tables?|appendix|annex|articles?|"
+    r"footnotes?|versions?|no\.|nos\.|abschnitt|ziffern?|absatz|kapitel|seiten?|abbildung|tabelle|"
+    r"anhang|nr\.)"
+)
+_VERBATIM = re.compile(
+    r"`[^`]*`|!?\[[^\]\n]*\](?:\([^)\n]*\)|\[[^\]\n]*\])?|\S+@\S+|(?:https?://|www\.)\S+|"
+    r"(?<!\S)--?[a-z][\w-]*(?:[ =][^\s,;]+)?|\S*(?:\w_\w|[=<>{}\\])\S*|"
+    r"(?<!\S)\.{0,2}/\w\S*|[\w.-]+/[\w.-]+/[\w./-]*|"
+    # A file's name may have spaces: "Annual Report.pdf".
+    r"(?:[A-ZÄÖÜ][\w-]*\s)*[\w-]+(?:\.[\w-]+)*\.[a-zA-Z][a-zA-Z0-9]{1,4}\b|"
+    r"(?<![\d£$€.,-])(?:\+|\(?0)\d[\d ()/.-]{5,}\d|(?<![\d£$€.,-])\d{3}[ -]\d{3}[ -]\d{4}|"
+    rf"(?:\b(?i:{_REFERENCE})|§+)\s*\d[\d.]*(?:\s?(?:,|and|to|or|und|bis|oder|–|-)\s?\d[\d.]*)*"
+)
+_SENTENCE_END = re.compile(r"[.!?][\"'”’)]*\s*$")
+
 TRIVIAL = frozenset({"0", "1", "2"})
 """Numbers that tell nothing: whoever guesses fills them in."""
 
 
 def gaps(text: str) -> list[Gap]:
     """What may be left out of a sentence, in order. What stands in it twice may not, nor what it
-    begins with: a number there is the sentence's own, and any word is written large."""
-    found = []
+    begins with: a number there is the sentence's own, and any word is written large. Nor may what
+    is looked up and not known: code, links, names of files, telephone numbers, the numbers of
+    sections, and all of a postal address."""
+    found: list[Gap] = []
+    verbatim = [match.span() for match in _VERBATIM.finditer(text)]
+    if POSTAL.look.search(text) and not _SENTENCE_END.search(text):
+        return []
     for match in _GAP.finditer(text):
         written = match.group()
         if match.start() == 0 or text.count(written) > 1 or written in TRIVIAL:
+            continue
+        if any(start < match.end() and match.start() < end for start, end in verbatim):
             continue
         kind = _PATTERNS[int(str(match.lastgroup)[1:])][0]
         first = written.split()[0].casefold()

@@ -1,3 +1,5 @@
+import pytest
+
 from flotilla.models import Passage
 from flotilla.rag.exercises.cloze import GAP, clozes
 from tests.unit.rag.conftest import MakePassage
@@ -75,3 +77,49 @@ def test_a_row_asks_for_one_of_its_cells(passage: MakePassage) -> None:
 def test_the_same_passages_make_the_same_exercises(passage: MakePassage) -> None:
     passages: list[Passage] = [passage(text, n) for n, text in enumerate(FEES)]
     assert clozes(passages, 5, others=passages) == clozes(passages, 5, others=passages)
+
+
+def test_what_leans_on_the_sentence_before_it_comes_last(passage: MakePassage) -> None:
+    leaning = (
+        "The agency asks £80 for it, and we do the paperwork while you wait.",
+        "However, the storage of a vehicle costs £12 for each further day.",
+        "As described, a full service with oil and filters costs £229 at our workshop.",
+    )
+    for text in leaning:
+        passages = [passage(text, 0), passage(FEES[0], 1)]
+        assert [e.answer for e in clozes(passages, 1)] == ["£250"]
+        assert len(clozes(passages, 2)) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It is paid back to every member of the club within 14 days of the year.",
+        "This is paid back to every member of the club within 14 days of the year.",
+        "Diese zahlt der Verein allen Mitgliedern nach spätestens 14 Tagen wieder aus.",
+    ],
+)
+def test_what_begins_by_referring_back_is_left_out_at_a_passage_s_beginning_too(
+    passage: MakePassage, text: str
+) -> None:
+    assert clozes([passage(text)], 5) == []
+
+
+def test_three_rows_of_a_table_are_asked_before_other_things_and_no_more(
+    passage: MakePassage,
+) -> None:
+    rows = "".join(f"| Model {n} | Fuel {n}x | £{n},950 |\n" for n in range(3, 9))
+    table = f"| Model | Fuel | Price |\n|---|---|---|\n{rows}"
+    passages = [passage(table, 0), *(passage(text, n) for n, text in enumerate(FEES, 1))]
+    asked = [e.question.startswith("Model: ") for e in clozes(passages, 20)]
+    assert len(asked) == 11
+    assert sum(asked[:8]) == 3
+    assert all(asked[8:])
+
+
+def test_wrong_answers_are_about_as_large_as_the_right_one(passage: MakePassage) -> None:
+    amounts = ("£120", "£140", "£137", "£12", "£9", "£15")
+    others = [passage(f"A day of sort {n}x costs {a} for all.", n) for n, a in enumerate(amounts)]
+    asked = passage("For longer distances we charge £1.10 for each further mile on the way.", 9)
+    [exercise] = clozes([asked], 1, others=[asked, *others])
+    assert set(exercise.wrong) == {"£12", "£9", "£15"}
