@@ -40,6 +40,83 @@ def test_a_fragment_takes_the_place_of_its_counterpart(before: str, asked: str, 
 
 
 @pytest.mark.parametrize(
+    ("before", "asked", "alone"),
+    [
+        (
+            "What does the Honda Jazz hybrid cost?",
+            "And the Tesla Model 3?",
+            "What does the Tesla Model 3 cost?",
+        ),
+        ("What does a birch cost?", "And the yew?", "What does the yew cost?"),
+        ("What does a birch cost?", "What about a palm tree?", "What does a palm tree cost?"),
+        ("What does a used car cost?", "And a new one?", "What does a new car cost?"),
+        ("Do you sell motorcycles?", "And boats?", "Do you sell boats?"),
+        (
+            "How much do you charge for delivery?",
+            "And storage?",
+            "How much do you charge for storage?",
+        ),
+        (
+            "How long does the warranty on a used car last?",
+            "And the inspection?",
+            "How long does the inspection last?",
+        ),
+        (
+            "Is the café open on Sundays?",
+            "And the workshop?",
+            "Is the workshop open on Sundays?",
+        ),
+        (
+            "Does the price include delivery?",
+            "And the deposit?",
+            "Does the deposit include delivery?",
+        ),
+        ("Was kostet ein Reisepass?", "Und eine Ummeldung?", "Was kostet eine Ummeldung?"),
+        (
+            "Wann hat das Museum geöffnet?",
+            "Und die Bibliothek?",
+            "Wann hat die Bibliothek geöffnet?",
+        ),
+        # A name takes the place of a name, a day that of a day.
+        (
+            "What is the price of the Honda Jazz?",
+            "And the Tesla Model 3?",
+            "What is the price of the Tesla Model 3?",
+        ),
+        (
+            "How much does delivery to Norwich cost?",
+            "And Ipswich?",
+            "How much does delivery to Ipswich cost?",
+        ),
+        (
+            "When does the showroom open on Saturdays?",
+            "And Sundays?",
+            "When does the showroom open on Sundays?",
+        ),
+        ("What was the revenue in 2023?", "And 2022?", "What was the revenue in 2022?"),
+    ],
+)
+def test_a_noun_is_asked_the_same_as_the_one_before(before: str, asked: str, alone: str) -> None:
+    found = standalone(turns(before), asked)
+
+    assert (found.text, found.own) == (alone, None)
+
+
+@pytest.mark.parametrize(
+    ("before", "asked"),
+    [
+        ("What does a birch cost?", "And the height?"),
+        ("What does the birch cost?", "And the height?"),
+        ("What does a birch cost?", "And is it green?"),
+        ("What does a birch cost?", "And why?"),
+        ("What was the revenue in 2023?", "And EBITDA?"),
+    ],
+)
+def test_what_is_no_noun_of_the_same_kind_replaces_none(before: str, asked: str) -> None:
+    assert standalone(turns(before), asked).text.startswith(f"{asked} (")
+
+
+@pytest.mark.parametrize(
     ("before", "asked", "brought"),
     [
         ("How do I file a restraining order?", "What types are there?", {"restraining", "order"}),
@@ -143,9 +220,9 @@ def test_nothing_that_is_asked_breaks_the_rule(odd: str) -> None:
 @pytest.mark.parametrize(
     ("before", "asked", "own"),
     [
-        ("What does a birch cost?", "And the yew?", "And the yew?"),
+        ("Where can I buy a birch?", "And the height?", "And the height?"),
         ("How long is the warranty?", "And what is not covered?", "And what is not covered?"),
-        ("Was kostet ein Reisepass?", "Und eine Ummeldung?", "Und eine Ummeldung?"),
+        ("Wer stellt einen Reisepass aus?", "Und eine Ummeldung?", "Und eine Ummeldung?"),
         # What refers back says nothing without what it refers to.
         ("What does a birch cost?", "How tall is it?", "How tall is it? (birch cost)"),
         ("How tall is it? (birch)", "And is it green?", None),
