@@ -74,7 +74,7 @@ def answer(run: ReplyRun) -> str:
         tenant_id=run.job.tenant_id, question=run.job.payload["question"], collection_ids=("-",)
     )
     with listening(run) as listener:
-        asking = Run(checkpoint=run.checkpoint, listener=listener)
+        asking = Run(checkpoint=run.checkpoint, listener=listener, calls=run.calls)
         return answerer().answer(query, asking).model_dump_json()
 
 

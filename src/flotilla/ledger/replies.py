@@ -39,6 +39,9 @@ from flotilla.settings import get_settings
 
 logger = get_logger(__name__)
 
+MOST_CALLS = 200
+"""Calls of models that a message holds at most, some 200 bytes each."""
+
 
 def reply(name: str, **options: Any) -> Callable[[Callable[[ReplyRun], str]], CeleryTask]:
     """Make a function the Celery task `name(job_id)`; the JSON it returns is the job's result.
@@ -56,6 +59,7 @@ def reply(name: str, **options: Any) -> Callable[[Callable[[ReplyRun], str]], Ce
             reply_to: str | None = None,
             outages: int = 0,
             spent: float = 0.0,
+            calls: list[dict[str, Any]] | None = None,
         ) -> None:
             with structlog.contextvars.bound_contextvars(task_id=job_id, stage=name):
                 attempt = self.request.retries + 1
@@ -79,14 +83,14 @@ def reply(name: str, **options: Any) -> Callable[[Callable[[ReplyRun], str]], Ce
                     lambda: fail(database, job_id, as_task_error(name, stuck(patience)), fence),
                 )
                 with get_keeper().holding(lease):
-                    run = ReplyRun(leased, database, lease, spent)
+                    run = ReplyRun(leased, database, lease, spent, list(calls or ()))
                     began = time.monotonic()
                     try:
                         result = RawJSON(function(run))
                     except Exception as error:
                         with waiting():
                             worked = spent + time.monotonic() - began
-                            final = _not_answered(self, leased, outages, worked, error)
+                            final = _not_answered(self, run, outages, worked, error)
                         raise final from error
                     try:
                         with waiting(), database.writing() as connection:
@@ -128,16 +132,17 @@ def _reply_patience() -> float:
 
 
 def _not_answered(
-    task: CeleryTask, leased: job_leases.Leased, outages: int, spent: float, error: Exception
+    task: CeleryTask, run: ReplyRun, outages: int, spent: float, error: Exception
 ) -> Exception:
     """Record a failed attempt; raises Retry or Ignore, or returns the error to be raised.
 
-    There are no steps that count: the message itself counts the outages that it has met.
+    There are no steps that count: the message itself counts the outages that it has met, and holds
+    the calls of models that the attempts have made.
     """
     if isinstance(error, Ignore | Reject | Retry):
         raise error
     settings = get_settings().job
-    job = leased.job
+    leased, job = run.leased, run.job
     database = get_database()
     stop_if_unwanted(database, job.id, error)
     error, task_error = understood(job.stage, error)
@@ -163,7 +168,9 @@ def _not_answered(
             job_leases.give_back(connection, job.id, leased.fence, delay)
     if again:
         logger.info("stage.retrying", code=task_error.code, attempt=attempt, delay=delay)
-        told = {"outages": outages, "spent": round(spent, 3)}
+        told: dict[str, Any] = {"outages": outages, "spent": round(spent, 3)}
+        if run.calls:
+            told["calls"] = run.calls[-MOST_CALLS:]
         raise task.retry(kwargs=told, exc=error, countdown=delay)
     logger.info("stage.failed", code=task_error.code, attempt=attempt)
     fail(database, job.id, task_error, leased.fence, _reply_to(task))

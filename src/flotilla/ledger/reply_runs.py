@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -20,6 +21,9 @@ class ReplyRun:
     lease: Lease
     spent: float = 0.0
     """Seconds that attempts before this one have worked, pauses between them not counted."""
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    """Calls of models that attempts before this one made and nothing else keeps, as JSON. An
+    attempt that fails puts its own in their place, for the next one to count."""
     with_end: list[Callable[[Connection], object]] = field(default_factory=list)
     """What is written in the transaction that ends the job well, and taken back with it; what it
     raises as Cancelled cancels the job."""

@@ -1,13 +1,14 @@
 """From a question to an answer: a run of the graph that its mode names."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from flotilla.answer_streams import UNHEARD, Listener
-from flotilla.errors import ConfigurationError
+from flotilla.errors import ConfigurationError, DependencyUnavailable
 from flotilla.models import Answer, ChatContextUsed, Mode, ModelCall, Passage, Query, Step
+from flotilla.rag.earlier_attempts import failed_attempts, kept_steps, unkept_calls
 from flotilla.rag.generate import Generator
 from flotilla.rag.recital import ToldSteps, recite
 from flotilla.rag.small_talk import reply_to
@@ -51,8 +52,9 @@ class Run:
     `mode` is the graph, that of the settings when not given; `meter` counts the calls, where some
     were made before. `checkpoint` is called before a model is, and what it raises ends the work;
     `within` chooses from what was found what the answer is written from; `earlier` gives an answer
-    to the same question for when no model answers, and its age in seconds. `spent` are
-    seconds that earlier attempts have worked; the budget is one for all. `thread` names the run
+    to the same question for when no model answers, and its age in seconds. `spent` are seconds that
+    earlier attempts have worked, and `calls` those of models that they have left, in the place of
+    which an attempt that fails puts its own; the budget is one for all. `thread` names the run
     among the checkpoints, without one it is not resumed; and `ground` what it rests on, without
     which it is not gone on with. `rewritten` says why the question was made to stand alone, None
     where it was not, and `own` is the question without the words that were brought to it for that.
@@ -67,6 +69,7 @@ class Run:
     earlier: Callable[[], tuple[Answer, float] | None] = _none
     thread: str | None = None
     spent: float = 0.0
+    calls: list[dict[str, Any]] = field(default_factory=list)
     ground: str = ""
     rewritten: str | None = None
     own: str | None = None
@@ -172,12 +175,17 @@ class Answerer:
             "steps": _before(meter.calls),
             "notes": [],
         }
-        for step in (saved or begin)["steps"]:
+        failed = failed_attempts(run.calls, meter)
+        for step in (*failed, *(saved or begin)["steps"]):
             tools.told.tell(step)
-        # Users' documents go to the model that they chose and to nobody else.
-        with translated(), tracing_context(enabled=False):
-            state = graph.invoke(None if saved else begin, context=tools, **options)
-        answer = _answer(query, mode, state, meter, self._notes(mode))
+        try:
+            # Users' documents go to the model that they chose and to nobody else.
+            with translated(), tracing_context(enabled=False):
+                state = graph.invoke(None if saved else begin, context=tools, **options)
+        except Exception:
+            self._leave_calls(run, mode, meter)
+            raise
+        answer = _answer(query, mode, state, meter, self._notes(mode), failed)
         tools.told.complete(answer.trace)
         recite(answer.text, answer.citations, run.listener)
         return Answered(answer, state.get("used"))
@@ -207,17 +215,25 @@ class Answerer:
             return None
         return self._kept.saved(thread, mode or Mode(self._settings.mode), ground)
 
+    def _leave_calls(self, run: "Run", mode: Mode, meter: "Meter") -> None:
+        """Leave the calls that no checkpoint keeps to the next attempt."""
+        try:
+            saved = self.saved(run.thread, mode, run.ground)
+            kept = self._kept_steps(saved, run.thread) if saved else []
+        except DependencyUnavailable:
+            return  # what is kept is not known, and nothing is to be counted twice
+        run.calls[:] = unkept_calls(meter.calls, kept)
+
+    def _kept_steps(self, saved: "State", thread: str | None) -> list[Step]:
+        assert self._checkpoints is not None  # noqa: S101 - nothing is saved without
+        return kept_steps(saved, thread, self._checkpoints)
+
     def _count_again(self, saved: "State", thread: str | None, meter: "Meter") -> float:
         """Count what the attempts before took, and return their seconds."""
-        from flotilla.rag.graphs.research_tools import steps_of
         from flotilla.rag.llm.roles import Role
 
         assert self._models is not None  # noqa: S101 - nothing is saved without
-        assert self._checkpoints is not None  # noqa: S101 - as above
-        steps = [*saved["steps"]]
-        if thread is not None and all(step.name != "research" for step in steps):
-            # An agent's steps come to the others with the end of its search.
-            steps += steps_of(self._checkpoints.conversation(thread))
+        steps = self._kept_steps(saved, thread)
         for call in (call for step in steps for call in step.calls):
             first = self._models.name(Role(call.role))
             meter.record(call, stands_in=call.error is None and call.model != first)
@@ -243,7 +259,12 @@ def _before(calls: list[ModelCall]) -> list[Step]:
 
 
 def _answer(
-    query: Query, mode: Mode, state: dict[str, Any], meter: "Meter", notes: list[str]
+    query: Query,
+    mode: Mode,
+    state: dict[str, Any],
+    meter: "Meter",
+    notes: list[str],
+    failed: list[Step],
 ) -> Answer:
     draft, steps = state["draft"], state["steps"]
     spent = {
@@ -272,7 +293,7 @@ def _answer(
         unsupported=tuple(state.get("unsupported", [])),
         notes=(*noted, overspent) if overspent is not None else tuple(noted),
         fallback_used=state.get("fallback") or meter.fallback_used,
-        trace=tuple(steps),
+        trace=(*failed, *steps),
         usage=meter.usage(),
         timings=spent,
     )

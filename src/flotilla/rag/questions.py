@@ -144,6 +144,7 @@ def answer_query(
             checkpoint=run.checkpoint,
             thread=run.job.id,
             spent=run.spent,
+            calls=run.calls,
             ground=_ground(query, space),
         )
         return answerer_of(space).answer(query, of_job)
@@ -192,6 +193,7 @@ def answer_turn(
         within=within,
         thread=run.job.id,
         spent=run.spent,
+        calls=run.calls,
         ground=ground,
         rewritten=asked.standalone.why if asked.standalone.changed else None,
         own=asked.standalone.own,

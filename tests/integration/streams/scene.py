@@ -40,7 +40,8 @@ SETTINGS = {
 class Scene:
     """The processes, by their names, and a look at what they leave behind."""
 
-    def __init__(self, data: Path, redis_url: str, **settings: str) -> None:
+    def __init__(self, data: Path, redis_url: str, server: OpenAIServer, **settings: str) -> None:
+        self.server = server
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._data = data
@@ -133,7 +134,7 @@ def running_scene(folder: Path, **settings: str) -> Iterator[Scene]:
     with running_redis(folder / "redis") as (redis_url, _), OpenAIServer() as server:
         server.responder = counted
         model = {"LLM_MODEL": "openai:double", "LLM_BASE_URL": server.base_url}
-        scene = Scene(data, redis_url, **model, **settings)
+        scene = Scene(data, redis_url, server, **model, **settings)
         try:
             for name in ("gateway", "default", *WORKERS):
                 scene.start(name)

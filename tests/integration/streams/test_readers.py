@@ -6,7 +6,8 @@ import pytest
 from flotilla.answer_streams.entries import readers_key
 from flotilla.schemas import TaskStatus
 from tests.conftest import wait_until
-from tests.doubles.counted_words import lost_and_repeated, question
+from tests.doubles.counted_words import counted, lost_and_repeated, question
+from tests.doubles.openai_server import error
 from tests.integration.gateway.answer_reader import reading, text_of
 from tests.integration.streams.scene import WORKERS, Scene
 
@@ -69,3 +70,22 @@ def test_a_killed_worker_costs_its_reader_no_word(scene: Scene) -> None:
     names = [each["event"] for each in reader.seen]
     assert names.count("trace") == 2
     assert names.count("citation") == len(done["data"]["citations"])
+
+
+def test_what_a_failed_attempt_asked_of_the_model_is_told_with_the_answer(scene: Scene) -> None:
+    scene.server.responder = lambda _request: error(503)
+    try:
+        body = {"question": question(20, 1)}
+        task_id = httpx.post(f"{scene.url}/rag/query", json=body).json()["task_id"]
+        wait_until(lambda: bool(scene.task(task_id).failures), 40)
+    finally:
+        scene.server.responder = counted
+    wait_until(lambda: scene.task(task_id).status.final, 60)
+    answer = scene.task(task_id).result
+    assert answer is not None
+    before, *_ = answer["trace"]
+    assert (before["name"], before["calls"][0]["error"]) == (
+        "earlier_attempts",
+        "model_unavailable",
+    )
+    assert answer["usage"]["calls"] == before["saw"]["calls"] + 1
