@@ -106,7 +106,6 @@ class ModelGenerator:
         asked = render(question, passages, turns)
         messages = [SystemMessage(instructions()), HumanMessage(asked)]
         reply = self._reply(messages, passages)
-        self.model = self._meter.calls[-1].model
         written = str(reply.text)
         reason = reply.response_metadata.get("finish_reason")
         if not written.strip():
@@ -129,21 +128,33 @@ class ModelGenerator:
         from flotilla.rag.llm import Role
 
         if self._listener is UNHEARD:
-            return self._models.complete(Role.ANSWER, messages, self._meter, prompt=PROMPT)
+            reply = self._models.complete(Role.ANSWER, messages, self._meter, prompt=PROMPT)
+            self.model = self._meter.calls[-1].model
+            return reply
         telling = Telling(passages, self._listener)
         whole = telling.ended()
         if whole is not None:
             return self._taken_over(whole)
         so_far = telling.resume()
-        if so_far:
+        if so_far and not self._broke_off():
             self._meter.record(
                 self._models.interrupted(Role.ANSWER, messages, so_far, prompt=PROMPT)
             )
         reply = self._models.stream(
             Role.ANSWER, messages, self._meter, telling.hear, prompt=PROMPT, so_far=so_far
         )
+        self.model = self._meter.calls[-1].model
         telling.finish(str(reply.text), self._meter.calls[-1])
         return reply
+
+    def _broke_off(self) -> bool:
+        """Whether an attempt before this one has left the call whose reply broke off."""
+        from flotilla.rag.llm import Role
+
+        return any(
+            call.role == Role.ANSWER and call.error is not None and call.completion_tokens
+            for call in self._meter.calls
+        )
 
     def _taken_over(self, reply: Reply) -> "AIMessage":
         """The reply of an earlier attempt, which was paid for and told."""
@@ -152,7 +163,9 @@ class ModelGenerator:
         from flotilla.rag.llm import Role
 
         call = ModelCall.model_validate(reply.call)
-        self._meter.record(call, stands_in=call.model != self._models.name(Role.ANSWER))
+        self.model = call.model
+        if call not in self._meter.calls:  # that attempt has left it otherwise
+            self._meter.record(call, stands_in=call.model != self._models.name(Role.ANSWER))
         return AIMessage(reply.raw)
 
 

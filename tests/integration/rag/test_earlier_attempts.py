@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from flotilla.errors import ModelUnavailable
-from flotilla.models import Mode
+from flotilla.models import Mode, ModelCall
 from flotilla.rag.answering import Run
 from flotilla.rag.checkpoints import Checkpoints
-from tests.doubles.openai_server import OpenAIServer, error, structured, text
+from tests.doubles.heard import Heard
+from tests.doubles.openai_server import OpenAIServer, chunked, error, structured, text
 from tests.integration.rag.graph_runs import names, run
 
 NO_BREAKER = {"breaker_failures": 0}
@@ -56,3 +57,35 @@ def test_tokens_of_failed_attempts_are_of_the_same_budget(server: OpenAIServer) 
     assert answer.model == "extractive"
     assert answer.usage.prompt_tokens == 5000
     assert server.requests == []
+
+
+def test_a_reply_that_broke_off_is_one_call(server: OpenAIServer) -> None:
+    how = Run(listener=Heard())
+    server.script(chunked("Twelve", " months", " [2].", cut_after=2))
+    server.fallback = error(503)
+    with pytest.raises(ModelUnavailable):
+        run(server, Mode.SIMPLE, llm=NO_BREAKER, how=how)
+    [broken] = how.calls
+    assert broken["completion_tokens"] > 0
+    again = Run(listener=Heard(how.listener.written), calls=how.calls)
+    server.fallback = text(" [2].")
+    answer = run(server, Mode.SIMPLE, llm=NO_BREAKER, how=again)
+
+    assert answer.text == "Twelve months [1]."
+    assert [len(step.calls) for step in answer.trace] == [1, 0, 1]
+    assert answer.usage.calls == 2
+
+
+def test_a_reply_that_was_told_whole_is_one_call(server: OpenAIServer) -> None:
+    first = Heard()
+    server.fallback = text("Twelve months [2].")
+    whole = run(server, Mode.SIMPLE, how=Run(listener=first))
+    told = first.written.reply
+    assert told is not None
+    again = Run(listener=Heard(first.written), calls=[dict(told.call)])
+    answer = run(server, Mode.SIMPLE, how=again)
+
+    assert (answer.text, answer.model) == (whole.text, whole.model)
+    assert len(server.requests) == 1
+    assert answer.usage == whole.usage
+    assert answer.trace[0].calls == (ModelCall.model_validate(told.call),)
