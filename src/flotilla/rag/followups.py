@@ -4,7 +4,7 @@ The rule, of which docs/answers.md shows what it is worth:
 
 1. A question that says enough by itself is left as it is. It does where it has more than three
    words that tell something, names what it is about, or has all of a sentence's parts and none
-   that refers back ("Are dogs allowed?", "Who is the midwife?").
+   that refers back ("Are dogs allowed?", "Who is the midwife?", "When does the café close?").
 2. A fragment with a counterpart in the question before takes its place: after "How long is the
    warranty on a used car?", "And on a new one?" becomes "How long is the warranty on a new car?".
    A noun takes that of what the question before asked about, and the rest of it stays: after "What
@@ -31,6 +31,7 @@ from dataclasses import dataclass
 
 from flotilla.models import Turn
 from flotilla.rag.fragments import DETERMINERS, LEAD, in_place
+from flotilla.rag.text.subjects import asks_what_is_done, has_noun_subject
 from flotilla.rag.text.telling_words import WORD, telling
 from flotilla.rag.text.terms import stem
 
@@ -160,12 +161,15 @@ def _names_its_topic(question: str) -> bool:
 
 
 def _is_complete(question: str) -> bool:
-    """Whether a question has all of a sentence's parts: it asks whether something is so, or who
-    somebody is, and nothing in it refers back. What has a definite article or a name may well be of
-    what was talked about."""
+    """Whether a question has all of a sentence's parts: it asks whether something is so, who
+    somebody is, or what is done, by whom and with what, and nothing in it refers back. What has a
+    name, or a definite article where it asks whether something is so, may well be of what was
+    talked about."""
     if _REFERRING.search(question):
         return False
     own = telling(question)
+    if asks_what_is_done(question) and not any(named for _, named in own):
+        return len(own) > (1 if has_noun_subject(question) else 2)
     whether = _WHETHER.match(question)
     if whether is None:
         return bool(own) and _WHO_IS.match(question) is not None

@@ -96,6 +96,24 @@ def subject(question: str) -> Span | None:
     return _acting(words)
 
 
+def asks_what_is_done(question: str) -> bool:
+    """Whether an English question asks what somebody or something does, not what it is: "What does
+    delivery cost?"."""
+    english = _english(question)
+    return (
+        english is not None
+        and english["asks"] is not None
+        and english["first"].casefold() not in _BEING
+    )
+
+
+def has_noun_subject(question: str) -> bool:
+    """Whether an English question says by a noun who or what does something, not by a pronoun."""
+    english = _english(question)
+    words = _words(question, english.end()) if english is not None else []
+    return bool(words) and _plain(words[0]) not in _PERSON
+
+
 def namesake(question: str, name: str) -> Span | None:
     """Where the question has a name, a day or a year behind a preposition, as `name` is one; of
     several the last. In German, where every noun looks like a name, it is not told."""
