@@ -196,3 +196,19 @@ async def test_a_task_is_read_from_where_it_was_left(gateway: GatewayDouble) -> 
     assert [event.id for event in rest] == ["t1:5", "t1:6"]
     with Flotilla(gateway.url) as blocking_client:
         assert len(list(blocking_client.read_answer("t1"))) == 6
+
+
+async def test_a_stream_says_which_task_answers(gateway: GatewayDouble) -> None:
+    gateway.scripted[ASKED] = [streamed(1, len(EVENTS)), streamed(1, len(EVENTS))]
+    with Flotilla(gateway.url) as client:
+        stream = client.stream("How long?")
+        assert stream.task_id is None
+        next(stream)
+        assert stream.task_id == "t1"
+        stream.close()
+    async with AsyncFlotilla(gateway.url) as client:
+        following = client.stream("How long?")
+        assert following.task_id is None
+        await anext(following)
+        assert following.task_id == "t1"
+        await following.aclose()
