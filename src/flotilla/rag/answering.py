@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from flotilla.answer_streams import UNHEARD, Listener
 from flotilla.errors import ConfigurationError, DependencyUnavailable
-from flotilla.models import Answer, ChatContextUsed, Mode, ModelCall, Passage, Query, Step
+from flotilla.models import Answer, ChatContextUsed, Mode, Passage, Query, Step
 from flotilla.rag.earlier_attempts import failed_attempts, kept_steps, unkept_calls
 from flotilla.rag.generate import Generator
+from flotilla.rag.outcome import answer_of, calls_before
 from flotilla.rag.recital import ToldSteps, recite
 from flotilla.rag.small_talk import reply_to
 from flotilla.settings import EXTRACTIVE, LLMSettings, RagSettings
@@ -172,7 +173,7 @@ class Answerer:
             "query": query,
             "rewritten": run.rewritten,
             "own": run.own,
-            "steps": _before(meter.calls),
+            "steps": calls_before(meter.calls),
             "notes": [],
         }
         failed = failed_attempts(run.calls, meter)
@@ -185,7 +186,7 @@ class Answerer:
         except Exception:
             self._leave_calls(run, mode, meter)
             raise
-        answer = _answer(query, mode, state, meter, self._notes(mode), failed)
+        answer = answer_of(query, mode, state, meter, self._notes(mode), failed)
         tools.told.complete(answer.trace)
         recite(answer.text, answer.citations, run.listener)
         return Answered(answer, state.get("used"))
@@ -248,55 +249,6 @@ class Answerer:
 
     def _notes(self, mode: Mode) -> list[str]:
         return [WITHOUT_MODEL[mode]] if self._models is None and mode in WITHOUT_MODEL else []
-
-
-def _before(calls: list[ModelCall]) -> list[Step]:
-    """The step of the calls that were made before the graph began: those for a follow-up."""
-    if not calls:
-        return []
-    took = round(sum(call.took for call in calls), 2)
-    return [Step(name="follow_up", started=0.0, took=took, calls=tuple(calls))]
-
-
-def _answer(
-    query: Query,
-    mode: Mode,
-    state: dict[str, Any],
-    meter: "Meter",
-    notes: list[str],
-    failed: list[Step],
-) -> Answer:
-    draft, steps = state["draft"], state["steps"]
-    spent = {
-        name: round(sum(step.took for step in steps if step.name == name), 2)
-        for name in ("retrieve", "generate")
-    }
-    cited = {citation.chunk_id for citation in draft.citations}
-    noted = [*notes, *state["notes"]] if "small_talk" not in state else state["notes"]
-    overspent = meter.overspent()
-    # A refusal shows what was found nearby too, also where a grader has set it aside.
-    shown = list(state.get("passages", []))
-    if not draft.answerable or not shown:
-        shown += [each for each in state.get("found", []) if each not in shown]
-    return Answer(
-        question=query.question,
-        text=draft.text,
-        answerable=draft.answerable,
-        citations=draft.citations,
-        passages=tuple(
-            each
-            for place, each in enumerate(shown)
-            if place < query.top_k or each.chunk_id in cited
-        ),
-        model=draft.model,
-        mode=mode,
-        unsupported=tuple(state.get("unsupported", [])),
-        notes=(*noted, overspent) if overspent is not None else tuple(noted),
-        fallback_used=state.get("fallback") or meter.fallback_used,
-        trace=(*failed, *steps),
-        usage=meter.usage(),
-        timings=spent,
-    )
 
 
 def build_generator(embedder: Any) -> Generator:
