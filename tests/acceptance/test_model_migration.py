@@ -13,7 +13,7 @@ from flotilla.client import Flotilla, FlotillaAPIError
 from flotilla.schemas import Task
 from flotilla.schemas.models import ModelSpace
 from flotilla.settings import Settings
-from flotilla.vectorstore.embedder import FastembedEmbedder
+from flotilla.vectorstore.fastembed_embedder import FastembedEmbedder
 from flotilla.vectorstore.manifest import FILE_NAME
 from tests.acceptance.stack import PATIENCE, Stack, flotilla, running_stack, wait_until
 from tests.doubles import rotated_model

@@ -15,7 +15,7 @@ from pathlib import Path
 def main(path: Path) -> None:
     """Embed everything in the file, document by document, with the fleet's own settings."""
     from flotilla.settings import load_settings
-    from flotilla.vectorstore.embedder import load_embedder
+    from flotilla.vectorstore.embedders import load_embedder
 
     settings = load_settings()
     documents: list[list[str]] = json.loads(path.read_text(encoding="utf-8"))

@@ -25,7 +25,7 @@ from flotilla.models import Turn
 from flotilla.rag.followups import standalone
 from flotilla.settings import Settings, cores
 from flotilla.vectorstore.bm25 import Bm25Encoder
-from flotilla.vectorstore.embedder import load_embedder
+from flotilla.vectorstore.embedders import load_embedder
 from tests.benchmarks.report import Outcome, Row, Table, render
 from tests.benchmarks.stack import progress
 

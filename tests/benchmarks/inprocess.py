@@ -24,7 +24,7 @@ class InProcess:
     def __init__(self, settings: Settings, collection: str) -> None:
         from flotilla.rag.answering import Answerer, build_generator
         from flotilla.vectorstore.bm25 import Bm25Encoder
-        from flotilla.vectorstore.embedder import load_embedder
+        from flotilla.vectorstore.embedders import load_embedder
         from flotilla.vectorstore.points import PointStore, collection_name
         from flotilla.vectorstore.qdrant import connect
         from flotilla.vectorstore.search import Retriever

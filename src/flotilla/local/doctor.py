@@ -208,7 +208,7 @@ def check_model(settings: Settings) -> Finding:
 
 
 def _check_served_model(settings: Settings) -> Finding:
-    from flotilla.vectorstore.embedder import dimensions_of
+    from flotilla.vectorstore.embedders import dimensions_of
 
     model = settings.embedding.model
     try:

@@ -9,7 +9,7 @@ from flotilla.models import Passage, Query
 from flotilla.rag.caching.caches import Caches
 from flotilla.settings import cores, get_settings
 from flotilla.vectorstore.bm25 import Bm25Encoder
-from flotilla.vectorstore.embedder import load_embedder
+from flotilla.vectorstore.embedders import load_embedder
 from flotilla.vectorstore.kept_vectors import KeptVectors
 from flotilla.vectorstore.qdrant import connect
 from flotilla.vectorstore.query_vectors import QueryVectors

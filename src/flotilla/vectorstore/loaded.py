@@ -7,7 +7,8 @@ from flotilla.broker import at_start
 from flotilla.ledger.database import get_database
 from flotilla.settings import get_settings
 from flotilla.vectorstore.bm25 import Bm25Encoder
-from flotilla.vectorstore.embedder import Embedder, load_embedder
+from flotilla.vectorstore.embedder import Embedder
+from flotilla.vectorstore.embedders import load_embedder
 from flotilla.vectorstore.indexing import Indexer
 from flotilla.vectorstore.qdrant import connect
 from flotilla.vectorstore.spaces import Spaces

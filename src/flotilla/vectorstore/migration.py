@@ -27,7 +27,7 @@ from flotilla.ledger.spaces import Space, SpaceState
 from flotilla.ledger.stages import stage
 from flotilla.logging import get_logger
 from flotilla.settings import get_settings
-from flotilla.vectorstore.embedder import dimensions_of
+from flotilla.vectorstore.embedders import dimensions_of
 from flotilla.vectorstore.filling import Filling, Piece
 from flotilla.vectorstore.loaded import get_indexer, get_spaces
 from flotilla.vectorstore.spaces import READY, VectorSpace

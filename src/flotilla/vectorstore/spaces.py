@@ -25,7 +25,8 @@ from flotilla.ledger.spaces import WRITTEN, Space, SpaceState
 from flotilla.logging import get_logger
 from flotilla.settings import Settings
 from flotilla.vectorstore.census import PointCensus
-from flotilla.vectorstore.embedder import Embedder, dimensions_of
+from flotilla.vectorstore.embedder import Embedder
+from flotilla.vectorstore.embedders import dimensions_of
 from flotilla.vectorstore.model_loading import LoadedModels
 from flotilla.vectorstore.points import PointStore, collection_name
 from flotilla.vectorstore.turn_points import TurnPoints

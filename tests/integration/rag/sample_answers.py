@@ -17,7 +17,7 @@ from flotilla.rag.citations import verify
 from flotilla.rag.extractive.generator import ExtractiveGenerator
 from flotilla.rag.text.terms import coverage, terms, weights
 from flotilla.settings import Settings
-from flotilla.vectorstore.embedder import FastembedEmbedder
+from flotilla.vectorstore.fastembed_embedder import FastembedEmbedder
 
 SAMPLES = Path(__file__).parents[3] / "docs" / "samples"
 TOWN = Path(__file__).parent / "town"

@@ -13,7 +13,8 @@ from flotilla.errors import (
 )
 from flotilla.remote_tokens import estimated_tokens
 from flotilla.settings import EmbeddingSettings, LLMSettings, Settings
-from flotilla.vectorstore.embedder import Embedder, dimensions_of, load_embedder
+from flotilla.vectorstore.embedder import Embedder
+from flotilla.vectorstore.embedders import dimensions_of, load_embedder
 from flotilla.vectorstore.openai_embedder import BATCH
 from tests.doubles.openai_server import OpenAIServer, Reply, error, malformed, rate_limited
 from tests.doubles.openai_wire import DIMENSIONS

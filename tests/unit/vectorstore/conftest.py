@@ -4,7 +4,8 @@ import pytest
 
 from flotilla.local.model.pull import pull
 from flotilla.settings import Settings
-from flotilla.vectorstore.embedder import FastembedEmbedder, load_embedder
+from flotilla.vectorstore.embedders import load_embedder
+from flotilla.vectorstore.fastembed_embedder import FastembedEmbedder
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,8 @@ import pytest
 
 from flotilla.errors import ModelMissing
 from flotilla.settings import EmbeddingSettings, Settings
-from flotilla.vectorstore.embedder import FastembedEmbedder, load_embedder
+from flotilla.vectorstore.embedders import load_embedder
+from flotilla.vectorstore.fastembed_embedder import FastembedEmbedder
 
 TEXTS = [
     "A fleet is the workers of one queue. " * 12,

@@ -282,7 +282,7 @@ def _finish(name: str, fresh: Path, source: Literal["hub", "package"], progress:
 
 
 def _check(folder: Path, manifest: Manifest) -> None:
-    from flotilla.vectorstore.embedder import FastembedEmbedder
+    from flotilla.vectorstore.fastembed_embedder import FastembedEmbedder
 
     try:
         first, second = FastembedEmbedder(folder).embed_passages(SENTENCES)

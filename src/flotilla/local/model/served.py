@@ -5,7 +5,7 @@ from threading import Thread
 from flotilla.local.model.pull import HUB_PATIENCE
 from flotilla.remote_tokens import fetch_tables
 from flotilla.settings import Settings
-from flotilla.vectorstore.embedder import dimensions_of
+from flotilla.vectorstore.embedders import dimensions_of
 
 
 def ask_server(settings: Settings) -> int:
