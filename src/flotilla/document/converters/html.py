@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flotilla.document.converters import SourceInfo
 from flotilla.document.converters.blocks import structured_page
+from flotilla.document.converters.unseen import drop_unseen
 from flotilla.document.encoding import find_byte_order_mark
 from flotilla.errors import FileCorrupt, NoText
 from flotilla.models import Page
@@ -60,8 +61,8 @@ class HtmlConverter:
     ) -> Iterator[Page]:
         """The main content as one Page.
 
-        What is marked as menu, header or footer is left out. Trafilatura judges the rest: where
-        it takes most of it for boilerplate too, its own extraction stands.
+        What is hidden, and what is marked as menu, header or footer, is left out. Trafilatura
+        judges the rest: where it takes most of it for boilerplate too, its own extraction stands.
 
         Raises:
             NoText: nothing on the page is text.
@@ -106,6 +107,7 @@ def _parse(data: bytes) -> "HtmlElement":
             "browser shows; save it again and send that."
         )
     _drop_controls(tree)
+    drop_unseen(tree)
     return tree
 
 
@@ -176,7 +178,7 @@ def _is_furniture(element: "HtmlElement", whole: int) -> bool:
         if element.tag == "header":
             return not any(up.tag in ("article", "main") for up in element.iterancestors())
         return element.tag != "form" or _length(element) < MAX_FURNITURE_SHARE * whole
-    if element.get("hidden") is not None or element.get("aria-hidden") == "true":
+    if element.get("aria-hidden") == "true":
         return True
     name = f"{element.get('class', '')} {element.get('id', '')}"
     if FURNITURE_NAME.search(name) and _length(element) < MAX_FURNITURE_SHARE * whole:

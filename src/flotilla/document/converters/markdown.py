@@ -1,4 +1,4 @@
-"""Markdown, as written, with its headings."""
+"""Markdown, as written but for HTML within it, with its headings."""
 
 import re
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 
 from flotilla.document.converters import SourceInfo
+from flotilla.document.converters.unseen import shown_markdown
 from flotilla.document.encoding import decode_text
 from flotilla.errors import NoText
 from flotilla.models import Heading, Page
@@ -16,7 +17,7 @@ TITLE = re.compile(r"^title[ \t]*[:=][ \t]*(.+?)[ \t]*$", re.MULTILINE | re.IGNO
 
 
 class MarkdownConverter:
-    """One Page with the Markdown as written, front matter left out."""
+    """One Page with the Markdown as written; front matter, tags and what is hidden are left out."""
 
     def inspect(self, path: Path, *, password: str | None = None) -> SourceInfo:
         """The title is that of the front matter, else the first heading of level 1."""
@@ -41,6 +42,7 @@ class MarkdownConverter:
             NoText: there is nothing but front matter and white space.
         """
         _, text = _split_front_matter(decode_text(path.read_bytes(), "the file"))
+        text = shown_markdown(text)
         if not text.strip():
             raise NoText("The file holds no text below its front matter; send one with text.")
         yield Page(number=None, text=text, headings=find_headings(text))

@@ -107,3 +107,22 @@ def test_characters_that_xml_refuses_are_left_out(tmp_path: Path, reference: str
 def test_a_rowspan_may_be_anything(tmp_path: Path, rowspan: str, second: str) -> None:
     table = f"<table><tr><td rowspan='{rowspan}'>a<td>b<tr><td>c</table>"
     assert convert(tmp_path, f"<meta charset=utf-8>{table}").text.split("\n") == ["a | b", second]
+
+
+def test_what_a_browser_does_not_show_is_no_text(tmp_path: Path) -> None:
+    page = convert(
+        tmp_path,
+        f"""<body style="display:none"><main>{ARTICLE}
+        <div style="color: red; display : none">Secret<p>too</p></div><p hidden>Old</p>
+        <span style="visibility:hidden">Ghost</span><template><p>Later</p></template>
+        <noscript>Switch it on</noscript><script>alert(1)</script>
+        <div hidden="until-found">Found by searching.</div></main></body>""",
+    )
+    for unseen in ("Secret", "too", "Old", "Ghost", "Later", "Switch", "alert"):
+        assert unseen not in page.text
+    assert "Found by searching." in page.text
+
+
+def test_a_page_of_which_all_is_hidden_has_no_text(tmp_path: Path) -> None:
+    with pytest.raises(NoText):
+        convert(tmp_path, "<body><div hidden><p>Nobody reads this.</p></div></body>")
