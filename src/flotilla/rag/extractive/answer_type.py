@@ -36,6 +36,12 @@ _HAS_FIGURE = re.compile(
     r"zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|elf|zwölf|kostenlos|nichts)\b",
     re.IGNORECASE,
 )
+# What is "far" or "long" may be told in other words, and what is free of charge is.
+_NEEDS_FIGURE = re.compile(
+    r"\b(?:how (?:many|old|big|large|heavy|high|tall|wide|deep|much (?:does|do|did|is|are|was))|"
+    r"wie (?:viele|alt|groß|hoch|schwer|breit|tief)|wieviele)\b",
+    re.IGNORECASE,
+)
 # A time of the day, a day or a year, but no "45 minutes".
 _HAS_TIME = re.compile(
     r"\d{1,2}[:.]\d\d\b|\b\d{1,2} ?(?:[ap]\.?m\b|o['’]clock|uhr\b|(?:to|bis|[-–]) ?\d)|"
@@ -125,6 +131,11 @@ def figure_fit(question: str, sentence: str) -> float:
     if _same_day(question, sentence) and _CLOSED.search(sentence):
         return 1.0
     return 1.0 if _HAS_FIGURE.search(sentence) else 0.0
+
+
+def lacks_figure(question: str, sentence: str) -> bool:
+    """Whether nothing but a figure would answer, and a sentence has none: "How old is she?"."""
+    return bool(_NEEDS_FIGURE.search(question)) and not _HAS_FIGURE.search(sentence)
 
 
 def day_fit(question: str, sentence: str) -> float:

@@ -10,11 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
-from flotilla.rag.extractive.answer_type import asks_not, day_fit, named_fit, says_not, side_fit
+from flotilla.rag.extractive.answer_type import (
+    asks_not,
+    day_fit,
+    lacks_figure,
+    named_fit,
+    says_not,
+    side_fit,
+)
 from flotilla.rag.extractive.candidates import Candidate
 from flotilla.rag.extractive.fields import tells_contact, tells_field
 from flotilla.rag.refusals import ENGLISH, function_words, told_tongue, tongue_of
 from flotilla.rag.text.asked import mixed, names, strange_names
+from flotilla.rag.text.inflection import degrees, german_root, german_terms
 from flotilla.rag.text.numerals import numbers, years
 from flotilla.rag.text.sentences import Kind
 from flotilla.rag.text.terms import content_words, coverage, stem, terms
@@ -62,8 +70,9 @@ class Evidence:
     how much the least similar name lacks that no passage has; `year_absent` where this passage
     lacks a year; `numbers_absent`, the share of other numbers that the sentence lacks; `misfit` of
     the weekday or the table's columns; `length` of the question, of which a long one is seldom
-    covered; `opposed` where the sentence tells the other side of what is asked, and
-    `field` where it is the very field that is asked for. Of a row, which is
+    covered; `opposed` where the sentence tells the other side of what is asked,
+    `field` where it is the very field that is asked for, and `figureless` where it has no figure
+    and only one would answer. Of a row, which is
     about nothing but its cells: `row_unnamed` where it lacks a name, and `row_unlike`, how much of
     the meaning.
     """
@@ -81,16 +90,17 @@ class Evidence:
     row_unlike: float
     opposed: float
     field: float
+    figureless: float
 
 
 BIAS = -4.1
-WEIGHTS = (5.45, 2.15, 1.05, -1.1, -0.5, -2.0, -1.45, -0.4, 2.45, -1.75, -2.5, -4.0, 2.0)
+WEIGHTS = (5.45, 2.15, 1.05, -1.1, -0.5, -2.0, -1.45, -0.4, 2.45, -1.75, -2.5, -4.0, 2.0, -1.5)
 """Of the evidence, in the order of its fields. A logistic regression with a quadratic penalty on
 questions about the sample documents (`unanswerable_questions.json` among them), on half of the
 questions of four public collections, and on questions put to collections about other things. No
 weight was allowed the wrong sign, and the bias was raised a little: with the passages at hand a
-reader sees through an answer that is none sooner than through a refusal. The last two are
-not fitted, since few of those questions ask for one side or one field."""
+reader sees through an answer that is none sooner than through a refusal. The last three
+are not fitted, since few of those questions ask for one side, one field or one figure."""
 
 
 def probability(found: Evidence) -> float:
@@ -122,14 +132,18 @@ def evidence(
     if best.sentence.kind is not Kind.ROW:
         nearby = around.union(terms(best.passage.text), mixed(best.passage.text))
     texts = [f"{passage.document_name} {passage.text}" for passage in passages]
-    anywhere = nearby.union(*map(terms, texts), *map(mixed, texts))
+    anywhere = nearby.union(*map(terms, texts), *map(mixed, texts), _forms(question, texts))
     row = best.sentence.kind is Kind.ROW
     named = names(question)
     asked = numbers(question)
     there = numbers(" ".join((best.explained, *best.passage.heading_path, name)))
     dated, counted = years(asked), asked - years(asked) - {"1", "2"}
-    light = _LIGHT | function_words(question)
     tongue = tongue_of(question)
+    abroad = tongue != ENGLISH and tongue in (
+        told_tongue(best.passage.text),
+        told_tongue(" ".join(texts)),
+    )
+    light = _LIGHT | function_words(question) | (degrees(question) if abroad else frozenset())
     negative = asks_not(question)
     own = list(dict.fromkeys(content_words(" ".join((best.explained, *best.passage.heading_path)))))
     words = [
@@ -141,7 +155,7 @@ def evidence(
         [w for w in words if stem(w) not in around] + sorted(named - nearby),
         own[:WORDS],
         vectors,
-        abroad=tongue != ENGLISH and told_tongue(" ".join(texts)) == tongue,
+        abroad=abroad,
     )
     lacks = {
         word: 0.0 if stem(word) in here else unlike.get(word, 1 - IN_HEADING) for word in words
@@ -171,7 +185,17 @@ def evidence(
         row_unlike=1 - meaning if row and day_fit(question, best.sentence.shown) <= 1 else 0.0,
         opposed=float(side_fit(question, best.sentence, strange_names(question, passages)) < 1),
         field=float(field),
+        figureless=float(lacks_figure(question, best.explained)),
     )
+
+
+def _forms(question: str, texts: Sequence[str]) -> set[str]:
+    """The terms of a German question of which a text has another form."""
+    asked = german_terms(question)
+    if not asked:
+        return set()
+    roots = {german_root(word) for text in texts for word in content_words(text)}
+    return {term for root, term in asked.items() if root in roots}
 
 
 def _unlikeness(

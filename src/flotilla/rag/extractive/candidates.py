@@ -1,7 +1,7 @@
 """The sentences of the retrieved passages, each with what it needs to be understood."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from flotilla.models import Passage
@@ -9,9 +9,10 @@ from flotilla.rag.extractive.injections import addresses_model
 from flotilla.rag.inactive import inactive
 from flotilla.rag.text.blocks import LABELLED
 from flotilla.rag.text.columns import Columns, columns_of
+from flotilla.rag.text.inflection import german_root, german_terms
 from flotilla.rag.text.sentences import Kind, Sentence, split
 from flotilla.rag.text.tables import is_unit
-from flotilla.rag.text.terms import terms
+from flotilla.rag.text.terms import content_words, terms
 
 LONGEST = 800
 """Characters above which a stretch is no sentence but a text without punctuation."""
@@ -153,6 +154,24 @@ def _goes_on(sentence: Sentence, behind: Sentence, text: str) -> bool:
     if not behind.whole or _is_no_answer(behind) or addresses_model(behind.text):
         return False
     return not text[sentence.end : behind.start].strip(" ") and len(behind.shown) <= LONGEST
+
+
+def add_forms(question: str, found: Sequence[Candidate]) -> None:
+    """Give each sentence the terms of a German question of which it, or what stands above it, has
+    another form: "Hunde" for "Hund"."""
+    asked = german_terms(question)
+    if not asked:
+        return
+    for candidate in found:
+        above = " ".join((candidate.sentence.heading, *candidate.passage.heading_path))
+        own = _forms(asked, candidate.sentence.shown)
+        candidate.terms = [*candidate.terms, *own]
+        candidate.context = [*candidate.context, *(t for t in _forms(asked, above) if t not in own)]
+
+
+def _forms(asked: Mapping[str, str], text: str) -> list[str]:
+    roots = dict.fromkeys(map(german_root, content_words(text)))
+    return [term for root, term in asked.items() if root in roots]
 
 
 def units_of(sentence: Sentence) -> dict[str, None]:

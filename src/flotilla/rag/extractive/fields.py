@@ -16,6 +16,7 @@ from flotilla.rag.extractive.superlatives import superlative
 from flotilla.rag.refusals import function_words
 from flotilla.rag.text.contacts import asked_contact, has
 from flotilla.rag.text.days import dates, weekdays, without_days
+from flotilla.rag.text.inflection import root_of
 from flotilla.rag.text.sentences import Kind
 from flotilla.rag.text.tables import is_unit
 from flotilla.rag.text.terms import content_words, stem, terms
@@ -60,6 +61,19 @@ _OPEN = re.compile(
 )
 _HOURS = re.compile(r"\b(?:closed|geschlossen)\b|\d(?:[^\d\s]*| Uhr)\s*(?:[-–]|to|bis)\s*\d")
 _LABELLED = re.compile(r"([^\W\d_][^.!?:;|\d\n]{1,39}?)(?::[ \t]+|\t+| {2,})\S[^\n]*")
+_ASKS_WHO = re.compile(r"^\W*(?:who(?:se|m)?\b|who['’]s\b|wer\b|wen\b)", re.IGNORECASE)
+_ASKS_WHO_IS = re.compile(r"^\W*(?:who(?: is| are|['’]s)|wer (?:ist|sind))\b", re.IGNORECASE)
+_PERSON = re.compile(r"[A-ZÄÖÜ][^\W\d_]*\.?[ -]+[A-ZÄÖÜ][^\W\d_]+")
+_WHO_WORDS = """
+ask call charge contact deal deals give gives giving handle handles hold holds lead leads manage
+manages name named person responsible run runs speak talk teach teaches turn ansprechen gibt heißt
+leitet verantwortlich zuständig
+"""
+_OFFICE_WORDS = """
+chair contact desk head lead leader manager office officer person representative beauftragte
+beauftragter leiter leiterin leitung ansprechpartner ansprechpartnerin
+"""
+_WHO_LIGHT, _OFFICES = _WHO_WORDS.split(), _OFFICE_WORDS.split()
 LONG = 4
 """Letters from which the beginning of a word tells it."""
 
@@ -68,14 +82,15 @@ def passages_needed(question: str, top_k: int) -> int:
     """How many passages are searched for in place of `top_k` where sentences are the answer.
 
     A table's rows are in many passages, of which none is nearer to a superlative than the others,
-    and of which only the first names the columns that "how many" asks for; to a line of contact
-    hardly any question is near.
+    and of which only the first names the columns that "how many" asks for; to a line of contact,
+    and to one that names a person, hardly any question is near.
     """
     wide = (
         superlative(question) is not None
         or asked_stock(question) is not None
         or asked_contact(question) is not None
         or _COUNT_OF.search(question)
+        or _ASKS_WHO_IS.search(question)
     )
     return max(top_k, WIDE) if wide else top_k
 
@@ -134,10 +149,22 @@ def _tells_label(question: str, candidate: Candidate) -> bool:
     labelled = _LABELLED.fullmatch(candidate.sentence.text)
     if labelled is None or candidate.sentence.kind is Kind.LIST:
         return False
-    label = terms(labelled[1])
-    asked = _named(question)
-    around = {*label, *candidate.context, *terms(candidate.passage.document_name)}
-    return bool(label) and set(label) <= set(asked) <= around
+    root = root_of(question)
+    label = {root(word) for word in content_words(labelled[1])}
+    asked = {root(word) for word in content_words(question) if stem(word) in _named(question)}
+    if not label or any(term[0].isdigit() for term in _named(question)):
+        return False
+    sentence = candidate.sentence
+    above = (sentence.heading, *candidate.passage.heading_path, candidate.passage.document_name)
+    around = label.union(root(word) for word in content_words(" ".join(above)))
+    if _ASKS_WHO.search(question):
+        # Who holds an office is told by its name; "officer" and "in charge of" are put with it.
+        asked -= {root(word) for word in _WHO_LIGHT}
+        value = sentence.text[labelled.end(1) :]
+        offices = {root(word) for word in _OFFICES}
+        person = bool(_PERSON.search(value)) and not re.search(r"\d", value)
+        return person and bool(asked) and label - offices <= asked <= around
+    return label <= asked <= around
 
 
 def _tells_quantity(question: str, candidate: Candidate) -> bool:

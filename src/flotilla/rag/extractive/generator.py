@@ -9,7 +9,7 @@ from flotilla.rag.citations import cite
 from flotilla.rag.extractive.answer_type import figure_fit, fit_of
 from flotilla.rag.extractive.answerability import evidence, probability
 from flotilla.rag.extractive.beside import condition_factors, neighbour_factors, unit_fit
-from flotilla.rag.extractive.candidates import Candidate, candidates
+from flotilla.rag.extractive.candidates import Candidate, add_forms, candidates
 from flotilla.rag.extractive.fields import tells_contact, tells_field
 from flotilla.rag.extractive.selection import (
     NEAR_BEST,
@@ -26,6 +26,7 @@ from flotilla.rag.generate import Draft
 from flotilla.rag.refusals import not_found
 from flotilla.rag.text.asked import parts, refers_back, strange_names
 from flotilla.rag.text.days import dates, day_names
+from flotilla.rag.text.inflection import asked_terms, nouns
 from flotilla.rag.text.terms import coverage, terms, weights
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ LIKELY = 0.5
 
 BROUGHT = 0.3
 """What a word that was brought from an earlier question counts, beside the question's own."""
+
+NOUN = 2.0
+"""The same for a noun of a German question."""
 
 NEAR_PART = 0.6
 """The same for the best sentence of a part of the question."""
@@ -99,6 +103,7 @@ class ExtractiveGenerator:
         """Answer with one to four sentences of the passages, in reading order."""
         whole, question = question, own or question
         found = candidates(passages)
+        add_forms(question, found)
         asked = superlative(question)
         extreme = extreme_rows(asked, whole, found) if asked is not None else None
         if extreme is not None:
@@ -157,7 +162,9 @@ class ExtractiveGenerator:
         to it from earlier ones, which counts less."""
         if not found:
             return []
-        asked = terms(question)
+        asked = asked_terms(question)
+        # An English model knows little of other languages; of German, the nouns tell the most.
+        weight = {**weight} | {t: NOUN * weight.get(t, weight[""]) for t in nouns(question)}
         vector = self._embedder.embed_query(question)
         if whole is not None and whole != question:
             brought = [term for term in terms(whole) if term not in asked]

@@ -9,6 +9,7 @@ from flotilla.rag.extractive.answer_type import (
     asks_not,
     day_fit,
     figure_fit,
+    lacks_figure,
     named_fit,
     side_fit,
 )
@@ -148,3 +149,20 @@ def test_hours_do_not_tell_where_something_is() -> None:
     hours = sentence("Saturday: 9:00 to 17:00", "Showroom")
     assert side_fit("Where is the showroom?", hours) == WRONG_SIDE
     assert side_fit("When is the showroom open?", hours) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "lacks"),
+    [
+        ("How much does the director earn?", "Director: Salome Whitlock", True),
+        ("How old is the valuer?", "The valuer looks at each car.", True),
+        ("How many guests may I bring?", "You may bring two guests.", False),
+        ("How much does a card cost?", "A card is free.", False),
+        ("How far is the station?", "The station is round the corner.", False),
+        ("Wie groß ist der Balkon?", "Auf dem Balkon darf nicht gegrillt werden.", True),
+    ],
+)
+def test_what_only_a_figure_answers_is_not_told_without_one(
+    question: str, sentence: str, lacks: bool
+) -> None:
+    assert lacks_figure(question, sentence) is lacks

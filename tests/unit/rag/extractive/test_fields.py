@@ -145,3 +145,36 @@ def test_a_number_or_address_within_a_sentence_answers_where_no_line_has_it(
     assert told == "Brookfield Clinic, 7 Mill Rise, Brookfield BR3 8TL. [1]"
     lined = [*within, passage("Clinic telephone: 01632 960 774", 1, document_name="clinic.md")]
     assert generator.generate(phone, lined).text == "Clinic telephone: 01632 960 774 [1]"
+
+
+PEOPLE = """\
+At a glance
+
+Lecturer: Dr. Oluwaseun Varga
+Safety officer: Ruben Achterberg
+Room: Kelvin Building 2.14
+Hausmeisterin: Ilka Drossel"""
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("Who gives the lectures?", "Lecturer: Dr. Oluwaseun Varga"),
+        ("Who is responsible for safety?", "Safety officer: Ruben Achterberg"),
+        ("Wer ist der Hausmeister?", "Hausmeisterin: Ilka Drossel"),
+        ("Who pays the lecturer?", None),
+        ("Who is the room?", None),
+        ("Who is the warden?", None),
+        ("Wer ist der Vermieter?", None),
+    ],
+)
+def test_who_holds_an_office_is_told_by_the_line_of_that_office(
+    question: str, told: str | None, passage: MakePassage
+) -> None:
+    found = [c.sentence.shown for c in candidates([passage(PEOPLE)]) if tells_field(question, c)]
+    assert found == ([told] if told else [])
+
+
+def test_for_a_person_many_passages_are_searched() -> None:
+    assert passages_needed("Who is the librarian?", 5) == WIDE
+    assert passages_needed("Who may come in?", 5) == 5

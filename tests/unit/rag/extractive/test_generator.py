@@ -287,3 +287,13 @@ def test_what_restricts_a_sentence_or_tells_what_to_do_stands_behind_it(
 ) -> None:
     draft = ExtractiveGenerator(embedder, threshold=0).generate(question, [passage(text)])
     assert draft.text == answer
+
+
+def test_a_german_question_finds_other_forms_of_its_words(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    rules = "Hausordnung\nZwischen eins und drei ist Ruhe zu halten. Für Hunde ist Erlaubnis nötig."
+    draft = ExtractiveGenerator(embedder, threshold=0).generate(
+        "Darf ich einen Hund halten?", [passage(rules)]
+    )
+    assert draft.text.startswith("Für Hunde ist Erlaubnis nötig. [1]")
