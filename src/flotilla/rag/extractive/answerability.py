@@ -167,9 +167,11 @@ def evidence(
     if field:  # which has looked for all that the question names
         lacks, absent = dict.fromkeys(words, 0.0), {}
     meaning = 1 - sum(worth[w] * lacks[w] for w in words) / total if total else 1.0
+    covered = coverage(terms(question), best.terms, weight, best.context)
     return Evidence(
         cosine=best.cosine,
-        coverage=coverage(terms(question), best.terms, weight, best.context),
+        # "Where are you?" has no word that the address could have.
+        coverage=covered if terms(question) else float(field),
         meaning=meaning,
         absent=sum(absent.values()) / max(1, len(words)),
         name_absent=max((unlike[n] for n in named - anywhere), default=0.0),

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from flotilla.rag.extractive.answer_type import MISFIT
 from flotilla.rag.extractive.candidates import Candidate, units_of
 from flotilla.rag.extractive.conditions import EXCLUDED, RULE, excludes
-from flotilla.rag.text.days import weekdays
+from flotilla.rag.text.blocks import LABELLED
+from flotilla.rag.text.days import weekdays, without_days
 from flotilla.rag.text.sentences import Kind
 from flotilla.rag.text.tables import PER
 from flotilla.rag.text.terms import terms
@@ -71,6 +72,27 @@ def is_of_neighbour(question: str, candidate: Candidate, best: Candidate) -> boo
         return False
     asked = set(terms(question))
     return not asked & _about(best) <= _about(candidate)
+
+
+def tells_of_another(question: str, best: Candidate, found: Sequence[Candidate]) -> bool:
+    """Whether the hours of one thing are all that was found for those of another: a heading or a
+    label has what the question names, and neither the line nor what stands above it does."""
+    if not weekdays(best.sentence.shown) or not weekdays(question):
+        return False
+    asked = set(terms(without_days(question))) - {"open", "close"}
+    named = {term for term in asked if any(term in _titles(c) for c in found)}
+    about = {*_about(best), *terms(best.passage.document_name)}
+    return bool(named) and not named & about
+
+
+def _titles(candidate: Candidate) -> set[str]:
+    """The terms of what a candidate stands below, and of its label or its row's first cell."""
+    cells = candidate.sentence.named_cells if candidate.sentence.kind is Kind.ROW else []
+    labelled = LABELLED.match(candidate.sentence.text)
+    label = cells[0][1] if cells else labelled.group().split(":")[0] if labelled else ""
+    return set(
+        terms(" ".join((label, candidate.sentence.heading, *candidate.passage.heading_path)))
+    )
 
 
 def _is_line(candidate: Candidate) -> bool:

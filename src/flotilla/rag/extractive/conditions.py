@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from flotilla.rag.text.terms import terms
+from flotilla.rag.extractive.measures import amount_of
+from flotilla.rag.text.terms import stem, terms
 
 EXCLUDED = 0.65
 """Factor of a sentence's score whose condition excludes what is asked about."""
@@ -26,6 +27,15 @@ _UP_TO = r"up to|at most|no more than|not more than|not older than|bis zu|höchs
 _BOUND = re.compile(
     rf"\b(?:(?P<up_to>{_UP_TO})|(?P<floor>{_FROM})|(?P<above>{_ABOVE})|(?P<below>{_BELOW}))\s+"
     rf"(?:(?:the age of|einem Preis von)\s+)?{_AMOUNT}",
+    re.IGNORECASE,
+)
+# In a question also by a comparative: "cheaper than £5".
+_ASKED_BOUND = re.compile(
+    _BOUND.pattern.replace(
+        _ABOVE, rf"{_ABOVE}|(?:heavier|bigger|larger|dearer|taller) than"
+    ).replace(
+        _BELOW, rf"{_BELOW}|(?:cheaper|lighter|smaller|lower) than|(?:billiger|leichter) als"
+    ),
     re.IGNORECASE,
 )
 _ASKED = re.compile(rf"(?<![\w.,-]){_AMOUNT}", re.IGNORECASE)
@@ -60,6 +70,39 @@ def _asked(question: str) -> tuple[_Amount, ...]:
     if _BOUND.search(question):
         return ()
     return tuple(_amount(match) for match in _ASKED.finditer(question))
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A bound that a question sets on an amount in units of its dimension; `number` and `unit` are
+    as it is written, and `without` is the question without it."""
+
+    limit: float
+    dimension: str
+    number: float
+    unit: str
+    without: str
+    _match: re.Match[str]
+
+    def meets(self, value: tuple[float, str] | None) -> bool:
+        """Whether a value with its dimension is within the bound; without one it is in the bound's
+        own unit."""
+        if value is None:
+            return False
+        return _meets(self._match, value[0], self.limit if value[1] else self.number)
+
+
+def bound_of(question: str) -> Bound | None:
+    """The one bound that a question sets on an amount with a unit: "less than £5"."""
+    found = list(_ASKED_BOUND.finditer(question))
+    if len(found) != 1:
+        return None
+    match = found[0]
+    amount = amount_of(f"{match['sign'] or ''}{match['number']} {match['unit'] or ''}".strip())
+    if amount is None or not amount[1]:
+        return None
+    number, unit = _amount(match).value, stem(match["unit"] or "")
+    return Bound(*amount, number, unit, _ASKED_BOUND.sub(" ", question), match)
 
 
 def excludes(question: str, sentence: str) -> bool:

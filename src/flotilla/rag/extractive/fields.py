@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from flotilla.rag.extractive.candidates import Candidate
+from flotilla.rag.extractive.filters import asks_of_rows
 from flotilla.rag.extractive.measures import measured_as, names_it
 from flotilla.rag.extractive.stock import asked_stock
 from flotilla.rag.extractive.superlatives import superlative
@@ -90,6 +91,7 @@ def passages_needed(question: str, top_k: int) -> int:
         or asked_stock(question) is not None
         or asked_contact(question) is not None
         or _COUNT_OF.search(question)
+        or asks_of_rows(question)
         or _ASKS_WHO_IS.search(question)
     )
     return max(top_k, WIDE) if wide else top_k

@@ -8,9 +8,15 @@ from flotilla.models import Passage, Turn
 from flotilla.rag.citations import cite
 from flotilla.rag.extractive.answer_type import figure_fit, fit_of
 from flotilla.rag.extractive.answerability import evidence, probability
-from flotilla.rag.extractive.beside import condition_factors, neighbour_factors, unit_fit
+from flotilla.rag.extractive.beside import (
+    condition_factors,
+    neighbour_factors,
+    tells_of_another,
+    unit_fit,
+)
 from flotilla.rag.extractive.candidates import Candidate, add_forms, candidates
 from flotilla.rag.extractive.fields import tells_contact, tells_field
+from flotilla.rag.extractive.filters import rows_that_meet
 from flotilla.rag.extractive.selection import (
     NEAR_BEST,
     choose,
@@ -113,9 +119,14 @@ class ExtractiveGenerator:
             return self._draft(stocked.rows, notes=(stocked.note,))
         if stocked is not None:
             return self._refusal(question, passages)
+        met = rows_that_meet(question, found)
+        if met is not None:
+            return self._draft(met.rows, notes=(met.note,))
         weight = weights(c.terms for c in found)
         ranked = self.rank(question, found, weight, strange_names(question, passages), whole)
-        if not ranked or self.likelihood(question, ranked[0], passages, weight) < self._threshold:
+        if not ranked or tells_of_another(question, ranked[0], found):
+            return self._refusal(question, passages)
+        if self.likelihood(question, ranked[0], passages, weight) < self._threshold:
             return self._refusal(question, passages)
         of_parts = self._of_parts(question, found, ranked, weight, passages)
         chosen = choose(question, ranked, of_parts, found)

@@ -78,6 +78,15 @@ def measured_as(cell: str) -> str:
     return (value[1] if value is not None else None) or ""
 
 
+def amount_of(cell: str) -> tuple[float, str] | None:
+    """A cell's number in units of its dimension, and that; None where it has none that can be
+    compared. What is free costs nothing."""
+    value = _value(cell)
+    if value is None or value[0] != value[0]:
+        return None
+    return value[0], MONEY if value[1] is None else value[1]
+
+
 def _value(cell: str) -> tuple[float, str | None] | None:
     """A cell's number and dimension; None where it is empty, NaN where it cannot be compared."""
     text = _ASIDE.sub("", cell).strip()

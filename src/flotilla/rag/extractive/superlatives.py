@@ -159,7 +159,7 @@ def extreme_rows(asked: Superlative, question: str, found: Sequence[Candidate]) 
     nearest: tuple[int, int] | None = None
     for rows in tables_of(found):
         kept, missing = narrowed(rows, left)
-        near = (len(_unnamed(rows[0], left)), _rank(kept))
+        near = (len(unnamed(rows[0], left)), _rank(kept))
         nearer = nearest is None or near < nearest
         if nearer and missing <= columns and _winners(asked, kept, left):
             best, nearest = kept, near
@@ -194,14 +194,16 @@ _LIGHT = frozenset(_LIGHT_WORDS.split())
 
 
 def tables_of(found: Sequence[Candidate]) -> list[list[Candidate]]:
-    """The rows of each table whose cells are known, in reading order."""
-    tables: dict[tuple[str, str], list[Candidate]] = {}
+    """The rows of each table whose cells are known, each once and in reading order."""
+    tables: dict[tuple[str, str], dict[int, Candidate]] = {}
     for candidate in found:
         if candidate.sentence.kind is Kind.ROW and candidate.sentence.named_cells:
             key = candidate.passage.version_id, candidate.sentence.header
-            tables.setdefault(key, []).append(candidate)
+            tables.setdefault(key, {}).setdefault(candidate.start, candidate)
     return [
-        sorted(rows, key=lambda c: c.start) for rows in tables.values() if len(rows) >= FEWEST_ROWS
+        [rows[start] for start in sorted(rows)]
+        for rows in tables.values()
+        if len(rows) >= FEWEST_ROWS
     ]
 
 
@@ -210,7 +212,7 @@ def narrowed(rows: Sequence[Candidate], asked: Collection[str]) -> tuple[list[Ca
     missing: set[str] = set()
     kept = list(rows)
     for term in sorted(asked):
-        having = [c for c in rows if _has(_about(c), term)]
+        having = [c for c in rows if has_term(_about(c), term)]
         if not having:
             missing.add(term)
         else:
@@ -218,11 +220,11 @@ def narrowed(rows: Sequence[Candidate], asked: Collection[str]) -> tuple[list[Ca
     return kept, missing
 
 
-def _unnamed(row: Candidate, asked: Collection[str]) -> set[str]:
+def unnamed(row: Candidate, asked: Collection[str]) -> set[str]:
     """The terms that neither a table's columns nor its headings nor its document's name have."""
     columns = terms(" ".join(name for name, _ in row.sentence.named_cells))
     named = {*columns, *_above(row)}
-    return {term for term in asked if not _has(named, term)}
+    return {term for term in asked if not has_term(named, term)}
 
 
 def _above(row: Candidate) -> list[str]:
@@ -236,7 +238,7 @@ def _about(candidate: Candidate) -> set[str]:
     return {*candidate.terms, *_above(candidate)}
 
 
-def _has(about: Collection[str], term: str) -> bool:
+def has_term(about: Collection[str], term: str) -> bool:
     """Whether a term is among those; "mileage" has "mile"."""
     return term in about or (len(term) >= LONG and any(t.startswith(term) for t in about))
 
