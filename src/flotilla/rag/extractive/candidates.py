@@ -11,6 +11,7 @@ from flotilla.rag.text.blocks import LABELLED
 from flotilla.rag.text.columns import Columns, columns_of
 from flotilla.rag.text.inflection import german_root, german_terms
 from flotilla.rag.text.sentences import Kind, Sentence, split
+from flotilla.rag.text.synonyms import other_words
 from flotilla.rag.text.tables import is_unit
 from flotilla.rag.text.terms import content_words, terms
 
@@ -157,16 +158,25 @@ def _goes_on(sentence: Sentence, behind: Sentence, text: str) -> bool:
 
 
 def add_forms(question: str, found: Sequence[Candidate]) -> None:
-    """Give each sentence the terms of a German question of which it, or what stands above it, has
-    another form: "Hunde" for "Hund"."""
+    """Give each sentence the terms of a question that it says otherwise.
+
+    Those of which it, or what stands above it, has another German form, "Hunde" for "Hund", are as
+    good as its own; those for which it has another word, "leave" for "holiday", count as its
+    context.
+    """
     asked = german_terms(question)
-    if not asked:
-        return
+    alike = other_words(asked or terms(question), german=bool(asked))
     for candidate in found:
-        above = " ".join((candidate.sentence.heading, *candidate.passage.heading_path))
-        own = _forms(asked, candidate.sentence.shown)
-        candidate.terms = [*candidate.terms, *own]
-        candidate.context = [*candidate.context, *(t for t in _forms(asked, above) if t not in own)]
+        shown = candidate.sentence.shown
+        if asked:
+            above = " ".join((candidate.sentence.heading, *candidate.passage.heading_path))
+            own = _forms(asked, shown)
+            candidate.terms = [*candidate.terms, *own]
+            candidate.context = [*candidate.context, *_forms(asked, above)]
+        said = map(german_root, content_words(shown)) if asked else candidate.terms
+        others = {asked.get(alike[word], alike[word]): None for word in said if word in alike}
+        if others:
+            candidate.context = [*candidate.context, *others]
 
 
 def _forms(asked: Mapping[str, str], text: str) -> list[str]:

@@ -75,6 +75,24 @@ chair contact desk head lead leader manager office officer person representative
 beauftragter leiter leiterin leitung ansprechpartner ansprechpartnerin
 """
 _WHO_LIGHT, _OFFICES = _WHO_WORDS.split(), _OFFICE_WORDS.split()
+_SINCE_WHEN = re.compile(
+    r"\b(?:when|(?:what|which) year|how long|seit wann|wann|wie lange)\b", re.IGNORECASE
+)
+_FOUNDED = re.compile(
+    r"\b(?:founded|established|set up|(?:been )?in business|been around|existed|gegründet|gibt es|"
+    r"besteht)\b",
+    re.IGNORECASE,
+)
+_SAYS_FOUNDING = re.compile(
+    r"\b(?:since|founded|established|set up|seit|gegründet)\b(?:\s+(?:in|on|the|year|im|jahr))*"
+    r"\s+(?:1[5-9]|20)\d\d\b",
+    re.IGNORECASE,
+)
+_OF_US = re.compile(
+    r"\b(?:we|our|company|firm|business|wir|uns|firma|unternehmen)\b", re.IGNORECASE
+)
+_OF_GOODS = re.compile(r"\b(?:been|are|is|was|werden|wird)\s+(?:sold|built|made|offered|gebaut)\b")
+_FIRM_WORDS = ("company", "firm", "business", "firma", "unternehmen", "betrieb", "open", "first")
 LONG = 4
 """Letters from which the beginning of a word tells it."""
 
@@ -93,6 +111,7 @@ def passages_needed(question: str, top_k: int) -> int:
         or _COUNT_OF.search(question)
         or asks_of_rows(question)
         or _ASKS_WHO_IS.search(question)
+        or _asks_founding(question)
     )
     return max(top_k, WIDE) if wide else top_k
 
@@ -106,6 +125,7 @@ def tells_field(question: str, candidate: Candidate) -> bool:
     return (
         _tells_day(question, candidate)
         or _tells_label(question, candidate)
+        or _tells_founding(question, candidate)
         or _tells_quantity(question, candidate)
     )
 
@@ -167,6 +187,26 @@ def _tells_label(question: str, candidate: Candidate) -> bool:
         person = bool(_PERSON.search(value)) and not re.search(r"\d", value)
         return person and bool(asked) and label - offices <= asked <= around
     return label <= asked <= around
+
+
+def _asks_founding(question: str) -> bool:
+    return bool(_SINCE_WHEN.search(question) and _FOUNDED.search(question))
+
+
+def _tells_founding(question: str, candidate: Candidate) -> bool:
+    """Whether it says since when there is a company or the like, where that is asked for."""
+    shown = candidate.sentence.shown
+    if not _asks_founding(question) or not _SAYS_FOUNDING.search(shown):
+        return False
+    left = _SINCE_WHEN.sub(" ", _FOUNDED.sub(" ", question))
+    asked = [term for term in _named(left) if term not in map(stem, _FIRM_WORDS)]
+    if asked:
+        return _is_about(candidate, asked)
+    # What is sold or built since a year is another thing than the company.
+    passage = candidate.passage
+    itself = {*terms(" ".join((*passage.heading_path[:1], passage.document_name)))}
+    about = _OF_US.search(shown) or itself & set(terms(shown.split(",")[0]))
+    return bool(about) and not _OF_GOODS.search(shown)
 
 
 def _tells_quantity(question: str, candidate: Candidate) -> bool:

@@ -54,6 +54,9 @@ RIGHT_FIELD = 2.0
 """Factor of the score of a contact line or a row that has the very field which is asked for: it
 has few words in common with the question, and an embedding makes little of it."""
 
+FIELD_COSINE = 0.25
+"""Its cosine with the question at least, since an embedding makes next to nothing of some."""
+
 IN_PROSE = 1.6
 """The same for a sentence that has it within what else it says, where no line of its own does."""
 
@@ -214,7 +217,7 @@ class ExtractiveGenerator:
         texts = [found[i].explained[:EMBEDDED_CHARACTERS] for i in near]
         cosines = self._vectors.of(texts) @ vector
         for i, cosine in zip(near, cosines, strict=True):
-            found[i].cosine = max(0.0, float(cosine))
+            found[i].cosine = max(FIELD_COSINE if field[i] else 0.0, float(cosine))
             found[i].score = fit[i] * (
                 SIMILARITY * found[i].cosine
                 + OVERLAP * overlap[i]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from flotilla.models import Passage
 from flotilla.rag.extractive.candidates import candidates
 from flotilla.rag.extractive.fields import WIDE, passages_needed, tells_field
 from flotilla.rag.extractive.generator import ExtractiveGenerator
@@ -178,3 +179,42 @@ def test_who_holds_an_office_is_told_by_the_line_of_that_office(
 def test_for_a_person_many_passages_are_searched() -> None:
     assert passages_needed("Who is the librarian?", 5) == WIDE
     assert passages_needed("Who may come in?", 5) == 5
+
+
+FIRM = """\
+# Handbook of Quillon Survey
+
+Quillon Survey has measured land since 1974. Its levels have been sold since 2011. The bridge was
+founded on piles. We moved to Ashbourne in 1990."""
+
+
+def firm(passage: MakePassage) -> Passage:
+    return passage(FIRM, heading_path=("Handbook of Quillon Survey",))
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("When was the company founded?", "since 1974"),
+        ("How long has the firm existed?", "since 1974"),
+        ("Seit wann gibt es das Unternehmen?", "since 1974"),
+        ("When was Toyota founded?", None),
+        ("When did you move to Ashbourne?", None),
+        ("What was founded on piles?", None),
+    ],
+)
+def test_since_when_there_is_a_company(
+    question: str, told: str | None, passage: MakePassage
+) -> None:
+    found = [c.sentence.shown for c in candidates([firm(passage)]) if tells_field(question, c)]
+    assert [told in shown for shown in found if told] == ([True] if told else [])
+    assert bool(found) is bool(told)
+
+
+def test_a_field_answers_though_nothing_of_the_question_is_in_it(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    draft = ExtractiveGenerator(embedder).generate("When was the company founded?", [firm(passage)])
+    assert draft.text == "Quillon Survey has measured land since 1974. [1]"
+    draft = ExtractiveGenerator(embedder).generate("Where are you?", [passage(CONTACT)])
+    assert draft.text == "Town Library, 7 Corn Street, Whitcombe WT3 8LB [1]"
