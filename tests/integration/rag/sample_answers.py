@@ -21,6 +21,7 @@ from flotilla.vectorstore.fastembed_embedder import FastembedEmbedder
 
 SAMPLES = Path(__file__).parents[3] / "docs" / "samples"
 TOWN = Path(__file__).parent / "town"
+OFFICE = Path(__file__).parent / "office"
 TYPES = {
     ".pdf": MediaType.PDF,
     ".docx": MediaType.DOCX,
@@ -54,6 +55,12 @@ def samples() -> Ask:
 def town() -> Ask:
     """What answers questions from four documents of other kinds, one of them German."""
     return cache(asking(sorted(p for p in TOWN.iterdir() if p.suffix in TYPES)))
+
+
+@lru_cache(maxsize=1)
+def office() -> Ask:
+    """What answers questions from a handbook, a data sheet, a course and a German contract."""
+    return cache(asking(sorted(p for p in OFFICE.iterdir() if p.suffix in TYPES)))
 
 
 def asking(files: Sequence[Path]) -> Ask:

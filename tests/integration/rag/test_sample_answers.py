@@ -6,6 +6,8 @@ The weights of `ExtractiveGenerator` and of its evidence were fitted on the samp
 and `held_out_refusals.json` were written without a look at the answers and fitted nothing. The
 rules of `answer_type`, `superlatives`, `fields` and `contacts` were written with the questions of
 `town/questions.json` at hand, about documents of other kinds; `town/held_out.json` was set aside.
+Those of `inflection`, `synonyms` and `filters`, and who and since when, were written with
+`office/questions.json` at hand, and `office/held_out.json` was set aside.
 Retrieval here is a plain stand-in, dense and lexical ranks fused as the settings have it, so that a
 failure points at the choice of sentences and not at the vector store.
 """
@@ -16,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from flotilla.rag.support import unsupported
-from tests.integration.rag.sample_answers import SAMPLES, TOWN, Ask, samples, town
+from tests.integration.rag.sample_answers import OFFICE, SAMPLES, TOWN, Ask, office, samples, town
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +62,20 @@ def test_what_is_not_so_the_most_of_something_hours_and_fields(
     path: Path, answered_share: float, refused_share: float
 ) -> None:
     _judge(town(), path, answered_share, refused_share)
+
+
+@pytest.mark.parametrize(
+    ("path", "answered_share", "refused_share"),
+    [
+        (OFFICE / "questions.json", 0.75, 0.90),
+        pytest.param(OFFICE / "held_out.json", 0.50, 0.80, marks=pytest.mark.thorough),
+    ],
+    ids=["office", "office-held-out"],
+)
+def test_what_a_stranger_asks_in_other_words(
+    path: Path, answered_share: float, refused_share: float
+) -> None:
+    _judge(office(), path, answered_share, refused_share)
 
 
 def _judge(ask: Ask, path: Path, answered_share: float, refused_share: float) -> None:

@@ -42,6 +42,16 @@ _NEEDS_FIGURE = re.compile(
     r"wie (?:viele|alt|groß|hoch|schwer|breit|tief)|wieviele)\b",
     re.IGNORECASE,
 )
+_NEEDS_NAME = re.compile(
+    r"\bnames? of\b|^\W*(?:who (?:won|wrote|founded|invented|built|designed|owns)|"
+    r"wer (?:gewann|schrieb|gründete|erfand|baute)|wie hei(?:ß|ss)(?:t|en))\b",
+    re.IGNORECASE,
+)
+_INNER_NAME = re.compile(
+    r"(?<=[^\W_][\s,(])\W?(?!I\b|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|"
+    r"(?:Jan|Febr)uary|March|April|May\b|June|July|August|(?:Septem|Octo|Novem|Decem)ber)"
+    r"[A-ZÄÖÜ][^\W\d_]+|(?<=:\s)[A-ZÄÖÜ][^\W\d_]+"
+)
 # A time of the day, a day or a year, but no "45 minutes".
 _HAS_TIME = re.compile(
     r"\d{1,2}[:.]\d\d\b|\b\d{1,2} ?(?:[ap]\.?m\b|o['’]clock|uhr\b|(?:to|bis|[-–]) ?\d)|"
@@ -136,6 +146,16 @@ def figure_fit(question: str, sentence: str) -> float:
 def lacks_figure(question: str, sentence: str) -> bool:
     """Whether nothing but a figure would answer, and a sentence has none: "How old is she?"."""
     return bool(_NEEDS_FIGURE.search(question)) and not _HAS_FIGURE.search(sentence)
+
+
+def lacks_name(question: str, sentence: str) -> bool:
+    """Whether nothing but a name would answer, and a sentence has none beside the question's own:
+    "What are the names of the lenders?"."""
+    if not _NEEDS_NAME.search(question):
+        return False
+    asked = set(terms(question))
+    large = (match.group() for match in _INNER_NAME.finditer(sentence))
+    return all(set(terms(word)) <= asked for word in large)
 
 
 def day_fit(question: str, sentence: str) -> float:

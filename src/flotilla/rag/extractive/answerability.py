@@ -14,6 +14,7 @@ from flotilla.rag.extractive.answer_type import (
     asks_not,
     day_fit,
     lacks_figure,
+    lacks_name,
     named_fit,
     says_not,
     side_fit,
@@ -72,7 +73,7 @@ class Evidence:
     the weekday or the table's columns; `length` of the question, of which a long one is seldom
     covered; `opposed` where the sentence tells the other side of what is asked,
     `field` where it is the very field that is asked for, and `figureless` where it has no figure
-    and only one would answer. Of a row, which is
+    or name and only one would answer. Of a row, which is
     about nothing but its cells: `row_unnamed` where it lacks a name, and `row_unlike`, how much of
     the meaning.
     """
@@ -187,7 +188,9 @@ def evidence(
         row_unlike=1 - meaning if row and day_fit(question, best.sentence.shown) <= 1 else 0.0,
         opposed=float(side_fit(question, best.sentence, strange_names(question, passages)) < 1),
         field=float(field),
-        figureless=float(lacks_figure(question, best.explained)),
+        figureless=float(
+            lacks_figure(question, best.explained) or lacks_name(question, best.sentence.shown)
+        ),
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flotilla.models import Passage, Turn
 from flotilla.rag.citations import cite
-from flotilla.rag.extractive.answer_type import figure_fit, fit_of
+from flotilla.rag.extractive.answer_type import figure_fit, fit_of, side_fit
 from flotilla.rag.extractive.answerability import evidence, probability
 from flotilla.rag.extractive.beside import (
     condition_factors,
@@ -255,6 +255,7 @@ class ExtractiveGenerator:
         """The sentences by their score and how near they are to a part of the question."""
         vectors = self._vectors.of([c.explained[:EMBEDDED_CHARACTERS] for c in ranked])
         cosines = vectors @ self._embedder.embed_query(part)
+        ranked = [replace(c, score=c.score * side_fit(part, c.sentence)) for c in ranked]
         scores = [c.score + float(cosine) for c, cosine in zip(ranked, cosines, strict=True)]
         return [ranked[i] for i in sorted(range(len(ranked)), key=lambda i: (-scores[i], i))]
 

@@ -10,6 +10,7 @@ from flotilla.rag.extractive.answer_type import (
     day_fit,
     figure_fit,
     lacks_figure,
+    lacks_name,
     named_fit,
     side_fit,
 )
@@ -166,3 +167,20 @@ def test_what_only_a_figure_answers_is_not_told_without_one(
     question: str, sentence: str, lacks: bool
 ) -> None:
     assert lacks_figure(question, sentence) is lacks
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "lacks"),
+    [
+        ("What are the names of the three lenders?", "We know three lenders since July.", True),
+        ("What are the names of the lenders?", "The lenders are Brook Bank and Ferrol.", False),
+        ("Who won the Ellery regatta?", "During the Ellery regatta we close at one.", True),
+        ("Who won the Ellery regatta?", "The regatta was won by Ida Moss.", False),
+        ("What is the name of the warden?", "Warden: Ifor Prendergast", False),
+        ("Who may drive?", "Drivers who are older than 23 may.", False),
+    ],
+)
+def test_what_only_a_name_answers_is_not_told_without_one(
+    question: str, sentence: str, lacks: bool
+) -> None:
+    assert lacks_name(question, sentence) is lacks

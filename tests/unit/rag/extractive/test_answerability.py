@@ -73,3 +73,11 @@ def test_words_of_another_language_are_alike_where_one_is_in_the_other(
     text = passage("Das Museum ist in der Spinnerei. " + "Der Weg ist mit dem Bus und zu Fuß. " * 3)
     assert seen("Hat das Stadtmuseum eine Garage?", text).meaning > 0
     assert seen("Hat das Archiv eine Garage?", text).meaning == 0
+
+
+def test_what_was_so_in_another_year_is_no_answer() -> None:
+    near = dict.fromkeys(Evidence.__dataclass_fields__, 0.0)
+    near |= {"cosine": 0.5, "coverage": 0.9, "meaning": 1.0, "length": 0.25}
+    assert probability(Evidence(**near)) > 0.9
+    assert probability(Evidence(**near | {"year_absent": 1.0})) < 0.5
+    assert probability(Evidence(**near | {"figureless": 1.0})) < 0.8
