@@ -63,7 +63,10 @@ _OPEN = re.compile(
 _HOURS = re.compile(r"\b(?:closed|geschlossen)\b|\d(?:[^\d\s]*| Uhr)\s*(?:[-–]|to|bis)\s*\d")
 _LABELLED = re.compile(r"([^\W\d_][^.!?:;|\d\n]{1,39}?)(?::[ \t]+|\t+| {2,})\S[^\n]*")
 _ASKS_WHO = re.compile(r"^\W*(?:who(?:se|m)?\b|who['’]s\b|wer\b|wen\b)", re.IGNORECASE)
-_ASKS_WHO_IS = re.compile(r"^\W*(?:who(?: is| are|['’]s)|wer (?:ist|sind))\b", re.IGNORECASE)
+# What is longer says enough of itself to be found.
+_ASKS_WHO_IS = re.compile(
+    r"^\W*(?:who(?: is| are|['’]s)|wer (?:ist|sind))\b.{1,32}$", re.IGNORECASE | re.DOTALL
+)
 _PERSON = re.compile(r"[A-ZÄÖÜ][^\W\d_]*\.?[ -]+[A-ZÄÖÜ][^\W\d_]+")
 _WHO_WORDS = """
 ask call charge contact deal deals give gives giving handle handles hold holds lead leads manage

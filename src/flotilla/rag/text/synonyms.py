@@ -20,8 +20,6 @@ rent hire lease
 fix repair mend
 ill sick
 doctor medical physician
-begin start
-finish end
 shut close
 photo picture photograph
 pupil student
