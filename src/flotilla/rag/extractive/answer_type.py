@@ -108,6 +108,15 @@ _SAYS_MOST = re.compile(
 )
 _WHAT_IS = re.compile(r"^\W*(?:what(?: is| are|['’]s)|wie (?:lautet|ist))\b", re.IGNORECASE)
 _ASKS_WHERE = re.compile(r"^\W*(?:where|wo)\b", re.IGNORECASE)
+_MAY_SAY_WHERE = re.compile(
+    r"\b(?:in|at|on|to|from|near|opposite|behind|beside|besides|between|under|over|above|below|inside|"
+    r"outside|into|via|through|by|next|around|across|along|here|there|upstairs|downstairs|online|left|"
+    r"right|north|south|east|west|room|floor|street|road|website|anywhere|everywhere|nowhere|im|am|"
+    r"an|auf|bei|beim|neben|hinter|vor|gegenüber|zum|zur|nach|aus|über|unter|hier|dort|raum|straße)\b|"
+    r"/|@|:\s",
+    re.IGNORECASE,
+)
+_PASSIVE = re.compile(r"\b(?:by|von)\s+(?=(?:[Dd]r|[Mm]rs?|[Mm]s)\b|her\b|his\b|their\b|[A-ZÄÖÜ])")
 _YES_OR_NO = re.compile(
     r"^\W*(?:(?:and|but|und|hi|hello)\W+)?(?:do|does|did|can|could|may|is|are|was|will|would|have|"
     r"has|shall|should)\b",
@@ -194,6 +203,9 @@ def side_fit(question: str, sentence: Sentence, strange: Collection[str] = ()) -
     if (contact is POSTAL and hours and not has(contact, shown)) or (
         sides.where and weekdays(shown) and _HAS_TIME.search(shown)
     ):
+        found *= WRONG_SIDE
+    prose = sentence.kind in (Kind.SENTENCE, Kind.ITEM)
+    if sides.where and prose and not _MAY_SAY_WHERE.search(_PASSIVE.sub(" ", shown)):
         found *= WRONG_SIDE
     if superlative(question) is not None and not _may_be_most(sentence):
         found *= WRONG_SIDE

@@ -8,6 +8,7 @@ from flotilla.rag.extractive.beside import is_of_neighbour
 from flotilla.rag.extractive.candidates import Candidate
 from flotilla.rag.inactive import inactive
 from flotilla.rag.text.sentences import Kind
+from flotilla.rag.text.terms import terms
 
 MOST_SENTENCES = 4
 
@@ -40,7 +41,9 @@ def choose(
     near = [
         c
         for c in ranked[1:]
-        if c.score >= NEAR_BEST * best.score and not is_of_neighbour(question, c, best)
+        if c.score >= NEAR_BEST * best.score
+        and _stands_beside(question, c, best)
+        and not is_of_neighbour(question, c, best)
     ]
     if best.sentence.heading.endswith("?") and best.sentence.kind is not Kind.ROW:
         # What stands below a question is its answer as a whole; a table's other rows are not.
@@ -56,6 +59,17 @@ def choose(
         if not any(candidate.repeats(other) for other in chosen):
             chosen.append(candidate)
     return chosen
+
+
+def _stands_beside(question: str, candidate: Candidate, best: Candidate) -> bool:
+    """Whether a sentence that comes close to the best one may be about the same: a row beside
+    another row, and one with a word of the question where the best one has some, whatever the
+    headings have."""
+    kinds = (candidate.sentence.kind, best.sentence.kind)
+    if Kind.ROW in kinds and kinds[0] is not kinds[1]:
+        return False
+    asked = set(terms(question))
+    return not asked.intersection(best.terms) or bool(asked.intersection(candidate.terms))
 
 
 def with_antecedents(chosen: list[Candidate]) -> list[Candidate]:

@@ -184,3 +184,18 @@ def test_what_only_a_name_answers_is_not_told_without_one(
     question: str, sentence: str, lacks: bool
 ) -> None:
     assert lacks_name(question, sentence) is lacks
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("The practice was started by Dr Helen Marsh, and is led by her daughter.", False),
+        ("She has cared for animals since 1994.", False),
+        ("You find us behind the station.", True),
+        ("The file is now /etc/kestrel/config.toml.", True),
+        ("Bewerbungen nehmen wir online entgegen.", True),
+    ],
+)
+def test_where_something_is_is_told_by_a_place(text: str, told: bool) -> None:
+    sentence = Sentence(text, 0, len(text), Kind.SENTENCE)
+    assert (side_fit("Where is the clinic?", sentence) < 1) is not told
