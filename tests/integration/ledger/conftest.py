@@ -32,6 +32,13 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def databases() -> dict[str, Database]:
+    """The databases by their addresses. They outlast the tests, without their connections: a
+    statement is compiled once for all tests on a kind of database."""
+    return {}
+
+
+@pytest.fixture(scope="session")
 def postgresql_ledger(postgresql_url: str) -> str:
     """The address of a database with the newest tables, and what is in them at first aside."""
     with psycopg.connect(postgresql_url, autocommit=True) as connection:
@@ -62,16 +69,18 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def ledger_url(request: pytest.FixtureRequest) -> str:
     """The address of a ledger that holds the first tenant and the first collection alone."""
-    if request.param == "sqlite":
-        copy = tmp_path / "ledger.sqlite"
-        shutil.copy(request.getfixturevalue("sqlite_template"), copy)
-        yield f"sqlite:///{copy}"
-    else:
+    if request.param == "postgresql":
         url: str = request.getfixturevalue("postgresql_ledger")
         _as_at_first(url)
-        yield url
+        return url
+    template: Path = request.getfixturevalue("sqlite_template")
+    copy = template.with_name("ledger.sqlite")
+    for file in (copy, Path(f"{copy}-wal"), Path(f"{copy}-shm")):
+        file.unlink(missing_ok=True)
+    shutil.copy(template, copy)
+    return f"sqlite:///{copy}"
 
 
 def _as_at_first(url: str) -> None:
@@ -100,8 +109,11 @@ def _tables(connection: "psycopg.Connection[tuple[str, int]]") -> dict[str, int]
 
 
 @pytest.fixture
-def ledger(ledger_url: str) -> Iterator[Database]:
-    database = Database(Settings(database_url=ledger_url).ledger_url)
+def ledger(ledger_url: str, databases: dict[str, Database]) -> Iterator[Database]:
+    url = Settings(database_url=ledger_url).ledger_url
+    if url not in databases:
+        databases[url] = Database(url)
+    database = databases[url]
     yield database
     database.close()
 

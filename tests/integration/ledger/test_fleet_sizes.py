@@ -1,7 +1,6 @@
 """Redis, which may be frozen, is asked for the fleets' sizes before the ledger is locked."""
 
 import sqlite3
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,12 +19,12 @@ pytestmark = pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+def asked(ledger_url: str, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Of each time that the sizes were asked for, whether others could write meanwhile."""
     answers: list[bool] = []
 
     def get(_self: FleetSizes) -> dict[str, int]:
-        with sqlite3.connect(tmp_path / "ledger.sqlite", timeout=0) as other:
+        with sqlite3.connect(ledger_url.removeprefix("sqlite:///"), timeout=0) as other:
             try:
                 other.execute("BEGIN IMMEDIATE")
                 answers.append(True)
