@@ -47,6 +47,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with running_stack(
         tmp_path_factory.mktemp("stack"),
         tmp_path_factory.mktemp("open"),
+        flower=True,
         FLOTILLA_DOCUMENT_FETCH_ALLOW_PRIVATE="true",
         FLOTILLA_DOCUMENT_FETCH_TIMEOUT="3",
         FLOTILLA_DOCUMENT_MAX_UNPACKED_BYTES=str(20_000_000),

@@ -133,7 +133,9 @@ def flotilla(*arguments: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def running_stack(data: Path, ingest_root: Path, **settings: str) -> Iterator[Stack]:
+def running_stack(
+    data: Path, ingest_root: Path, *, flower: bool = False, **settings: str
+) -> Iterator[Stack]:
     """A stack on free ports, so that it runs beside any other; nothing of it is left behind."""
     # Nothing of the developer's own environment or .env may change what is tested; a variable
     # that is empty counts as not set.
@@ -153,9 +155,9 @@ def running_stack(data: Path, ingest_root: Path, **settings: str) -> Iterator[St
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         **settings,
     }
-    servers = ("", "redis-", "cache-", "qdrant-", "flower-")
+    servers = ("", "redis-", "cache-", "qdrant-", *(["flower-"] if flower else []))
     free = [part for server in servers for part in (f"--{server}port", "0")]
-    up = flotilla("up", "--detach", *free)
+    up = flotilla("up", "--detach", *([] if flower else ["--no-flower"]), *free)
     try:
         started = subprocess.run(
             up,

@@ -24,16 +24,21 @@ ISLANDS = [
     *("Kerrera", "Lismore", "Mingulay", "Noss", "Oronsay", "Pabbay", "Rona", "Scarba", "Tiree"),
 ]
 PARAGRAPHS = 4
+CHUNK_TOKENS = 64
+"""Small, so that documents which are soon embedded have several chunks each."""
+
 FILLER = "The ferry timetable lists the crossings of the season and the harbour dues of each pier. "
 """Of all documents: what it takes to have several chunks each."""
 
 FEW = 5
+PACE = 0.1
+"""Seconds from an answer to the next question: the machine has documents to embed besides."""
 
 
 def text_of(island: str, keeper: str) -> bytes:
     fact = f"The lighthouse on {island} is kept by {keeper}, who came there as a child.\n\n"
     return (
-        fact + "\n\n".join(f"{island}, part {n}. " + 12 * FILLER for n in range(PARAGRAPHS))
+        fact + "\n\n".join(f"{island}, part {n}. " + 3 * FILLER for n in range(PARAGRAPHS))
     ).encode()
 
 
@@ -60,6 +65,8 @@ def islands(tmp_path_factory: pytest.TempPathFactory, model_folders: Path) -> It
         tmp_path_factory.mktemp("open"),
         FLOTILLA_EMBEDDING_MODELS_DIR=str(model_folders),
         EMBEDDING_MODEL=f"fastembed:{MINILM}",
+        FLOTILLA_DOCUMENT_CHUNK_TOKENS=str(CHUNK_TOKENS),
+        FLOTILLA_DOCUMENT_CHUNK_OVERLAP="8",
         FLOTILLA_VECTORSTORE_CHUNKS_PER_BATCH="8",
         FLOTILLA_JOB_BACKOFF_BASE="0.1",
     ) as stack:
@@ -169,7 +176,7 @@ class Islands:
 
     @contextmanager
     def asked_all_the_while(self, *islands: str) -> Iterator[list[str]]:
-        """Ask about these islands without a pause, and see that each answer is right.
+        """Ask about these islands all the while, and see that each answer is right.
 
         Gives the list of what was wrong, for the test to see in time; it is empty in the end.
         """
@@ -197,6 +204,7 @@ class Islands:
                             ask(client, island)
                         except Exception as error:  # noqa: BLE001 - whatever it is, it is wrong
                             wrong.append(f"{island}: {error!r}")
+                        over.wait(PACE)
 
         asking = threading.Thread(target=go_on)
         asking.start()
