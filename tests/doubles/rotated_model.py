@@ -5,45 +5,31 @@ before within the new space; a vector of one space says nothing in the other, an
 it, since the dimensions differ.
 """
 
-import hashlib
-import json
-import shutil
 from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from tests.doubles.model_folder import OUTPUT, lay_model
+
 NAME = "jinaai/jina-embeddings-v2-small-en"
 """A model of fastembed's that pools as all-MiniLM-L6-v2 does; its weights are not used."""
 
 DIMENSIONS = 512
-FILE = "onnx/model.onnx"
-OUTPUT = "last_hidden_state"
 
 
 def lay(original: Path, models: Path, max_tokens: int = 256) -> Path:
-    """Lay the turned model into the folder `models`, as `flotilla models pull` would."""
-    folder = models / NAME.replace("/", "--")
-    (folder / FILE).parent.mkdir(parents=True)
-    for name in ("tokenizer.json", "config.json", "tokenizer_config.json"):
-        shutil.copyfile(original / name, folder / name)
-    shutil.copyfile(original / "special_tokens_map.json", folder / "special_tokens_map.json")
-    onnx.save(_turned(onnx.load(original / "model.onnx")), str(folder / FILE))
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    manifest = {
-        "model": NAME,
-        "dimensions": DIMENSIONS,
-        "max_tokens": max_tokens,
-        "source": "package",
-        "files": {str(path.relative_to(folder)): path.stat().st_size for path in files},
-        "sha256": {
-            str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in files
-        },
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return folder
+    """Lay the turned model into the folder `models`."""
+    return lay_model(
+        original,
+        models,
+        NAME,
+        _turned(onnx.load(original / "model.onnx")),
+        file="onnx/model.onnx",
+        dimensions=DIMENSIONS,
+        max_tokens=max_tokens,
+    )
 
 
 def _turned(model: onnx.ModelProto) -> onnx.ModelProto:
