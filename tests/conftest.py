@@ -1,6 +1,7 @@
 """Real servers that several kinds of tests share, each started when a test first asks for it."""
 
 import contextlib
+import gc
 import os
 import shutil
 import signal
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -25,6 +26,10 @@ PATIENCE = 30.0
 # would do it anew each time where the environment forbids to write bytecode, as images often do.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# What is imported and collected stays to the end: to look for garbage among it is in vain, while it
+# is made and at each later turn of the collector.
+gc.disable()
 
 # How long one example takes is the machine's affair.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -55,6 +60,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    collected = yield
+    gc.freeze()
+    gc.enable()
+    return collected
 
 
 @pytest.fixture(scope="session")
