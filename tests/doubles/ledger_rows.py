@@ -1,7 +1,11 @@
 """Rows of a ledger in whatever state and of whatever age a test wants them."""
 
+import atexit
+import shutil
+import tempfile
 import time
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,13 +28,40 @@ def aged_id(age: timedelta = OLD) -> str:
     return str(uuid_utils.uuid7(int(moment), int(moment % 1 * 1e9)))
 
 
-def make_ledger(folder: Path) -> Database:
-    """A ledger in SQLite that has been there for a year."""
-    settings = Settings(database_url=f"sqlite:///{folder / 'ledger.sqlite'}")
-    upgrade(settings)
-    database = Database(settings.ledger_url)
+def lay_ledger(path: Path) -> str:
+    """Lay a new ledger at a path, in place of what is there; returns its address."""
+    for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        file.unlink(missing_ok=True)
+    path.write_bytes(_new_ledger())
+    return f"sqlite:///{path}"
+
+
+@cache
+def _new_ledger() -> bytes:
+    """The tables take their time to make, and are the same for all."""
+    with tempfile.TemporaryDirectory(prefix="flotilla-ledger-") as folder:
+        path = Path(folder) / "ledger.sqlite"
+        upgrade(Settings(database_url=f"sqlite:///{path}"))
+        return path.read_bytes()
+
+
+def make_ledger() -> Database:
+    """A ledger in SQLite that has been there for a year, in place of the one before.
+
+    It is to be closed, and is given again: it compiles a statement once for all tests.
+    """
+    database, path = _process_ledger()
+    lay_ledger(path)
     backdate(database)
     return database
+
+
+@cache
+def _process_ledger() -> tuple[Database, Path]:
+    folder = tempfile.mkdtemp(prefix="flotilla-ledger-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = Path(folder) / "ledger.sqlite"
+    return Database(f"sqlite:///{path}"), path
 
 
 def backdate(database: Database, age: timedelta = YEAR) -> None:

@@ -22,8 +22,8 @@ class Keeper:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    database = make_ledger(tmp_path)
+def ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    database = make_ledger()
     monkeypatch.setattr(stages, "get_database", lambda: database)
     # Nobody follows the tasks, and nothing is sent on, so that no Redis is needed.
     monkeypatch.setattr(runs.task_events, "tell", lambda _task: None)

@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 import redis
 
-from flotilla.ledger.database import upgrade
 from flotilla.local.redis_server import find_redis_server
-from flotilla.settings import Settings, child_environment
+from flotilla.settings import child_environment
 from tests.conftest import free_port, running, wait_until
+from tests.doubles.ledger_rows import lay_ledger
 from tests.forking import Process
 
 PATIENCE = 60.0
@@ -73,7 +73,7 @@ class Gateway:
 def running_gateway(data: Path, redis_url: str, **settings: str) -> Iterator[Gateway]:
     """A gateway with an empty ledger in the data folder, and with no fleet behind it."""
     data.mkdir(parents=True, exist_ok=True)
-    upgrade(Settings(data=data))
+    lay_ledger(data / "ledger.sqlite")
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "flotilla", "gateway", "--port", str(port)]

@@ -1,7 +1,6 @@
 """A ledger of its own for each test, on SQLite and on PostgreSQL."""
 
 import itertools
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from flotilla.ledger.database import Database, new_id, upgrade
 from flotilla.ledger.submissions import NewSource
 from flotilla.schemas import Task
 from flotilla.settings import Settings
+from tests.doubles.ledger_rows import lay_ledger
 
 _numbers = itertools.count()
 
@@ -25,10 +25,8 @@ LARGE = 200_000
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("ledger") / "template.sqlite"
-    upgrade(Settings(database_url=f"sqlite:///{path}"))
-    return path
+def sqlite_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("ledger")
 
 
 @pytest.fixture(scope="session")
@@ -47,10 +45,10 @@ def postgresql_ledger(postgresql_url: str) -> str:
     upgrade(Settings(database_url=url))
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE SCHEMA first")
-        for name in _tables(connection):
-            copy = SQL("CREATE TABLE {} AS TABLE {}")
-            first, own = Identifier("first", name), Identifier("public", name)
-            connection.execute(copy.format(first, own))
+        for name in _tables(connection, "public"):
+            own, first = Identifier("public", name), Identifier("first", name)
+            if connection.execute(SQL("SELECT FROM {} LIMIT 1").format(own)).fetchone() is not None:
+                connection.execute(SQL("CREATE TABLE {} AS TABLE {}").format(first, own))
     return url
 
 
@@ -75,12 +73,8 @@ def ledger_url(request: pytest.FixtureRequest) -> str:
         url: str = request.getfixturevalue("postgresql_ledger")
         _as_at_first(url)
         return url
-    template: Path = request.getfixturevalue("sqlite_template")
-    copy = template.with_name("ledger.sqlite")
-    for file in (copy, Path(f"{copy}-wal"), Path(f"{copy}-shm")):
-        file.unlink(missing_ok=True)
-    shutil.copy(template, copy)
-    return f"sqlite:///{copy}"
+    folder: Path = request.getfixturevalue("sqlite_folder")
+    return lay_ledger(folder / "ledger.sqlite")
 
 
 def _as_at_first(url: str) -> None:
@@ -90,22 +84,21 @@ def _as_at_first(url: str) -> None:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        connection.execute("SET session_replication_role = replica")  # in whatever order
-        tables = _tables(connection)
-        for name, size in tables.items():
+        statements = [SQL("SET session_replication_role = replica")]  # in whatever order
+        for name, size in _tables(connection, "public").items():
             clear = "TRUNCATE {} CASCADE" if size > LARGE else "DELETE FROM {}"
-            connection.execute(SQL(clear).format(Identifier("public", name)))
-        for name in tables:
-            fill = SQL("INSERT INTO {} SELECT * FROM {}")
+            statements.append(SQL(clear).format(Identifier("public", name)))
+        for name in _tables(connection, "first"):
             own, first = Identifier("public", name), Identifier("first", name)
-            connection.execute(fill.format(own, first))
+            statements.append(SQL("INSERT INTO {} SELECT * FROM {}").format(own, first))
+        connection.execute(SQL("; ").join(statements))
 
 
-def _tables(connection: "psycopg.Connection[tuple[str, int]]") -> dict[str, int]:
-    """The ledger's tables with their size in bytes."""
+def _tables(connection: "psycopg.Connection[tuple[str, int]]", schema: str) -> dict[str, int]:
+    """A schema's tables with their size in bytes."""
     query = "SELECT relname, pg_relation_size(oid) FROM pg_class "
-    query += "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-    return dict(connection.execute(query).fetchall())
+    query += "WHERE relkind = 'r' AND relnamespace = %s::regnamespace"
+    return dict(connection.execute(query, [schema]).fetchall())
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Migrations, transactions and what a user is told when the database is not there."""
 
-import multiprocessing
 import random
 import string
 import threading
@@ -23,6 +22,7 @@ from flotilla.ledger.submissions import NewSource
 from flotilla.ledger.tables import TENANTS, Table
 from flotilla.settings import Settings
 from tests.conftest import PATIENCE
+from tests.forked_workers import forked_workers
 
 
 def settings_for(url: str) -> Settings:
@@ -48,8 +48,8 @@ def test_upgrade_twice_is_upgrade_once(empty_url: str) -> None:
 
 
 def test_four_processes_that_upgrade_at_once_leave_one_good_schema(empty_url: str) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    processes = [spawn.Process(target=upgrade, args=(settings_for(empty_url),)) for _ in range(4)]
+    forked = forked_workers()
+    processes = [forked.Process(target=upgrade, args=(settings_for(empty_url),)) for _ in range(4)]
     for process in processes:
         process.start()
     for process in processes:

@@ -1,6 +1,5 @@
 """Workers of a fleet, each a process of its own, that share breakers and limits through Redis."""
 
-import multiprocessing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.pool import Pool
@@ -10,6 +9,7 @@ from flotilla.rag.llm.breaker import Breaker, Permit
 from flotilla.rag.llm.fleet_state import FleetState
 from flotilla.rag.llm.limits import Limits
 from flotilla.settings import LLMSettings
+from tests.forked_workers import forked_workers
 
 PROCESSES = 4
 
@@ -28,8 +28,8 @@ def _start(url: str, fields: dict[str, object], barrier: Any) -> None:
 @contextmanager
 def workers(url: str, **fields: object) -> Iterator[Pool]:
     """A pool of processes with a breaker and limits each."""
-    spawn = multiprocessing.get_context("spawn")
-    with spawn.Pool(PROCESSES, _start, (url, fields, spawn.Barrier(PROCESSES))) as pool:
+    forked = forked_workers()
+    with forked.Pool(PROCESSES, _start, (url, fields, forked.Barrier(PROCESSES))) as pool:
         yield pool
 
 

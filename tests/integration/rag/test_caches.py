@@ -75,8 +75,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Database]:
-    database = make_ledger(tmp_path)
+def ledger() -> Iterator[Database]:
+    database = make_ledger()
     yield database
     database.close()
 

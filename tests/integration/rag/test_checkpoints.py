@@ -1,6 +1,5 @@
 """Runs whose worker is killed: another one goes on behind the last finished step."""
 
-import multiprocessing
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from flotilla.settings import LLMSettings, Settings
 from tests.conftest import wait_until
 from tests.doubles.openai_replies import Reply, Request
 from tests.doubles.openai_server import OpenAIServer, calls, error, structured, text
+from tests.forked_workers import forked_workers
 from tests.integration.rag.graph_runs import OPENING, QUERY, WARRANTY, FirstSentence, names, run
 
 QUESTION = structured({"small_talk": False, "reply": ""})
@@ -48,8 +48,8 @@ def answer_in_a_worker(url: str, model_url: str, mode: Mode) -> None:
 
 def killed_while(url: str, server: OpenAIServer, mode: Mode, asked: int) -> None:
     """Kill a worker once it waits for the reply to its so-manieth request."""
-    spawn = multiprocessing.get_context("spawn")
-    worker = spawn.Process(target=answer_in_a_worker, args=(url, server.base_url, mode))
+    forked = forked_workers()
+    worker = forked.Process(target=answer_in_a_worker, args=(url, server.base_url, mode))
     worker.start()
     try:
         wait_until(lambda: len(server.requests) == asked, 120)

@@ -19,11 +19,12 @@ import redis
 from flotilla.answer_streams.entries import key, read_all
 from flotilla.ledger import job_views
 from flotilla.ledger.collections import DEFAULT_TENANT
-from flotilla.ledger.database import Database, upgrade
+from flotilla.ledger.database import Database
 from flotilla.schemas import Task
 from flotilla.settings import Settings
 from tests.conftest import free_port, wait_until
 from tests.doubles.counted_words import counted
+from tests.doubles.ledger_rows import lay_ledger
 from tests.doubles.openai_server import OpenAIServer
 from tests.forking import Process, start
 from tests.integration.gateway.processes import PATIENCE, environment_of, running_redis
@@ -130,7 +131,7 @@ def running_scene(folder: Path, **settings: str) -> Iterator[Scene]:
     """All of it, with an empty ledger; nothing is left running."""
     data = folder / "data"
     data.mkdir(parents=True)
-    upgrade(Settings(data=data))
+    lay_ledger(data / "ledger.sqlite")
     with running_redis(folder / "redis") as (redis_url, _), OpenAIServer() as server:
         server.responder = counted
         model = {"LLM_MODEL": "openai:double", "LLM_BASE_URL": server.base_url}

@@ -33,8 +33,8 @@ LONG_AGO = 2 * UPLOAD_GRACE
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Database]:
-    database = make_ledger(tmp_path)
+def ledger() -> Iterator[Database]:
+    database = make_ledger()
     yield database
     database.close()
 

@@ -40,8 +40,8 @@ def points(client: QdrantClient) -> Iterator[PointStore]:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    database = make_ledger(tmp_path)
+def ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    database = make_ledger()
     monkeypatch.setattr(stages, "get_database", lambda: database)
     monkeypatch.setattr(retrieval, "get_database", lambda: database)
     # Nobody follows the tasks, so that no Redis is needed.

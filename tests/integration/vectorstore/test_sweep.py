@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from qdrant_client import QdrantClient, models
@@ -30,8 +29,8 @@ from tests.integration.vectorstore.passages import DIMENSIONS, write
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Database]:
-    database = make_ledger(tmp_path)
+def ledger() -> Iterator[Database]:
+    database = make_ledger()
     yield database
     database.close()
 

@@ -34,7 +34,7 @@ def ledger(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Database]:
     """A ledger that the tasks of this process work with, as with the points and the blobs."""
-    database = make_ledger(tmp_path)
+    database = make_ledger()
     monkeypatch.setattr(stages, "get_database", lambda: database)
     monkeypatch.setattr(blob_half, "get_database", lambda: database)
     space = SimpleNamespace(
