@@ -1,11 +1,13 @@
 """Real servers that several kinds of tests share, each started when a test first asks for it."""
 
 import contextlib
+import functools
 import gc
 import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -30,6 +32,9 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # What is imported and collected stays to the end: to look for garbage among it is in vain, while it
 # is made and at each later turn of the collector.
 gc.disable()
+
+# Each client of httpx would read all authorities anew, for 50 ms of a processor.
+ssl.create_default_context = functools.cache(ssl.create_default_context)
 
 # How long one example takes is the machine's affair.
 hypothesis.settings.register_profile("untimed", deadline=None)
