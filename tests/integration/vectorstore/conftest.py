@@ -78,13 +78,22 @@ def make_process(
     return make
 
 
+@pytest.fixture(scope="session")
+def bm25() -> Bm25Encoder:
+    """To make one takes fastembed a quarter of a second: it looks at each character of Unicode."""
+    return Bm25Encoder()
+
+
 @pytest.fixture
 def process(
-    make_process: Callable[..., Process], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_process: Callable[..., Process],
+    bm25: Bm25Encoder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Process]:
     """This process, whose tasks use it."""
     process = make_process()
-    indexer = Indexer(BlobStore(f"file://{tmp_path / 'blobs'}"), Bm25Encoder())
+    indexer = Indexer(BlobStore(f"file://{tmp_path / 'blobs'}"), bm25)
     for module in (tasks, migration):
         monkeypatch.setattr(module, "get_spaces", lambda: process.spaces)
         monkeypatch.setattr(module, "get_indexer", lambda: indexer)

@@ -39,11 +39,6 @@ class LetterEmbedder:
         return [len(text.split()) for text in texts]
 
 
-@pytest.fixture(scope="module")
-def bm25() -> Bm25Encoder:
-    return Bm25Encoder()
-
-
 def write(
     points: PointStore,
     document: str,

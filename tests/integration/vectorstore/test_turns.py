@@ -33,12 +33,12 @@ AT_ONCE = timedelta(0)
 
 
 @pytest.fixture
-def memory(ledger: Database, process: Process) -> Memory:
+def memory(ledger: Database, process: Process, bm25: Bm25Encoder) -> Memory:
     """Of a fleet whose model tells texts apart by their words alone."""
     return Memory(
         lambda: ledger,
         lambda: process.spaces.readable(fresh=True),
-        Bm25Encoder(),
+        bm25,
         RagSettings(recall_similarity=0.999),
     )
 
@@ -101,7 +101,7 @@ def test_a_turn_is_recalled_by_its_words_and_by_its_own_user_alone(
 
 
 def test_the_search_itself_keeps_to_tenant_and_user(
-    ledger: Database, process: Process, memory: Memory
+    ledger: Database, process: Process, memory: Memory, bm25: Bm25Encoder
 ) -> None:
     """Others' turns would otherwise crowd out one's own, before the ledger sorts them out."""
     own = {user: say(ledger, f"Warranty on {user}'s car?", user)[1] for user in (ANNE, BEN)}
@@ -110,7 +110,7 @@ def test_the_search_itself_keeps_to_tenant_and_user(
     space = process.spaces.readable()
 
     def near(tenant: str, user: str) -> list[str]:
-        dense, sparse = space.embedder.embed_query("car"), Bm25Encoder().encode_query("car")
+        dense, sparse = space.embedder.embed_query("car"), bm25.encode_query("car")
         fusion = Fusion(prefetch=10, k=60, dense_weight=0.7, bm25_weight=0.3)
         found = space.turns.nearest(tenant, user, dense, sparse, fusion, 10)
         return [turn.id for turn in found]
@@ -255,7 +255,11 @@ def sweep(ledger: Database, process: Process, *, dry_run: bool = False) -> tuple
 
 
 def test_a_sweep_removes_what_deletions_have_left(
-    ledger: Database, process: Process, memory: Memory, monkeypatch: pytest.MonkeyPatch
+    ledger: Database,
+    process: Process,
+    memory: Memory,
+    bm25: Bm25Encoder,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(forgetting, "GRACE", AT_ONCE)
     gone, turn_id = say(ledger, "Warranty on motorcycles?")
@@ -267,7 +271,7 @@ def test_a_sweep_removes_what_deletions_have_left(
     stray = TurnPoint(aged_id(), DEFAULT_TENANT, ANNE, aged_id())
     space = process.spaces.readable()
     space.turns.upsert(
-        [stray], space.embedder.embed_passages(["x"]), Bm25Encoder().encode_passages(["stray"])
+        [stray], space.embedder.embed_passages(["x"]), bm25.encode_passages(["stray"])
     )
 
     assert sweep(ledger, process, dry_run=True) == (3, 2, 1)
