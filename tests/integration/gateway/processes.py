@@ -71,9 +71,11 @@ class Gateway:
 
 @contextmanager
 def running_gateway(data: Path, redis_url: str, **settings: str) -> Iterator[Gateway]:
-    """A gateway with an empty ledger in the data folder, and with no fleet behind it."""
+    """A gateway with no fleet behind it, and an empty ledger in the data folder unless another
+    gateway has one there."""
     data.mkdir(parents=True, exist_ok=True)
-    lay_ledger(data / "ledger.sqlite")
+    if not (data / "ledger.sqlite").exists():
+        lay_ledger(data / "ledger.sqlite")
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "flotilla", "gateway", "--port", str(port)]
