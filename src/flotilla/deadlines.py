@@ -37,6 +37,11 @@ class Deadline:
         """A piece of the reply has come."""
         self._silent_until = time.monotonic() + self._silence
 
+    @property
+    def steady(self) -> bool:
+        """Whether pieces of the reply came until now, with no more than the silence between."""
+        return time.monotonic() < self._silent_until < float("inf")
+
     def left(self) -> float:
         """Seconds until something has to have come; 0 or less when it is too late."""
         return min(self._ends, self._silent_until) - time.monotonic()

@@ -12,15 +12,15 @@ from functools import partial
 from starlette.responses import Response
 
 from flotilla.answer_streams.entries import SHOWN, Entry
-from flotilla.errors import Conflict, FlotillaError, TaskNotFound
+from flotilla.errors import Conflict, FlotillaError, InvalidRequest, TaskNotFound
 from flotilla.gateway.answer_ends import closing_entries
 from flotilla.gateway.answer_feeds import PAGE, AnswerFeeds, Follower
 from flotilla.gateway.dependencies import Services
 from flotilla.gateway.event_order import end_id
 from flotilla.gateway.event_stream import HEADERS, RETRY_MILLISECONDS, EventStream
 from flotilla.gateway.submissions import Prepare
-from flotilla.ledger import job_views
-from flotilla.schemas import Task
+from flotilla.ledger import job_views, jobs
+from flotilla.schemas import QuestionRequest, Task
 
 HEARTBEAT_SECONDS = 10.0  # without an event, after which a comment shows that the stream lives
 WITHOUT_REDIS = 5  # times that the end is held back for a Redis that does not give the stream
@@ -55,6 +55,11 @@ class Bookmark:
         return cls(found["task"], int(found["number"]), found["end"]) if found else None
 
 
+def missing(task_id: str) -> TaskNotFound:
+    """The error for a task that the tenant does not have."""
+    return TaskNotFound(f"There is no task {task_id[:80]!r}: GET /tasks lists what there is.")
+
+
 async def relay(
     services: Services, tenant: str, task_id: str, bookmark: Bookmark | None = None
 ) -> Response:
@@ -64,17 +69,24 @@ async def relay(
     Raises:
         TaskNotFound: the tenant has no such task.
         Conflict: it is none that answers.
+        InvalidRequest: the bookmark is of another task.
     """
+    if bookmark is not None and bookmark.task_id != task_id:
+        raise InvalidRequest(
+            f"The event {str(bookmark)!r} is of another task: send the id of the last event of "
+            "this one, or leave Last-Event-ID out to begin anew.",
+            field="Last-Event-ID",
+        )
     look = partial(services.read, job_views.view, tenant, task_id)
     task = await look()
     if task is None:
-        raise TaskNotFound(f"There is no task {task_id[:80]!r}: GET /tasks lists what there is.")
+        raise missing(task_id)
     if task.kind not in ANSWERED:
         raise Conflict(
             f"A task of the kind {task.kind} has no answer: follow it at /tasks/{task_id}/events."
         )
     seen = 0
-    if bookmark is not None and bookmark.task_id == task_id:
+    if bookmark is not None:
         if task.status.final and bookmark.end == end_id(task):
             return Response(status_code=204)  # tells a browser to connect no more
         # Of a task that is tried again, that one's first entry has the number of the end before.
@@ -82,6 +94,29 @@ async def relay(
     if not task.status.final:
         await services.answers.appear(task_id)
     return _streamed(services, task_id, seen, look, over=task.status.final)
+
+
+async def relay_again(
+    services: Services, tenant: str, bookmark: Bookmark, body: QuestionRequest
+) -> Response:
+    """The response that goes on with the stream of a question which is sent once more.
+
+    Raises:
+        TaskNotFound: there is no such task, or it is another user's.
+        InvalidRequest: it was asked something else.
+    """
+    job = await services.read(jobs.get, bookmark.task_id)
+    asked = job.payload if job is not None and job.tenant_id == tenant else {}
+    users = (asked.get("user"), getattr(body, "user", None))
+    if job is not None and job.kind in ANSWERED and users[0] != users[1]:
+        raise missing(bookmark.task_id)
+    if asked.get("question") not in (None, body.question.replace("\x00", " ").strip()):
+        raise InvalidRequest(
+            f"The event {str(bookmark)!r} is of another question: send the question of its stream "
+            "again, or leave Last-Event-ID out to ask this one.",
+            field="Last-Event-ID",
+        )
+    return await relay(services, tenant, bookmark.task_id, bookmark)
 
 
 async def submit_and_relay(

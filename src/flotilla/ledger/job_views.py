@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, func, literal, select
 
 from flotilla.ledger.clock import now
-from flotilla.ledger.tables import FAILURES, JOBS
+from flotilla.ledger.tables import CONVERSATIONS, FAILURES, JOBS
 from flotilla.schemas import Progress, Task, TaskError, TaskFailure, TaskStatus
 
 jobs = JOBS.c
@@ -25,11 +25,24 @@ def view(connection: Connection, tenant_id: str, job_id: str) -> Task | None:
     row = connection.execute(
         select(*JOBS.c).where(jobs.id == job_id, jobs.tenant_id == tenant_id)
     ).one_or_none()
-    if row is None:
+    if row is None or _is_of_deleted_conversation(connection, row):
         return None
     position = _queue_position(connection, row) if row.status == TaskStatus.PENDING else None
     task = task_of(row, position)
     return task.model_copy(update={"failures": _failures(connection, job_id)})
+
+
+def _is_of_deleted_conversation(connection: Connection, row: Row[Any]) -> bool:
+    """Whether it holds the answer to a turn of a conversation that is deleted, and is about to go
+    itself. One that was cancelled by that stays, so that its readers learn of it."""
+    answered = row.kind == "query" and row.status == TaskStatus.COMPLETED
+    if row.conversation_id is None or not answered:
+        return False
+    conversations = CONVERSATIONS.c
+    deleted = select(conversations.id).where(
+        conversations.id == row.conversation_id, conversations.deleted_at.is_not(None)
+    )
+    return connection.scalar(deleted) is not None
 
 
 SHOWN_FAILURES = 50

@@ -150,7 +150,8 @@ class Answerer:
         before = self._count_again(saved, run.thread, meter) if saved else 0.0
         before = max(before, run.spent)
         meter.pass_seconds(before)
-        began = perf_counter() - before
+        follow_up = calls_before(meter.calls) if saved is None else []
+        began = perf_counter() - before - sum(step.took for step in follow_up) / 1000
         tools = Tools(
             retrieve=self._retrieve,
             read_page=self._pages_of(query.tenant_id) if self._pages_of else None,
@@ -173,7 +174,7 @@ class Answerer:
             "query": query,
             "rewritten": run.rewritten,
             "own": run.own,
-            "steps": calls_before(meter.calls),
+            "steps": follow_up,
             "notes": [],
         }
         failed = failed_attempts(run.calls, meter)

@@ -1,11 +1,12 @@
 """What generators take and give, and the one that asks a language model."""
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from flotilla.answer_streams import UNHEARD, Listener
 from flotilla.answer_streams.entries import Reply
-from flotilla.errors import ModelRejected
+from flotilla.errors import BudgetSpent, ModelRejected
 from flotilla.logging import get_logger
 from flotilla.models import Citation, ModelCall, Passage, Turn, Value
 from flotilla.rag.citations import unmarked
@@ -24,7 +25,16 @@ logger = get_logger(__name__)
 
 PROMPT = "answer.v2"
 
+BREAKS_OFF = (
+    "The budget of this answer was spent while a language model was writing it: it breaks off "
+    "behind what it had cited last."
+)
+
 CUT_OFF = "The answer was cut off at its longest length, FLOTILLA_LLM_MAX_TOKENS."
+
+
+# With the end of its sentence, where that stands behind the number.
+_UP_TO_CITATION = re.compile(r".*\[\d+\](?:[*_)\"”’»]*[.!?…]*)", re.DOTALL)
 
 
 class Draft(Value):
@@ -98,14 +108,22 @@ class ModelGenerator:
     ) -> Draft:
         """Answer from passages; a reply that cites none of them counts as no answer.
 
+        Where the budget is spent while somebody reads the reply, what is cited of it is the answer.
+
         Raises:
-            BudgetSpent: the run's time or tokens are used up.
+            BudgetSpent: the run's time or tokens are used up, and nothing that cites is written.
         """
         from langchain_core.messages import HumanMessage, SystemMessage
 
         asked = render(question, passages, turns)
         messages = [SystemMessage(instructions()), HumanMessage(asked)]
-        reply = self._reply(messages, passages)
+        try:
+            reply = self._reply(messages, passages)
+        except BudgetSpent:
+            draft = self._so_far(passages)
+            if draft is None:
+                raise
+            return draft
         written = str(reply.text)
         reason = reply.response_metadata.get("finish_reason")
         if not written.strip():
@@ -146,6 +164,24 @@ class ModelGenerator:
         self.model = self._meter.calls[-1].model
         telling.finish(str(reply.text), self._meter.calls[-1])
         return reply
+
+    def _so_far(self, passages: Sequence[Passage]) -> Draft | None:
+        """What readers have of a reply that is not going to end, up to its last citation; None
+        where it cites nothing."""
+        if self._listener is UNHEARD:
+            return None
+        reading = Reading(passages)
+        text = reading.feed(Telling(passages, self._listener).resume()) + reading.finish()
+        cited = _UP_TO_CITATION.match(text)
+        if reading.refused or cited is None:
+            return None
+        kept = cited.group()
+        citations = tuple(c for c in reading.citations if f"[{c.number}]" in kept)
+        if self._meter.calls:
+            self.model = self._meter.calls[-1].model
+        return Draft(
+            text=kept, answerable=True, citations=citations, model=self.model, notes=(BREAKS_OFF,)
+        )
 
     def _broke_off(self) -> bool:
         """Whether an attempt before this one has left the call whose reply broke off."""

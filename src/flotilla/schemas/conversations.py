@@ -33,7 +33,7 @@ class ChatRequest(QuestionRequest):
         examples=["And on a new one?"],
     )
     conversation_id: str | None = Field(
-        None, max_length=64, description="A new conversation when it is left out."
+        None, min_length=1, max_length=64, description="A new conversation when it is left out."
     )
     user: User = Field(
         DEFAULT_USER, description="Whose conversation it is; users know nothing of one another."

@@ -133,6 +133,45 @@ def test_a_posted_question_goes_on_with_its_last_event(
         assert (refused.status_code, refused.json()["code"]) == (404, "task_not_found")
 
 
+def test_an_event_of_another_answer_is_refused(
+    gateway: Gateway, collection: str, begin: Begin
+) -> None:
+    def go_on(method: str, path: str, body: dict[str, str] | None = None) -> httpx.Response:
+        headers = {"Last-Event-ID": seen}
+        return httpx.request(method, f"{gateway.url}{path}", json=body, headers=headers)
+
+    asked = {"question": "How long is the warranty?", "collection": collection, "user": "anne"}
+    with reading(gateway.url, body=asked, path="/chat/stream") as reader:
+        task_id = reader.headers["x-task-id"]
+    seen = f"{task_id}:1"
+    other = go_on("GET", f"/tasks/{begin().id}/stream")
+    assert (other.status_code, other.json()["errors"][0]["field"]) == (422, "Last-Event-ID")
+    reworded = go_on("POST", "/chat/stream", asked | {"question": "How long are vans?"})
+    assert (reworded.status_code, reworded.json()["errors"][0]["field"]) == (422, "Last-Event-ID")
+    for path, body in (
+        ("/chat/stream", asked | {"user": "mallory"}),
+        ("/rag/query/stream", {"question": asked["question"], "collection": collection}),
+    ):
+        refused = go_on("POST", path, body)
+        assert (refused.status_code, refused.json()["code"]) == (404, "task_not_found")
+
+
+def test_an_answer_goes_with_its_conversation_at_once(
+    gateway: Gateway, collection: str, store: Any, ledger: Database
+) -> None:
+    asked = {"question": "How long is the warranty?", "collection": collection}
+    with reading(gateway.url, body=asked, path="/chat/stream") as reader:
+        run = Run(ledger, store, reader.headers["x-task-id"])
+        conversation_id = reader.headers["x-conversation-id"]
+        with run.worker():
+            run.complete(ANSWER)
+        reader.rest()
+    assert httpx.get(f"{gateway.url}/tasks/{run.id}").json()["status"] == "completed"
+    assert httpx.delete(f"{gateway.url}/conversations/{conversation_id}").status_code == 202
+    for path in (f"/tasks/{run.id}", f"/tasks/{run.id}/stream"):
+        assert httpx.get(f"{gateway.url}{path}").status_code == 404
+
+
 def test_a_last_event_that_is_none_is_refused_and_an_empty_one_passed_over(
     gateway: Gateway, collection: str, begin: Begin
 ) -> None:

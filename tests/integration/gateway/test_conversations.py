@@ -56,6 +56,13 @@ def test_a_refusal_names_the_field_that_the_question_was_sent_in(
         assert error["field"] == field
 
 
+def test_an_empty_id_is_of_no_conversation(http: httpx.Client, user: str) -> None:
+    body = {"question": "How long?", "user": user, "conversation_id": ""}
+    refused = http.post("/chat", json=body)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["field"] == "conversation_id"
+
+
 def test_a_question_that_is_refused_begins_no_conversation(http: httpx.Client, user: str) -> None:
     for body, code in (
         ({"question": " "}, "question_empty"),

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from flotilla.errors import BudgetSpent, FlotillaError, ModelUnavailable
-from flotilla.models import Mode, Passage, Query, Turn
+from flotilla.models import Mode, ModelCall, Passage, Query, Turn
 from flotilla.rag.answering import Run
 from flotilla.rag.generate import CUT_OFF, Draft
 from flotilla.rag.graphs.stand_ins import stand_in
+from flotilla.rag.llm import Meter
 from flotilla.rag.refusals import NOT_FOUND
 from tests.doubles.openai_server import OpenAIServer, Reply, error, malformed, structured, text
 from tests.integration.rag.graph_runs import HOURS, OPENING, QUERY, WARRANTY, names, run
@@ -307,3 +308,16 @@ def test_a_refusal_has_what_was_found_nearby(server: OpenAIServer) -> None:
     answer = run(server, Mode.SIMPLE)
     assert (answer.answerable, answer.text) == (False, NOT_FOUND["en"])
     assert answer.passages == (OPENING, WARRANTY)
+
+
+def test_what_was_asked_before_the_graph_began_is_counted_in_its_times(
+    server: OpenAIServer,
+) -> None:
+    before = ModelCall(
+        role="rewrite", model="openai:test", took=3000.0, prompt_tokens=9, completion_tokens=9
+    )
+    meter = Meter(seconds=60, tokens=100_000)
+    meter.record(before)
+    follow_up, retrieve, *_ = run(server, Mode.SIMPLE, how=Run(meter=meter)).trace
+    assert (follow_up.name, follow_up.took) == ("follow_up", 3000.0)
+    assert retrieve.started >= follow_up.started + follow_up.took

@@ -144,3 +144,18 @@ def test_a_stream_ends_at_its_deadline_though_bytes_keep_coming(server: OpenAISe
     models = calls_of(settings(server, timeout=0.5, attempts=1)).models
     with pytest.raises(ModelUnavailable, match="in time"):
         models.stream(Role.ANSWER, QUESTION, meter(), lambda _: None)
+
+
+def test_a_server_that_is_slow_and_keeps_sending_does_not_open_the_breaker(
+    server: OpenAIServer, redis_url: str
+) -> None:
+    server.responder = lambda _: Reply(WHOLE, pause=0.05)
+    configured = settings(server, timeout=0.6, attempts=2, breaker_failures=1, stream_silence=5)
+    models = calls_of(configured, redis_url).models
+    for _ in range(2):  # by the second time, an open breaker would not let it through
+        got: list[str] = []
+        before = len(server.requests)
+        with pytest.raises(ModelUnavailable):
+            models.stream(Role.ANSWER, QUESTION, meter(), got.append)
+        assert got
+        assert len(server.requests) == before + 2

@@ -369,3 +369,19 @@ def test_what_no_model_writes_is_told_as_well(
     assert [told for name, told in heard.events if name == "trace"] == [
         step.name for step in answer.trace
     ]
+
+
+def test_a_budget_that_is_spent_in_the_middle_leaves_what_was_cited(server: OpenAIServer) -> None:
+    heard = Heard()
+    server.script(chunked("Used cars twelve months [2].", " We", " open", " at", stall_after=3))
+    answer = graph_runs.run(server, Mode.SIMPLE, listener=heard, budget_seconds=1.5)
+    assert answer.text == "Used cars twelve months [1]."
+    assert heard.written.text == "Used cars twelve months [1]. We open"
+    assert heard.taken_back  # which the end of the stream tells
+    assert [each.document_id for each in answer.citations] == ["document-2"]
+    assert any("breaks off" in note for note in answer.notes)
+    assert answer.fallback_used is None
+    # Of what cites nothing, nothing is left.
+    server.script(chunked("Used", " cars", " twelve", " months", stall_after=3))
+    answer = graph_runs.run(server, Mode.SIMPLE, listener=Heard(), budget_seconds=1.5)
+    assert answer.fallback_used == "extractive"

@@ -7,7 +7,13 @@ from fastapi import APIRouter, Header, Response
 from flotilla import pipelines
 from flotilla.errors import InvalidRequest
 from flotilla.gateway import examples, problems
-from flotilla.gateway.answer_relay import TASK_HEADER, Bookmark, relay, submit_and_relay
+from flotilla.gateway.answer_relay import (
+    TASK_HEADER,
+    Bookmark,
+    relay,
+    relay_again,
+    submit_and_relay,
+)
 from flotilla.gateway.cache_control import CachePolicyDep
 from flotilla.gateway.chat import chat_turn
 from flotilla.gateway.dependencies import ServicesDep, TenantDep
@@ -114,7 +120,7 @@ async def ask_and_read(
     stream of that event goes on."""
     bookmark = _bookmark(last_event_id)
     if bookmark is not None:
-        return await relay(services, tenant, bookmark.task_id, bookmark)
+        return await relay_again(services, tenant, bookmark, body)
     job_id = new_id()
     prepare = await preparation(
         body, services, tenant, job_id, "query", pipelines.ANSWER, cache, stream=True
@@ -145,7 +151,7 @@ async def chat_and_read(
     goes on."""
     bookmark = _bookmark(last_event_id)
     if bookmark is not None:
-        return await relay(services, tenant, bookmark.task_id, bookmark)
+        return await relay_again(services, tenant, bookmark, body)
     turn = await chat_turn(body, services, tenant, cache, stream=True)
     response = await submit_and_relay(services, tenant, turn.job_id, turn.prepare, pipelines.answer)
     response.headers[CONVERSATION_HEADER] = turn.conversation_id

@@ -1,5 +1,11 @@
 """Joining the second half of a text to the first, where the model may not have begun there."""
 
+import re
+from collections.abc import Callable
+
+_WORD = re.compile(r"\w+")
+_LAST_WORD = re.compile(r"\w+\Z")
+
 FEWEST = 3
 """Characters from which a repeated end is taken for one: fewer are often the same by chance."""
 
@@ -15,12 +21,21 @@ class Continuation:
     as long as it may be one of the two. A repetition begins where a word does, and is at least
     `FEWEST` characters long, white space not counted, unless it is all of the text so far.
 
+    Where the text so far ends within or behind a word and the new one begins with another or the
+    rest of it, words that are known from elsewhere tell which: "war" and "ranty" are joined, "get"
+    and "three" are not.
+
     Args:
         so_far: the text that was already shown.
+        around: gives a text that has many of the words which the reply may use; without it, what
+            is no repetition is joined as it comes.
     """
 
-    def __init__(self, so_far: str) -> None:
+    def __init__(self, so_far: str, around: Callable[[], str] | None = None) -> None:
         self._so_far = so_far
+        self._around = around
+        # The first new word, as far as it has come; None once it was written.
+        self._joint: str | None = "" if around is not None else None
         self._solid, self._starts = _solid(so_far)
         self._ends_spaced = so_far[-1:].isspace()
         self._held = ""
@@ -28,6 +43,39 @@ class Continuation:
 
     def feed(self, delta: str) -> str:
         """What of the text up to here is new and can be shown; each character comes once."""
+        return self._joined(self._feed(delta))
+
+    def finish(self) -> str:
+        """What was held back and is no repetition, now that the text has ended."""
+        return self._joined(self._finish(), ended=True)
+
+    def _joined(self, text: str, *, ended: bool = False) -> str:
+        """The text, with a blank ahead of it where it begins another word."""
+        if self._joint is None:
+            return text
+        self._joint += text
+        if not self._joint:
+            return ""
+        word = _WORD.match(self._joint)
+        before = _LAST_WORD.search(self._so_far)
+        if word is not None and before is not None:
+            if word.end() == len(self._joint) and not ended:
+                return ""
+            if self._are_two(before.group(), word.group()):
+                self._joint = f" {self._joint}"
+        joined, self._joint = self._joint, None
+        return joined
+
+    def _are_two(self, before: str, word: str) -> bool:
+        assert self._around is not None  # noqa: S101 - it is joined as it comes otherwise
+        known = {each.casefold() for each in _WORD.findall(self._around())}
+        if (before + word).casefold() in known or (before[-1].isdigit() and word[0].isdigit()):
+            return False
+        if before.casefold() in known or word.casefold() in known:
+            return True
+        return before[-1].islower() and word[0].isupper()
+
+    def _feed(self, delta: str) -> str:
         if self._decided:
             return delta
         self._held += delta
@@ -40,8 +88,7 @@ class Continuation:
             return ""
         return self._decide(new, ended=False)
 
-    def finish(self) -> str:
-        """What was held back and is no repetition, now that the text has ended."""
+    def _finish(self) -> str:
         if self._decided:
             return ""
         new, _ = _solid(self._held)
@@ -56,6 +103,7 @@ class Continuation:
             return ""
         if not repeated:
             return held
+        self._joint = None  # the model has written what stands between the words
         rest = held[_end_of(held, repeated) :]
         return rest.lstrip() if self._ends_spaced else rest
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flotilla.deadlines import Deadline, pieces
 from flotilla.rag.llm.continuation import Continuation
-from flotilla.rag.llm.failures import Again, Passed, broken_off, read
+from flotilla.rag.llm.failures import Again, Passed, Trouble, broken_off, read
 from flotilla.rag.llm.meter import Meter
 from flotilla.rag.llm.policy import Call
 from flotilla.rag.llm.roles import Candidate
@@ -52,7 +52,9 @@ class Streaming:
         messages = self._request()
         begun = len(self._written) if len(messages) > len(self._messages) else 0
         thoughts = ThoughtFilter(goes_on=begun > 0)
-        continuation = Continuation(self._written)
+        continuation = Continuation(
+            self._written, lambda: " ".join(str(message.text) for message in self._messages)
+        )
         received: list[AIMessageChunk] = []
         whole = False
         try:
@@ -65,6 +67,15 @@ class Streaming:
             self._emit(continuation.feed(thoughts.finish()))
             self._emit(continuation.finish())
             whole = True
+        except Exception as error:
+            trouble = error if isinstance(error, Trouble) else None
+            if isinstance(error, TimeoutError):
+                trouble = read(error)
+            if trouble is None or not (trouble.timed_out and deadline.steady):
+                raise
+            # A server that is slow but keeps sending is well; the breaker is for others.
+            trouble.healthy = True
+            raise trouble from None
         finally:
             if not whole and received:
                 self._count_partial(messages, received)

@@ -50,6 +50,32 @@ def test_the_text_goes_on_once(so_far: str, new: str, whole: str) -> None:
     assert joined(so_far, *re.findall(r"\s*\S+|\s+\Z", new)) == whole
 
 
+AROUND = "Vans get three months of warranty. The yard is closed on Sundays, and on 2 days in May."
+
+
+@pytest.mark.parametrize(
+    ("so_far", "new", "whole"),
+    [
+        ("Vans get", "three months [1].", "Vans get three months [1]."),
+        ("Vans get three", "months.", "Vans get three months."),
+        ("Vans g", "et three", "Vans get three"),
+        ("It is clo", "sed.", "It is closed."),
+        ("It is clo", "closed.", "It is closed."),
+        ("The war", "ranty lasts", "The warranty lasts"),
+        ("They obtain", "Three", "They obtain Three"),
+        ("In 2", "2 days", "In 22 days"),
+        ("They obtain", "ed it", "They obtained it"),
+        ("Vans get", " three", "Vans get three"),
+        ("Vans get", "", "Vans get"),
+    ],
+)
+def test_a_word_and_another_are_not_run_together(so_far: str, new: str, whole: str) -> None:
+    for pieces in ([new], list(new)):
+        continuation = Continuation(so_far, lambda: AROUND)
+        shown = "".join(continuation.feed(piece) for piece in pieces) + continuation.finish()
+        assert so_far + shown == whole
+
+
 def test_a_reply_that_only_repeats_adds_nothing() -> None:
     assert joined(SO_FAR, SO_FAR) == SO_FAR
     assert joined(SO_FAR, "it is clo") == SO_FAR
