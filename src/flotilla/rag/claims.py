@@ -40,7 +40,7 @@ def claims_of(answer: str) -> list[Claim]:
         reached = end
         whole = answer[start:end].strip()
         bare = " ".join(_NUMBERS.sub("", whole).split())
-        if not terms(bare) or bare.endswith(":"):
+        if not terms(bare) or bare.rstrip("*_ ").endswith(":"):
             continue
         start += len(answer[start:end]) - len(answer[start:end].lstrip())
         numbers = tuple(dict.fromkeys(int(n) for n in _NUMBERS.findall(whole)))

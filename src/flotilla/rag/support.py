@@ -27,7 +27,8 @@ _CLOCK = re.compile(
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 _MEASURE = re.compile(r"\d+[^\W\d_]{1,3}")  # 40p, 5mm, 21st: a figure and no name
 _ITEM = re.compile(r"\s*(?:[-*+•]|\(?\d{1,2}[.)])\s+")
-_MARKER = re.compile(r"\[\d{1,3}\]")
+_MARKER = re.compile(r"\[(\d{1,3})\]")
+_ANNOUNCES = re.compile(r":[*_]{0,3}(?:\s*\[\d{1,3}\])*[\s*_]*\Z")
 _WORD = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*")
 
 NO_TITLE = 0.8
@@ -57,8 +58,11 @@ def unsupported(
         sources = [source for n in claim.numbers if (source := cited.get(n)) is not None]
         if claim.numbers:
             reason = lacking(claim, sources, question)
+        elif listed := _cited_of_list(text, claim):
+            sources = [source for n in listed if (source := cited.get(n)) is not None]
+            reason = lacking(claim, sources, question)
         else:
-            reason = None if _of_cited_list(text, claim) else UNCITED
+            reason = UNCITED
         if reason is not None:
             found.append(Unsupported(start=claim.start, end=claim.end, reason=reason))
     return found
@@ -86,13 +90,48 @@ def lacking(claim: Claim, passages: Iterable[Passage], question: str) -> str | N
     return f"The passages cited for it do not have {listed}."
 
 
-def _of_cited_list(text: str, claim: Claim) -> bool:
-    """Whether a statement is an item of a list that is cited as a whole."""
-    line = text[text.rfind("\n", 0, claim.start) + 1 : claim.end]
-    begin = text.rfind("\n\n", 0, claim.start) + 1
-    end = text.find("\n\n", claim.end)
-    block = text[begin : end if end >= 0 else len(text)]
-    return _ITEM.match(line) is not None and _MARKER.search(block) is not None
+def _cited_of_list(text: str, claim: Claim) -> list[int]:
+    """The numbers that a list's item without any shares: those of the line that announces the list,
+    or those of its last item, where that one alone has some. None where no line announces it."""
+    begin = text.rfind("\n", 0, claim.start) + 1
+    end = text.find("\n", claim.end)
+    own = text[begin : claim.end]
+    if _ITEM.match(own) is None:
+        return []
+    indent, announced = _indent(own), False
+    items = [own]
+    for line in reversed(text[:begin].splitlines()):
+        is_item = _ITEM.match(line) is not None
+        if _ANNOUNCES.search(line) and (not is_item or _indent(line) < indent):
+            announced, indent = True, _indent(line)
+            if numbers_there := _numbers(line):
+                return numbers_there
+        if line.strip() and not is_item and not line[0].isspace():
+            break
+        items.append(line)
+    below = _rest_of_list(text[end:] if end >= 0 else "")
+    items += below
+    alone = sum(bool(_MARKER.search(line)) for line in items) == 1
+    return _numbers(below[-1]) if announced and below and alone else []
+
+
+def _rest_of_list(text: str) -> list[str]:
+    """The lines of a list that goes on with a text."""
+    found: list[str] = []
+    for line in text.splitlines():
+        if line.strip() and _ITEM.match(line) is None and not line[0].isspace():
+            break
+        if line.strip():
+            found.append(line)
+    return found
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _numbers(line: str) -> list[int]:
+    return [int(number) for number in _MARKER.findall(line)]
 
 
 def _missing_names(said: str, around: str) -> list[str]:

@@ -29,6 +29,7 @@ QUESTION = "What does the Honda cost at Saltmarsh Lane 7?"
         "Es gibt keine Angabe zum Motor und zur Farbe des Wagens [1].",
         "Model: Jazz; Mileage: 17,900; Price: £16,250 [1]",
         "Bring these:\n- the key\n- the papers [1]",
+        "**Bring these [1]:**\n\n- the key\n- papers:\n  - the log\n- £16,250",
     ],
 )
 def test_a_right_answer_put_otherwise_is_not_flagged(text: str, passage: MakePassage) -> None:
@@ -49,6 +50,32 @@ def test_a_right_answer_put_otherwise_is_not_flagged(text: str, passage: MakePas
 )
 def test_what_the_passages_lack_is_named(text: str, lacks: str, passage: MakePassage) -> None:
     assert flagged(text, passage) == [f"The passages cited for it do not have {lacks}."]
+
+
+@pytest.mark.parametrize(
+    ("text", "flags"),
+    [
+        (
+            "The warranty lasts 2.5 years [1].\n- The bonus is £16,250.\n- Bob pays it",
+            [UNCITED] * 2,
+        ),
+        ("- The Jazz costs £16,250 [1]\n- The bonus is £16,250", [UNCITED]),
+        ("Bring these:\n- the key\n- the papers [1]\n- the log [1]", [UNCITED]),
+        ("Bring these:\n- the key\n- the papers", [UNCITED] * 2),
+        (
+            "Bring these [1]:\n- £16,250\n- £900",
+            ["The passages cited for it do not have “900”."],
+        ),
+        (
+            "Bring these:\n- the key of Martin\n- the papers [1]",
+            ["The passages cited for it do not have “Martin”."],
+        ),
+    ],
+)
+def test_an_item_shares_the_citation_of_its_list_and_has_to_be_borne_out_by_it(
+    text: str, flags: list[str], passage: MakePassage
+) -> None:
+    assert flagged(text, passage) == flags
 
 
 def test_what_another_passage_has_bears_nothing_out(passage: MakePassage) -> None:
