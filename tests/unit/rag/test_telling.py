@@ -25,6 +25,7 @@ REPLIES = (
     "**NOT_IN_PASSAGES**: The documents do not say [1].",
     "not_in_passages",
     " Not in [2024] as the passages [x] say",
+    "Nine [2].\n\n**NOT_IN_PASSAGES**: They say NOT_IN_PARIS. (not_in_passages) NOT_IN_PASSAGES.",
 )
 
 
@@ -37,6 +38,13 @@ def test_a_refusal_is_read_without_its_word() -> None:
     assert read(REPLIES[2]) == ("The documents do not say.", True)
     assert read(REPLIES[3]) == ("", True)
     assert read(REPLIES[4]) == ("Not in [2024] as the passages [x] say", False)
+
+
+def test_the_word_is_left_out_behind_an_answer_too_and_what_it_says_stays() -> None:
+    text = "Nine [1].\n\nThey say NOT_IN_PARIS."
+    assert read(REPLIES[5]) == (text, False)
+    reading = Reading(PASSAGES)
+    assert "".join(map(reading.feed, REPLIES[5])) + reading.finish() == text
 
 
 def test_what_may_become_a_refusal_is_held_back_and_nothing_longer_than_that() -> None:
