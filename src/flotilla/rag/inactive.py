@@ -4,7 +4,8 @@ Images become their descriptions, also those that are links. Tags of HTML go tha
 somewhere by their name, and all that have attributes, which may load or run anything; a bare
 `<pod>` stays. A web address stays, as plain text, where it stands word for word in a text that is
 vouched for: a passage that the answer rests on. Any other was made up, and may carry what was read
-away with it: an ellipsis takes its place, so that no empty brackets are left.
+away with it: an ellipsis takes its place, so that no empty brackets are left. An address needs no
+scheme for that (`hosts`).
 
 Every pattern is bounded, since each is looked for again with every piece that comes.
 """
@@ -12,6 +13,7 @@ Every pattern is bounded, since each is looked for again with every piece that c
 import re
 from collections.abc import Iterable
 
+from flotilla.rag.hosts import BARE, BARE_BEGUN, OPENING, PlainCharacters, is_told
 from flotilla.rag.untrusted import visible
 
 LABEL, DESTINATION = 300, 2000
@@ -49,7 +51,8 @@ _TOKEN = re.compile(
     rf"(?P<autolink><(?P<linked>(?:https?|mailto):[^\s>]{{1,{DESTINATION}}}+)>)|"
     rf"(?P<tag></?[a-z]{_TO_VALUE}{_FROM_VALUE}>|</?{_NAMES}\b[^>\n]{{0,{DESTINATION}}}+>?)|"
     rf"(?P<bare><(?=/?[a-z][^<>=:(!\[\n]{{0,{DESTINATION}}}+>))|(?P<bracket><(?=/?[a-z]))|"
-    rf"(?P<address>{_BEGINS}{_SCHEME}[^\s<>\"'`]{{0,{DESTINATION}}}+)",
+    rf"(?P<address>{_BEGINS}{_SCHEME}[^\s<>\"'`]{{0,{DESTINATION}}}+)|"
+    rf"(?P<host>{BARE})",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -74,12 +77,12 @@ _OPEN = re.compile(
     rf"\([ \t]{{0,99}}<?(?:{_SCHEME_BEGUN}|{_SCHEME}{_INSIDE})?|"
     rf"<(?:/|/?[a-z]{_TO_VALUE}(?:{_FROM_VALUE})?|(?:https?|mailto):[^\s>]{{0,{DESTINATION}}}+|"
     rf"/?{_NAMES}\b[^>\n]{{0,{DESTINATION}}}+)?|"
-    rf"{_BEGINS}(?:{_SCHEME_BEGUN}|{_SCHEME}[^\s<>\"'`]{{0,{DESTINATION}}}+))\Z",
+    rf"{_BEGINS}(?:{_SCHEME_BEGUN}|{_SCHEME}[^\s<>\"'`]{{0,{DESTINATION}}}+)|{BARE_BEGUN})\Z",
     re.IGNORECASE | re.MULTILINE,
 )
 _LONGEST = 2 * DESTINATION + LABEL + 200  # characters of what `_OPEN` matches
 # Where a token may begin.
-_START = re.compile(r"^|[!\[(<]|(?<![^\W_])[hfdjvw]", re.IGNORECASE | re.MULTILINE)
+_START = re.compile(rf"^|[!\[(<]|(?<![^\W_])[hfdjvw]|{OPENING}", re.IGNORECASE | re.MULTILINE)
 _ENDS = ".,;:!?)]}*_`"
 _OMITTED = "…"
 _MARKS, _NOTHING = " \t>*+-.)0123456789", " \t>"
@@ -98,6 +101,7 @@ class Deactivation:
 
     def __init__(self, vouched: Iterable[str] = ()) -> None:
         self._vouched = tuple(vouched)
+        self._plain = PlainCharacters()
         self._before = ""  # the character before what is held
         self._held = ""
         self._last = ""  # the character given last
@@ -109,11 +113,11 @@ class Deactivation:
 
     def feed(self, piece: str) -> str:
         """What of the text up to here can be given, and was not before."""
-        return self._go_on(piece, final=False)
+        return self._go_on(self._plain.feed(piece), final=False)
 
     def finish(self) -> str:
         """What was held back, now that the text has ended."""
-        return self._go_on("", final=True)
+        return self._go_on(self._plain.finish(), final=True)
 
     def _go_on(self, piece: str, *, final: bool) -> str:
         text = self._before + self._held + piece
@@ -138,6 +142,13 @@ class Deactivation:
             if self._is_vouched(text[:end]):
                 return self._given(text)
             return self._given(_OMITTED + text[end:].removeprefix("."))
+        if token["host"] is not None:
+            address = token["at"] or text
+            edge = text.removesuffix(address)
+            end = len(address.rstrip(_ENDS))
+            if is_told(address[:end], self._vouched):
+                return self._given(text)
+            return self._given(edge + _OMITTED + address[end:].removeprefix("."))
         if token["autolink"] is not None:
             address = token["linked"]
             return self._cut(address) if self._is_vouched(address) else self._given(_OMITTED)

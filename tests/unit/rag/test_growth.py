@@ -71,7 +71,10 @@ def test_of_a_reply_that_comes_at_once(unit: str) -> None:
     assert growth(at_once, unit, 20_000) < MOST
 
 
-@pytest.mark.parametrize("unit", [" ", "\n", "\n[7]", "[", "[1, ", "*", "[x]:", "http", "\u200c"])
+@pytest.mark.parametrize(
+    "unit",
+    [" ", "\n", "\n[7]", "[", "[1, ", "*", "[x]:", "http", "\u200c", "a.", "a.com/", "_", "&"],
+)
 def test_of_a_reply_that_comes_by_characters(unit: str) -> None:
     assert growth(by_character, unit, 10_000) < MOST
 

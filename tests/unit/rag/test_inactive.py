@@ -57,15 +57,15 @@ from tests.unit.rag.conftest import MakePassage
         ("> [b]: //evil.example/x\nDone.", "Done."),
         ("- [b]: //evil.example/x\nDone.", "Done."),
         ("2. > [b]: //evil.example/x\nDone.", "Done."),
-        ("> " * 20 + "[b]: //evil.example/x", "> " * 20 + "[b] //evil.example/x"),
-        ("[a\nb]: //evil.example/x", "[a\nb] //evil.example/x"),
-        (r"[a\[b\]c]: //evil.example/x", r"[a\[b\]c] //evil.example/x"),
+        ("> " * 20 + "[b]: //evil.example/x", "> " * 20 + "[b] …"),
+        ("[a\nb]: //evil.example/x", "[a\nb] …"),
+        (r"[a\[b\]c]: //evil.example/x", r"[a\[b\]c] …"),
         # What GitHub makes a link of.
         ("See www.evil.example/leak?d=secret!", "See …!"),
         ("[x](www.evil.example/leak)", "x"),
         ("Put www. before it.", "Put www. before it."),
-        ("http<a>s://evil.example/", "http s://evil.example/"),
-        ("[htt](x)ps://evil.example/", "htt ps://evil.example/"),
+        ("http<a>s://evil.example/", "http …"),
+        ("[htt](x)ps://evil.example/", "htt …"),
         # Of what is left out no rubble is left.
         ("[![a](x)](https://evil.example/)", "a"),
         ("[![](x)](https://evil.example/) Done.", "Done."),
@@ -85,6 +85,51 @@ from tests.unit.rag.conftest import MakePassage
 def test_nothing_in_an_answer_is_loaded_or_followed(text: str, shown: str) -> None:
     vouched = ["The terms are at https://good.example/terms."]
     assert inactive(text, vouched) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("More at evil.com/?q=secret, www.evil.com/x", "More at …, …"),
+        ("evil.co.uk/?s=1 evil.zone/?s=1 secret.evil.com", "… … …"),
+        ("See //evil.com/x.", "See …"),
+        (
+            "1.2.3.4/x?q=secret of 10.0.0.0/8, 1.2.3.4 and 1.2.3",
+            "… of 10.0.0.0/8, 1.2.3.4 and 1.2.3",
+        ),
+        ("&#104;ttps&#58;&#x2F;&sol;evil&period;example/x", "…"),
+        ("ht<b></b>tp://evil.example/x", "ht<b></b>…"),
+        ("**evil.com/x** (evil.com/x) https:evil.example/x", "**…** (…) https:…"),
+        ("user:pw@evil.com/x redis://evil.example", "user:… …"),
+        (
+            "good.example/terms and //good.example/terms",
+            "good.example/terms and //good.example/terms",
+        ),
+    ],
+)
+def test_an_address_without_a_scheme_stays_only_where_it_is_told(text: str, shown: str) -> None:
+    vouched = ["The terms are at https://good.example/terms."]
+    assert inactive(text, vouched) == shown
+    assert by_characters(text, vouched) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "report.pdf, config.toml, src/main.py and docs/a.md/b",
+        "Node.js, Next.js/React, ASP.NET/C# and ASP.NET",
+        "and/or, TCP/IP, he/she, km/h, U.S./U.K., Inc./Ltd, 3.5/4, v1.2.3/x, e.g. 9:00",
+        'logger.info("a") // comment, R&D, AT&amp;T, &#60;b&#62;',
+        "Mail to bob@good.example or Ann.Lee@firm.co.uk.",
+    ],
+)
+def test_names_that_are_no_address_stay(text: str) -> None:
+    assert inactive(text) == by_characters(text, []) == text
+
+
+def by_characters(text: str, vouched: list[str]) -> str:
+    deactivation = Deactivation(vouched)
+    return "".join(map(deactivation.feed, text)) + deactivation.finish()
 
 
 def test_a_model_that_was_talked_into_it_cites_and_leaks_nothing(passage: MakePassage) -> None:
@@ -116,6 +161,11 @@ PARTS = (
     "javascript:",
     "words",
     "www.",
+    "evil.com",
+    "1.2.3.4",
+    "&#104;",
+    "@",
+    "?q=",
     "=",
     "<p ",
     "> ",
@@ -156,16 +206,16 @@ def test_nothing_active_is_made_of_what_is_left(parts: list[str]) -> None:
 def test_only_what_may_become_active_is_held_back() -> None:
     deactivation = Deactivation()
     for piece, shown in (
-        ("We open", "We open"),
-        (" at nine [1]", " at nine [1]"),
+        ("We open", "We "),
+        (" at nine [1]", "open at nine [1]"),
         (" and [x", " and "),
         ("]", ""),
-        (" so", "[x] so"),
-        (" a < b", " a < b"),
-        (" (see", " (see"),
-        (" with h", " with "),
+        (" so", "[x] "),
+        (" a < b", "so a < "),
+        (" (see", "b ("),
+        (" with h", "see with "),
         ("is https", "his "),
         ("://evil.example/x", ""),
-        (" now", "… now"),
+        (" now", "… "),
     ):
         assert deactivation.feed(piece) == shown, piece
