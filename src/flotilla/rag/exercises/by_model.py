@@ -10,11 +10,14 @@ from pydantic import BaseModel, Field
 from flotilla.errors import BudgetSpent, ModelRejected, ModelUnavailable
 from flotilla.logging import get_logger
 from flotilla.models import Passage
+from flotilla.rag.claims import Claim
 from flotilla.rag.exercises.cloze import source_of
 from flotilla.rag.exercises.exercise import CHOICES, Exercise
 from flotilla.rag.generate import passages_as_data
 from flotilla.rag.inactive import inactive
 from flotilla.rag.prompts import prompt
+from flotilla.rag.refusals import ENGLISH, tongue_of
+from flotilla.rag.support import lacking
 from flotilla.rag.text.numerals import numbers
 from flotilla.rag.text.terms import terms
 from flotilla.rag.untrusted import as_data
@@ -39,6 +42,7 @@ REPEATED = 0.8
 OFTEN = "it was asked as often as it may be, and wrote few each time."
 
 _WORD = re.compile(r"\w+")
+_NO_NAMES = frozenset({"yes", "no", "true", "false", "ja", "nein", "oui", "non", "sí"})
 
 
 class WrittenQuestion(BaseModel):
@@ -108,9 +112,9 @@ def written(
     same passages, and told which are there. Passages that brought nothing new are not shown again,
     and no more calls are made than `most_calls`.
 
-    Kept are those that name one of the passages they were shown, whose numbers stand in it, and
-    that have three wrong answers where choices are wanted; each question once. `checkpoint` is
-    called before each call of the model, and what it raises ends the work.
+    Kept are those that name one of the passages they were shown, the numbers and names of whose
+    answers stand in it, and that have three wrong answers where choices are wanted; each question
+    once. `checkpoint` is called before each call of the model, and what it raises ends the work.
 
     Returns:
         The exercises, and where there are fewer than `count`, a sentence that says why.
@@ -197,6 +201,8 @@ def _exercise(
     question, answer = (_plain(text, texts) for text in (found.question, found.answer))
     if not question or not answer or not numbers(answer) <= numbers(passage.text):
         return None
+    if _strange(question, answer, passage):
+        return None
     wrong: list[str] = []
     for text in found.wrong_answers:
         other = _plain(text, texts)
@@ -206,6 +212,22 @@ def _exercise(
     if choices and len(wrong) < CHOICES - 1:
         return None
     return Exercise(question, answer, source_of(passage), tuple(wrong[: CHOICES - 1]))
+
+
+def _strange(question: str, answer: str, passage: Passage) -> bool:
+    """Whether an answer has a name that its passage lacks; in a language whose names are not told
+    from other words, whether it is written large and has no word of the passage."""
+    if answer.casefold().rstrip(".!") in _NO_NAMES:
+        return False
+    first, *others = answer.split()
+    if tongue_of(question) != ENGLISH:
+        known = terms(" ".join((passage.document_name, *passage.heading_path, passage.text)))
+        return first[0].isupper() and not numbers(answer) and not {*terms(answer)} & {*known}
+    # The first word is written large whatever it is: "Every Monday".
+    if others:
+        first = first[0].lower() + first[1:]
+    said = " ".join(("so that it is this one:", "it is", first, *others))
+    return lacking(Claim(said, 0, len(said), ()), [passage], "") is not None
 
 
 def _plain(text: str, vouched: Sequence[str]) -> str:

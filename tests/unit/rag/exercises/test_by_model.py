@@ -45,6 +45,30 @@ def test_what_a_model_writes_is_checked(passage: MakePassage) -> None:
     assert found[0].source == "handbook.pdf, page 2"
 
 
+@pytest.mark.parametrize(
+    ("asked", "answer", "kept"),
+    [
+        ("Who wrote the warranty?", "William Shakespeare", False),
+        ("Who wrote the warranty?", "Shakespeare", False),
+        ("Who wrote the warranty?", "It was written by Martin.", False),
+        ("Wer hat die Garantie geschrieben?", "William Shakespeare", False),
+        ("Who writes the warranties?", "Dorota Lenz", True),
+        ("Who writes the warranties?", "Written by Dorota", True),
+        ("Where is it written?", "Saltmarsh Yard, the office", True),
+        ("How often is it written?", "Every Monday", True),
+        ("Is it written?", "Yes", True),
+        ("Wer schreibt die Garantie?", "Frau Lenz", True),
+    ],
+)
+def test_an_answer_with_a_name_that_its_passage_lacks_is_left_out(
+    asked: str, answer: str, kept: bool, passage: MakePassage
+) -> None:
+    source = passage("Dorota Lenz writes the warranty at the office of Saltmarsh Yard on Mondays.")
+    model = Model([question(asked, answer)], [])
+    found, _ = written(model, [source], 1, topic=None, choices=False)
+    assert [each.answer for each in found] == ([answer] if kept else [])
+
+
 def test_a_quiz_needs_three_wrong_answers_that_differ(passage: MakePassage) -> None:
     model = Model(
         [
