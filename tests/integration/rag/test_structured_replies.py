@@ -90,6 +90,22 @@ def test_a_request_that_is_refused_in_every_manner_says_nothing_of_the_server(
     assert server.requests[-1].features == {"json_schema"}
 
 
+def test_one_refusal_that_names_no_option_says_nothing_of_the_server(server: OpenAIServer) -> None:
+    models = calls_of(settings(server)).models
+    for replies, asked in (
+        ([error(400), structured(VALUE)], [{"json_schema"}, {"tools"}]),
+        ([structured(VALUE)], [{"json_schema"}]),
+        # Several in a row do.
+        ([error(400), structured(VALUE)], [{"json_schema"}, {"tools"}]),
+        ([error(400), structured(VALUE)], [{"json_schema"}, {"tools"}]),
+        ([structured(VALUE)], [{"tools"}]),
+    ):
+        server.script(*replies)
+        before = len(server.requests)
+        models.structured(Role.GRADE, QUESTION, Grades, meter())
+        assert [each.features for each in server.requests[before:]] == asked
+
+
 def test_a_schema_that_the_server_takes_is_strict(server: OpenAIServer) -> None:
     server.script(structured(VALUE))
     calls_of(settings(server)).models.structured(Role.GRADE, QUESTION, Grades, meter())

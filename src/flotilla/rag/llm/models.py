@@ -13,6 +13,7 @@ from flotilla.rag.llm.breaker import Breaker
 from flotilla.rag.llm.chat_models import candidate
 from flotilla.rag.llm.fleet_state import FleetState
 from flotilla.rag.llm.limits import Limits
+from flotilla.rag.llm.manners import Manners
 from flotilla.rag.llm.meter import Meter
 from flotilla.rag.llm.policy import Call, Policy
 from flotilla.rag.llm.roles import Candidate, Role, first_model, is_model
@@ -57,7 +58,7 @@ class Models:
         breaker, limits = Breaker(state, settings), Limits(state, settings)
         self._policy = Policy(settings, breaker, limits, sleep)
         self._chains = {role: self._chain(role) for role in Role if self.configured(role)}
-        self._structured_known: dict[str, int] = {}
+        self._manners = Manners()
         self._without_usage: set[str] = set()
 
     def _chain(self, role: Role) -> list[Candidate]:
@@ -120,7 +121,7 @@ class Models:
         methods = METHODS if setting == "auto" else (setting,)
         conversation = list(messages)
         for _ in range(2):
-            asking = Structuring(schema, conversation, methods, self._structured_known)
+            asking = Structuring(schema, conversation, methods, self._manners)
             call = self._call(role, asking.ask, conversation, prompt)
             reply = self._policy.run(call, self._of(role), meter)
             try:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from flotilla.deadlines import Deadline, wait_for
 from flotilla.rag.llm.failures import Again, read
+from flotilla.rag.llm.manners import Manners, is_certain
 from flotilla.rag.llm.roles import Candidate
 from flotilla.rag.llm.thoughts import without
 from flotilla.rag.prompts import JSON, REPAIR, prompt
@@ -47,7 +48,7 @@ class Structuring:
         schema: what they have to be.
         messages: the conversation.
         methods: the manners of asking that may be tried, in order.
-        known: by candidates' keys, how many of them its server does not know; it is added to.
+        manners: how many of them each candidate's server does not know; it is told what works.
     """
 
     def __init__(
@@ -55,17 +56,19 @@ class Structuring:
         schema: type[BaseModel],
         messages: Sequence["BaseMessage"],
         methods: Sequence[str],
-        known: dict[str, int],
+        manners: Manners,
     ) -> None:
         self._schema = schema
         self._messages = list(messages)
         self._methods = methods
-        self._known = known
+        self._manners = manners
         self._tried: dict[str, int] = {}
+        self._in_doubt: set[str] = set()
 
     def ask(self, candidate: Candidate, deadline: Deadline) -> "AIMessage":
         """One request, in the first manner that the candidate's server is not known to lack."""
-        number = self._tried.get(candidate.key, self._known.get(candidate.key, 0))
+        key = candidate.key
+        number = self._tried[key] if key in self._tried else self._manners.first(key)
         try:
             reply = self._request(candidate, self._methods[number], deadline)
         except Exception as error:  # noqa: BLE001 - every provider has exceptions of its own
@@ -76,10 +79,12 @@ class Structuring:
             )
             if not unknown or number + 1 >= len(self._methods):
                 raise trouble from None
-            self._tried[candidate.key] = number + 1
+            self._tried[key] = number + 1
+            if not is_certain(error, trouble.status):
+                self._in_doubt.add(key)
             raise Again from None
         # Only now: a request that is refused in every manner says nothing of the server.
-        self._known[candidate.key] = number
+        self._manners.worked(key, number, certain=key not in self._in_doubt)
         return reply
 
     def _request(self, candidate: Candidate, method: str, deadline: Deadline) -> "AIMessage":
