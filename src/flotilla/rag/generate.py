@@ -32,6 +32,13 @@ BREAKS_OFF = (
 
 CUT_OFF = "The answer was cut off at its longest length, FLOTILLA_LLM_MAX_TOKENS."
 
+FILTER = "The language model's provider withheld the answer for its content policy."
+
+FILTERED = "The language model's provider withheld the rest of the answer for its content policy."
+
+_WITHHELD = frozenset({"content_filter", "safety", "refusal", "prohibited_content", "blocklist"})
+"""What providers give as the reason where their filter ended a reply."""
+
 
 # With the end of its sentence, where that stands behind the number.
 _UP_TO_CITATION = re.compile(r".*\[\d+\](?:[*_)\"”’»]*[.!?…]*)", re.DOTALL)
@@ -126,14 +133,20 @@ class ModelGenerator:
             return draft
         written = str(reply.text)
         reason = reply.response_metadata.get("finish_reason")
+        withheld = _withheld(reply)
         if not written.strip():
-            raise ModelRejected(_empty(reason))
+            raise ModelRejected(FILTER if withheld else _empty(reason))
         notes: tuple[str, ...] = ()
         if reason == "length":
             logger.warning("model_reply_truncated", model=self.model)
             notes = (CUT_OFF,)
+        elif withheld:
+            logger.warning("model_reply_withheld", model=self.model)
+            notes = (FILTERED,)
         reading = Reading(passages)
         text = reading.feed(written) + reading.finish()
+        if withheld and not reading.citations:
+            raise ModelRejected(FILTER)  # what was withheld may have been the answer
         if reading.refused:
             return Draft(text=text or not_found(question), answerable=False, model=self.model)
         citations = tuple(reading.citations)
@@ -162,7 +175,9 @@ class ModelGenerator:
             Role.ANSWER, messages, self._meter, telling.hear, prompt=PROMPT, so_far=so_far
         )
         self.model = self._meter.calls[-1].model
-        telling.finish(str(reply.text), self._meter.calls[-1])
+        # A later attempt could not tell from the text that the rest was withheld.
+        told = "" if _withheld(reply) else str(reply.text)
+        telling.finish(told, self._meter.calls[-1])
         return reply
 
     def _so_far(self, passages: Sequence[Passage]) -> Draft | None:
@@ -205,14 +220,17 @@ class ModelGenerator:
         return AIMessage(reply.raw)
 
 
+def _withheld(reply: "AIMessage") -> bool:
+    reason = reply.response_metadata.get("finish_reason")
+    return isinstance(reason, str) and reason.casefold() in _WITHHELD
+
+
 def _empty(reason: object) -> str:
     if reason == "length":
         return (
             "The language model used up its tokens before it wrote an answer: raise "
             "FLOTILLA_LLM_MAX_TOKENS."
         )
-    if reason == "content_filter":
-        return "The language model's provider withheld the answer for its content policy."
     return "The language model returned an empty answer: ask again, or use another LLM_MODEL."
 
 

@@ -5,7 +5,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 
 from flotilla.errors import ModelRejected
 from flotilla.models import ModelCall
-from flotilla.rag.generate import Draft, ModelGenerator, instructions, render
+from flotilla.rag.generate import FILTERED, Draft, ModelGenerator, instructions, render
 from flotilla.rag.llm import Meter, Role
 from flotilla.rag.reading import Reading
 from flotilla.rag.refusals import NOT_FOUND
@@ -77,6 +77,18 @@ def test_an_empty_reply_says_why(reason: str, hint: str, passage: MakePassage) -
     message = AIMessage("", response_metadata={"finish_reason": reason})
     with pytest.raises(ModelRejected, match=hint):
         generate(message, passage)
+
+
+def test_what_the_providers_filter_cut_off_is_no_refusal(passage: MakePassage) -> None:
+    def filtered(text: str) -> AIMessage:
+        return AIMessage(text, response_metadata={"finish_reason": "content_filter"})
+
+    for text in ("The yard opens", "NOT_IN_PASSAGES: The"):
+        with pytest.raises(ModelRejected, match="policy"):
+            generate(filtered(text), passage)
+    draft = generate(filtered("The yard opens at nine [1]. It"), passage)
+    assert draft.answerable
+    assert draft.notes == (FILTERED,)
 
 
 def test_the_prompt_names_the_refusal_that_is_recognised() -> None:
