@@ -3,9 +3,9 @@
 Vectors of "the warranty on a used car" and "the warranty on a new car" are nearer to one another
 than those of most paraphrases, so that no threshold tells them apart. Here all that a question is
 about has to agree: its words, numbers, negations and their order. What may differ is how it asks
-(politeness, `how long` for `the duration`), articles and such, singular and plural, and "a used
-car's warranty" for "the warranty of a used car". A false veto costs the time of an answer; a false
-agreement would give a wrong one.
+(politeness, `how long` for `the duration`), articles and such, capitals, singular and plural, and
+"a used car's warranty" for "the warranty of a used car". A false veto costs the time of an answer;
+a false agreement would give a wrong one.
 """
 
 import re
@@ -25,7 +25,7 @@ _CONTRACTIONS = (
 _TOKEN = re.compile(
     r"\d+(?:[.,:]\d+)*|_[A-Z]+|[^\W\d]+(?:-[^\W\d]+)*|(?<!\w)-(?=\d)|[%£$€+#<>=&/@*°]"
 )
-_SHOUTED = re.compile(r"\b[A-Z]{2,}\b")
+_SHOUTED = re.compile(r"\b[A-Z]{2,5}\b")  # what is longer is a word, and stressed
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
 
 _NUMBER_WORDS = (

@@ -22,6 +22,13 @@ def test_what_differs_in_what_it_is_about_is_not(one: str, other: str) -> None:
     assert not alike(other, one)
 
 
+def test_capitals_may_differ_where_they_make_no_abbreviation() -> None:
+    assert alike(
+        "How long is the WARRANTY on a Used Car?", "how long is the warranty on a used car"
+    )
+    assert not alike("How long is the IT course?", "How long is it, the course?")
+
+
 def test_what_says_nothing_is_like_nothing() -> None:
     assert not alike("What is it?", "What is it?")
     assert not alike("?", "?")
