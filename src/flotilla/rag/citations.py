@@ -1,9 +1,10 @@
 """Citations: quotes under the numbers of a text, and their verification."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from flotilla.models import Citation, Passage
+from flotilla.rag.code_spans import outside_code
 
 # [2], [1, 3], [1-3], [passage 2] and the full-width brackets that some models prefer.
 # Everything in it is bounded: it is looked for while a text is being written, again and again.
@@ -52,8 +53,9 @@ def verify(citations: Sequence[Citation], passages: Sequence[Passage]) -> tuple[
 
 
 def unmarked(text: str) -> str:
-    """The text without numbers in square brackets, for text that has some of its own."""
-    return MARKER.sub("", text)
+    """The text without numbers in square brackets, for text that has some of its own; those in code
+    stay."""
+    return _replaced(text, lambda _: "")
 
 
 def renumber(text: str, citations: Sequence[Citation]) -> tuple[str, tuple[Citation, ...]]:
@@ -71,10 +73,20 @@ def renumber(text: str, citations: Sequence[Citation]) -> tuple[str, tuple[Citat
         blank = match.group()[: len(match.group()) - len(match.group().lstrip())]
         return blank + "".join(f"[{n}]" for n in fresh) if fresh else ""
 
-    text = MARKER.sub(replace, text).strip()
+    text = _replaced(text, replace).strip()
     return text, tuple(
         by_number[old].model_copy(update={"number": new}) for old, new in order.items()
     )
+
+
+def _replaced(text: str, replace: Callable[[re.Match[str]], str]) -> str:
+    """The text with something else in the place of its references."""
+    parts: list[str] = []
+    end = 0
+    for match in outside_code(MARKER, text):
+        parts += (text[end : match.start()], replace(match))
+        end = match.end()
+    return "".join((*parts, text[end:]))
 
 
 def numbers_of(listed: str) -> list[int]:

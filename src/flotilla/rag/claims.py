@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from flotilla.rag.code_spans import outside_code
 from flotilla.rag.text.sentences import Kind, split
 from flotilla.rag.text.terms import terms
 
@@ -26,6 +27,7 @@ def claims_of(answer: str) -> list[Claim]:
     Numbers that stand behind a full stop belong to the sentence before them.
     """
     claims: list[Claim] = []
+    cites = {match.start(): int(match[1]) for match in outside_code(_NUMBERS, answer)}
     reached = 0
     for sentence in split(answer):
         if sentence.kind in (Kind.HEADING, Kind.LIST):
@@ -43,6 +45,7 @@ def claims_of(answer: str) -> list[Claim]:
         if not terms(bare) or bare.rstrip("*_ ").endswith(":"):
             continue
         start += len(answer[start:end]) - len(answer[start:end].lstrip())
-        numbers = tuple(dict.fromkeys(int(n) for n in _NUMBERS.findall(whole)))
+        within = range(start, start + len(whole))
+        numbers = tuple(dict.fromkeys(n for place, n in cites.items() if place in within))
         claims.append(Claim(bare, start, start + len(whole), numbers))
     return claims

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from flotilla.models import Citation, Passage
 from flotilla.rag.citations import MARKER, cite, numbers_of
+from flotilla.rag.code_spans import CodeSpans
 from flotilla.rag.text.sentences import Kind, Sentence, split
 from flotilla.rag.text.terms import coverage, terms, weights
 
@@ -31,7 +32,8 @@ class Resolver:
 
     Each reference becomes a citation of the sentence of that passage which is nearest to the claim
     before the reference; references to the same sentence share a number, and the numbers count
-    from 1 in order of first use. References that point nowhere are removed. What may be shown
+    from 1 in order of first use. References that point nowhere are removed, and what looks like
+    one in code is none. What may be shown
     depends on the text so far alone, and not on the pieces in which it came: it is held back only
     as long as it may become a reference, or white space that is dropped.
 
@@ -46,6 +48,7 @@ class Resolver:
         self._places: dict[tuple[int, int, int], int] = {}
         self._nearest: dict[tuple[int, str], Sentence | None] = {}
         self._sentences: dict[int, list[Sentence]] = {}
+        self._code = CodeSpans()
         self._undecided = ""
         self._waiting = ""
         self._gap = ""  # the white space that the resolved text ends with
@@ -92,6 +95,11 @@ class Resolver:
         end = 0
         for match in MARKER.finditer(text):
             parts.append(self._plain(text[end : match.start()]))
+            end = match.end()
+            if self._code.holds(match.group()):
+                parts.append(self._plain(match.group()))
+                continue
+            self._code.feed(match.group())
             # Markers in a row, and one behind the full stop, rest on the same claim.
             self._claim = _last_claim(self._since) or self._claim
             self._since = ""
@@ -100,12 +108,12 @@ class Resolver:
                 if number is not None and number != self._last:
                     parts.append(f" [{number}]")
                     self._last = number
-            end = match.end()
         parts.append(self._plain(text[end:]))
         return "".join(parts)
 
     def _plain(self, text: str) -> str:
         self._since += text
+        self._code.feed(text)
         if text:
             self._last = None
         return text

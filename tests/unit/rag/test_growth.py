@@ -73,7 +73,7 @@ def test_of_a_reply_that_comes_at_once(unit: str) -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    [" ", "\n", "\n[7]", "[", "[1, ", "*", "[x]:", "http", "\u200c", "a.", "a.com/", "_", "&"],
+    [" ", "\n", "\n[7]", "[", "[1, ", "*", "[x]:", "http", "\u200c", "a.", "a.com/", "_", "&", "`"],
 )
 def test_of_a_reply_that_comes_by_characters(unit: str) -> None:
     assert growth(by_character, unit, 10_000) < MOST

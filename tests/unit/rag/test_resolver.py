@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flotilla.models import Citation
-from flotilla.rag.citations import verify
+from flotilla.rag.citations import renumber, verify
+from flotilla.rag.claims import claims_of
 from flotilla.rag.resolver import Resolver, resolve
 from tests.unit.rag.conftest import MakePassage, make_passage
 
@@ -49,6 +50,21 @@ def test_references_that_point_nowhere_are_removed(passage: MakePassage) -> None
     assert len(citations) == 1
 
 
+CODE = "Write `array[0]` or ``x = [1]``[1], it`s [1].\n```\ny[1]\n\nz[1]\n``` and `w nine\nor [1]."
+
+
+def test_numbers_in_code_are_no_references(passage: MakePassage) -> None:
+    text, citations = resolve(CODE, [passage(HOURS)])
+    assert text == CODE.replace("``[1]", "`` [1]")
+    assert len(citations) == 1
+    assert renumber(text, citations) == (text, citations)
+    assert renumber(text, ())[0] == text.replace(" [1],", ",").replace(" [1].", ".")
+    assert [claim.numbers for claim in claims_of("`x[1]` is so.\n\nIt is `x[2]` [1].")] == [
+        (),
+        (1,),
+    ]
+
+
 def test_every_way_in_which_models_write_references(passage: MakePassage) -> None:
     passages = [passage(WARRANTY, 0), passage(HOURS, 1)]
     for written in ("[1, 2]", "[1][2]", "[1-2]", "[Passage 1][passage 2]", "【1】【2】", "[1; 2]"):
@@ -70,7 +86,7 @@ def test_a_claim_in_another_language_still_has_a_quote(passage: MakePassage) -> 
 
 
 PARTS = ("[", "]", "【", "】", "1", "2", "9", "2024", ", ", "-", " ", "\n", ".", ":", "p.")
-WORDS = ("Passage ", "[1]", " [2]", "The yard is closed", "Tyres")
+WORDS = ("`", "```", "Passage ", "[1]", " [2]", "The yard is closed", "Tyres")
 TEXTS = st.lists(st.sampled_from((*PARTS, *WORDS)), max_size=14)
 
 
