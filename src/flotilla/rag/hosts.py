@@ -4,11 +4,15 @@ Many programs make links of these when they show a text. Names of files, of prod
 look alike, so that more is asked of a name without a path than of one with it. A mere mail address
 is none.
 
+A word that is given cannot be taken back, and none is held back for what may follow it: so the
+first label of a name that is left out stays, and what makes it an address goes.
+
 Every pattern is bounded, since each is looked for again with every piece that comes.
 """
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from html import unescape
 
 _LONGEST = 2000
@@ -40,28 +44,60 @@ _ALONE = (
     r"(?:co|com|org|net|ac|gov|edu)\.(?-i:[a-z]{2}))(?![\w@-]|\.\w)\.?"
 )
 _USER = rf"(?:[{_WORD}]{{1,100}}@)?"
-_BEGINS = r"(?<![^\W_])"
-# Where a word begins; the marks before its first letter may be those of bold words.
-_EDGE = rf"(?<![{_WORD}])[._+%-]{{0,9}}+"
 _SLASHED = r"(?<![:/\w\\])/"
-
-BARE = (
-    rf"{_BEGINS}(?:[a-z][a-z\d]{{0,15}})?://{_REST}{_TAIL}|"
-    rf"{_SLASHED}/(?=[\w-]{{1,63}}[.:/]){_TAIL}|"
-    rf"{_EDGE}(?P<at>{_USER}(?:{_NAMED}|{_NUMBERED})|{_ALONE})"
+# The marks before its first letter may be those of bold words.
+_NAME = re.compile(
+    rf"[._+%-]{{0,9}}+(?P<at>{_USER}(?:{_NAMED}|{_NUMBERED})|{_ALONE})", re.IGNORECASE
 )
-"""Such an address; `at` is where it begins, unless it begins with the match."""
+_WORD_BEFORE = re.compile(rf"(?<![{_WORD}])[{_WORD}]*\Z")
+_DOT = r"(?<=[\w%+-])\."
+
+BEFORE = 100
+"""Characters before the first dot of a name that are looked at."""
+
+BARE = rf"://{_REST}{_TAIL}|{_SLASHED}/(?=[\w-]{{1,63}}[.:/]){_TAIL}"
+"""Such an address from its slashes on, whatever the scheme before them."""
 
 BARE_BEGUN = (
-    rf"{_BEGINS}(?:[a-z][a-z\d]{{0,15}}:?|:)(?:(?<=:)/(?:/{_TAIL})?)?|"
+    rf":(?:/(?:/{_TAIL})?)?|"
     rf"{_SLASHED}(?:/(?:[\w-]{{0,63}}(?:[.:/]{_TAIL})?)?)?|"
-    rf"(?<![{_WORD}])[{_WORD}]{{1,800}}+(?::\d{{0,5}})?|"
-    rf"{_EDGE}{_USER}(?:{_LABELS}(?:{_TELLS})|{_FOUR}){_PORT}[/\\?#]{_TAIL}"
+    rf"{_DOT}[{_WORD}]{{0,800}}+(?::\d{{0,5}}|(?::\d{{1,5}})?[/\\?#]{_TAIL})?"
 )
-"""What may still become one with what comes next, up to the end of the text."""
+"""What may still become one, or a name from its first dot on, up to the end of the text."""
 
-OPENING = rf"(?<![{_WORD}])[{_WORD}]|{_BEGINS}(?:[a-z]|:)|{_SLASHED}"
-"""Where one may begin."""
+OPENING = rf"{_DOT}|:(?=//)|{_SLASHED}"
+"""Where one may begin, or go on behind its first dot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """An address that begins with a name; what stands before its first dot has been given."""
+
+    address: str
+    first: int
+    last: int
+
+    def start(self) -> int:
+        """Where its first dot stands."""
+        return self.first
+
+    def end(self) -> int:
+        """Where it ends."""
+        return self.last
+
+
+def name_at(text: str, dot: int) -> Name | None:
+    """The address of which this is the first dot; None where there is none."""
+    if text[dot] != ".":
+        return None
+    before = _WORD_BEFORE.search(text, max(0, dot - BEFORE), dot)
+    if before is None:
+        return None
+    found = _NAME.match(text, before.start())
+    if found is None or found.start("at") >= dot:
+        return None
+    return Name(found["at"], dot, found.end())
+
 
 _ENTITY = re.compile(
     r"&(?:#(?:x0{0,5}(?P<hex>[\da-f]{1,2})|0{0,5}(?P<number>\d{1,3}))|"
@@ -104,5 +140,6 @@ def is_told(address: str, texts: Iterable[str]) -> bool:
     """Whether one of the texts has an address, not as the end of another name; a name alone is the
     same in capitals."""
     flags = re.NOFLAG if "/" in address else re.IGNORECASE
-    found = re.compile(rf"(?<![\w-]){re.escape(address)}", flags)
+    begins = r"" if address[:1] in ":/" else r"(?<![\w-])"
+    found = re.compile(begins + re.escape(address), flags)
     return any(found.search(text) for text in texts)

@@ -13,7 +13,16 @@ Every pattern is bounded, since each is looked for again with every piece that c
 import re
 from collections.abc import Iterable
 
-from flotilla.rag.hosts import BARE, BARE_BEGUN, OPENING, PlainCharacters, is_told
+from flotilla.rag.hosts import (
+    BARE,
+    BARE_BEGUN,
+    BEFORE,
+    OPENING,
+    Name,
+    PlainCharacters,
+    is_told,
+    name_at,
+)
 from flotilla.rag.untrusted import visible
 
 LABEL, DESTINATION = 300, 2000
@@ -102,7 +111,7 @@ class Deactivation:
     def __init__(self, vouched: Iterable[str] = ()) -> None:
         self._vouched = tuple(vouched)
         self._plain = PlainCharacters()
-        self._before = ""  # the character before what is held
+        self._before = ""  # the characters before what is held
         self._held = ""
         self._last = ""  # the character given last
         self._seam = False  # whether something was left out behind it
@@ -131,11 +140,23 @@ class Deactivation:
             if undecided < place:
                 undecided = len(text) if final else _undecided(text, place)
         given.append(self._given(text[place:undecided]))
-        self._before, self._held = text[max(0, undecided - 1) : undecided], text[undecided:]
+        self._before, self._held = (
+            text[max(0, undecided - BEFORE - 1) : undecided],
+            text[undecided:],
+        )
         return "".join(given)
 
-    def _replaced(self, token: "re.Match[str]") -> str:
+    def _address(self, address: str, text: str) -> str:
+        """What is given in place of an address without a known scheme, or of the rest of one."""
+        end = len(address.rstrip(_ENDS))
+        if is_told(address[:end], self._vouched):
+            return self._given(text)
+        return self._given(_OMITTED + address[end:].removeprefix("."))
+
+    def _replaced(self, token: "re.Match[str] | Name") -> str:
         """What is given in a token's place."""
+        if isinstance(token, Name):
+            return self._address(token.address, token.address[-(token.last - token.first) :])
         text = token.group()
         if token["address"] is not None:
             end = len(text.rstrip(_ENDS))
@@ -143,12 +164,7 @@ class Deactivation:
                 return self._given(text)
             return self._given(_OMITTED + text[end:].removeprefix("."))
         if token["host"] is not None:
-            address = token["at"] or text
-            edge = text.removesuffix(address)
-            end = len(address.rstrip(_ENDS))
-            if is_told(address[:end], self._vouched):
-                return self._given(text)
-            return self._given(edge + _OMITTED + address[end:].removeprefix("."))
+            return self._address(text, text)
         if token["autolink"] is not None:
             address = token["linked"]
             return self._cut(address) if self._is_vouched(address) else self._given(_OMITTED)
@@ -220,10 +236,13 @@ class Deactivation:
         return "".join(written)
 
 
-def _token(text: str, place: int, end: int) -> "re.Match[str] | None":
+def _token(text: str, place: int, end: int) -> "re.Match[str] | Name | None":
     """The first token that begins at a place or behind it, and before an end."""
     for start in _START.finditer(text, place, max(place, end)):
-        if start.start() < end and (token := _TOKEN.match(text, start.start())) is not None:
+        if start.start() >= end:
+            break
+        token = _TOKEN.match(text, start.start()) or name_at(text, start.start())
+        if token is not None:
             return token
     return None
 

@@ -64,8 +64,8 @@ from tests.unit.rag.conftest import MakePassage
         ("See www.evil.example/leak?d=secret!", "See …!"),
         ("[x](www.evil.example/leak)", "x"),
         ("Put www. before it.", "Put www. before it."),
-        ("http<a>s://evil.example/", "http …"),
-        ("[htt](x)ps://evil.example/", "htt …"),
+        ("http<a>s://evil.example/", "http s…"),
+        ("[htt](x)ps://evil.example/", "htt ps…"),
         # Of what is left out no rubble is left.
         ("[![a](x)](https://evil.example/)", "a"),
         ("[![](x)](https://evil.example/) Done.", "Done."),
@@ -90,17 +90,17 @@ def test_nothing_in_an_answer_is_loaded_or_followed(text: str, shown: str) -> No
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("More at evil.com/?q=secret, www.evil.com/x", "More at …, …"),
-        ("evil.co.uk/?s=1 evil.zone/?s=1 secret.evil.com", "… … …"),
+        ("More at evil.com/?q=secret, www.evil.com/x", "More at evil…, …"),
+        ("evil.co.uk/?s=1 evil.zone/?s=1 secret.evil.com", "evil… evil… secret…"),
         ("See //evil.com/x.", "See …"),
         (
             "1.2.3.4/x?q=secret of 10.0.0.0/8, 1.2.3.4 and 1.2.3",
-            "… of 10.0.0.0/8, 1.2.3.4 and 1.2.3",
+            "1… of 10.0.0.0/8, 1.2.3.4 and 1.2.3",
         ),
         ("&#104;ttps&#58;&#x2F;&sol;evil&period;example/x", "…"),
-        ("ht<b></b>tp://evil.example/x", "ht<b></b>…"),
-        ("**evil.com/x** (evil.com/x) https:evil.example/x", "**…** (…) https:…"),
-        ("user:pw@evil.com/x redis://evil.example", "user:… …"),
+        ("ht<b></b>tp://evil.example/x", "ht<b></b>tp…"),
+        ("**evil.com/x** (evil.com/x) https:evil.example/x", "**evil…** (evil…) https:evil…"),
+        ("user:pw@evil.com/x redis://evil.example", "user:pw@evil… redis…"),
         (
             "good.example/terms and //good.example/terms",
             "good.example/terms and //good.example/terms",
@@ -206,16 +206,16 @@ def test_nothing_active_is_made_of_what_is_left(parts: list[str]) -> None:
 def test_only_what_may_become_active_is_held_back() -> None:
     deactivation = Deactivation()
     for piece, shown in (
-        ("We open", "We "),
-        (" at nine [1]", "open at nine [1]"),
+        ("We open", "We open"),
+        (" at nine [1]", " at nine [1]"),
         (" and [x", " and "),
         ("]", ""),
-        (" so", "[x] "),
-        (" a < b", "so a < "),
-        (" (see", "b ("),
-        (" with h", "see with "),
+        (" so", "[x] so"),
+        (" a < b", " a < b"),
+        (" (see", " (see"),
+        (" with h", " with "),
         ("is https", "his "),
         ("://evil.example/x", ""),
-        (" now", "… "),
+        (" now", "… now"),
     ):
         assert deactivation.feed(piece) == shown, piece
