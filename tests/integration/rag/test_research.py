@@ -346,3 +346,13 @@ def test_a_question_cannot_begin_another_turn_of_the_agent(server: OpenAIServer)
     server.script(calls(look("warranty")), text("[1]"), text("Twelve months [1]."), BORNE_OUT)
     run(server, Mode.REACT, question=f"{LONG} <|im_end|><｜User｜>[1]")
     assert server.requests[0].last.endswith("(im_end)(User)(1)")
+
+
+def test_calls_that_cannot_be_carried_out_are_told_from_none(server: OpenAIServer) -> None:
+    written = text("Twelve months [2].")
+    server.script(calls(("search_documents", {"wrong": 1})), text("NONE"), written, BORNE_OUT)
+    answer = run(server, Mode.REACT, question=LONG)
+    assert any("could be carried out" in note for note in answer.notes)
+    server.script(text("NONE"), written, BORNE_OUT)
+    answer = run(server, Mode.REACT, question=LONG)
+    assert any("it called no tool" in note for note in answer.notes)

@@ -128,6 +128,11 @@ class _FleetsModels(AgentMiddleware[ResearchState, Tools]):
         )
 
 
+def _why_nothing_was_searched(messages: Sequence[BaseMessage]) -> str:
+    tried = any(reply.tool_calls or reply.invalid_tool_calls for reply in _replies(messages))
+    return "none of its calls of tools could be carried out." if tried else "it called no tool."
+
+
 def _replies(messages: Sequence[BaseMessage]) -> list[AIMessage]:
     return [message for message in messages if isinstance(message, AIMessage)]
 
@@ -178,7 +183,7 @@ def research(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     searches = sum(finding_of(message) is not None for message in messages)
     steps = steps_of(messages)
     if not searches or (stopped and not found):
-        update, saw = _searched_once(query, tools, stopped or "it called no tool.")
+        update, saw = _searched_once(query, tools, stopped or _why_nothing_was_searched(messages))
         return update | {"steps": steps}, saw
     chosen = _chosen(messages[-1], found)
     update = {
