@@ -1,12 +1,12 @@
 """The blocks of a passage: paragraphs, list items, table rows, contact lines and headings."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from flotilla.rag.text.contacts import address, is_contact
-from flotilla.rag.text.tables import figures, is_row, same_shape
+from flotilla.rag.text.tables import figures, is_row, is_row_beside, same_shape
 
 LONGEST_LINE = 80
 """Lines longer than this were not wrapped for a page, so nothing is learnt from their length."""
@@ -16,6 +16,9 @@ LONGEST_HEADING = 80
 
 LONGEST_QUESTION = 200
 """Characters of a question that stands alone, as in a list of frequent questions."""
+
+MOST_UNLIKE = 4
+"""Lines in a row that may stand between two rows of a table and look like none."""
 
 
 class Kind(StrEnum):
@@ -64,6 +67,7 @@ def blocks(text: str, titles: Collection[str]) -> Iterator[Block]:
     above = ""
     found: tuple[int, int] | None = None
     starts = -1
+    kinds = _kinds(text, lines, titles)
     within = 0  # where an address ends that was taken as a whole
     for number, (start, end) in enumerate(lines):
         if number < within:
@@ -83,7 +87,7 @@ def blocks(text: str, titles: Collection[str]) -> Iterator[Block]:
         if not line:
             above, gap = "", True
             continue
-        kind = Kind.HEADING if line in titles else _kind_of(line)
+        kind = kinds[number] or Kind.SENTENCE
         if kind is Kind.SENTENCE and any(
             same_shape(line, near) and figures(line) >= 2 for near in (above, below)
         ):
@@ -98,6 +102,31 @@ def blocks(text: str, titles: Collection[str]) -> Iterator[Block]:
         above, gap = line, False
     if block is not None:
         yield _judged(text, block)
+
+
+def _kinds(
+    text: str, lines: Sequence[tuple[int, int]], titles: Collection[str]
+) -> list[Kind | None]:
+    """What each line is by itself, or because rows are next to it; None for an empty one."""
+    shown = [text[start:end] for start, end in lines]
+    kinds = [
+        (Kind.HEADING if line in titles else _kind_of(line)) if line else None for line in shown
+    ]
+    if Kind.ROW not in kinds:
+        return kinds
+    # From above, then from below, so that a row that was told tells the next one.
+    for order in (range(len(lines)), reversed(range(len(lines)))):
+        for number in order:
+            if kinds[number] is Kind.SENTENCE:
+                above = shown[number - 1] if kinds[max(0, number - 1)] is Kind.ROW else ""
+                below = ""
+                for place in range(number + 1, min(number + 1 + MOST_UNLIKE, len(lines))):
+                    if kinds[place] is not Kind.SENTENCE:
+                        below = shown[place] if kinds[place] is Kind.ROW else ""
+                        break
+                if is_row_beside(shown[number], above, below):
+                    kinds[number] = Kind.ROW
+    return kinds
 
 
 def _margin(text: str, start: int) -> int:

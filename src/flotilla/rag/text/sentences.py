@@ -116,7 +116,9 @@ def split(text: str, titles: Collection[str] = ()) -> list[Sentence]:
         elif block.kind is Kind.ROW:
             first = previous is None or previous.kind is not Kind.ROW
             if first:
-                header = heading if previous and previous.kind is Kind.HEADING else ""
+                titled_by = previous is not None and previous.kind is Kind.HEADING
+                # What holds a figure is a title at most, or a row that was taken for one.
+                header = heading if titled_by and not re.search(r"\d", heading) else ""
                 # Two headings above a table are its title and the names of its columns.
                 if titled and len(header.split()) >= FEWEST_NAMES:
                     heading = titled

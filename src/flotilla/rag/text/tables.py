@@ -10,6 +10,9 @@ RULE = re.compile(r"(?:[\s|:+]|[-=_](?![-=_]))*+[-=_]{2}[\s|:+=_-]*")
 FEWEST_NAMES = 3
 """Words of a header that names columns and is not just the table's title."""
 
+MOST_VALUES = 40
+"""Values of a row without gaps that are told apart."""
+
 PER = re.compile(r"\b(?:per|each|je|pro)\s+(?:[^\W\d_]+\s*){1,2}", re.IGNORECASE)
 """For how much of something a price is: "per tree"."""
 
@@ -19,6 +22,15 @@ _FIGURE = re.compile(
 )
 
 _YEAR = re.compile(r"(?:19|20)\d\d")
+
+# What stands alone in a cell: an amount, or a word for having something or not.
+_VALUE = (
+    r"(?:(?:(?:up to|from|over|about|bis zu|bis|ab|über|etwa) )?[(\-+]*[$€£¥]?\d[\d.,:/-]*"
+    r"[)%€$£¥kKmMbB]*(?: (?:million|billion|Mio\.?|Millionen|km|kW|kg|mm|cm|m|EUR|USD|GBP|"
+    r"[€£$%]))?|yes|no|none|included|unlimited|ja|nein|inklusive|unbegrenzt|n/a|[–—✓✗✔✘-])"
+)
+_LAST_VALUE = re.compile(rf"(?:^|\s)({_VALUE})$")
+_ENDED = re.compile(r"[.!?;:…]\W*$|[.!?…]\s+[A-ZÄÖÜ]")
 
 
 def is_row(line: str, *, prose: bool) -> bool:
@@ -53,6 +65,29 @@ def same_shape(line: str, other: str) -> bool:
     ends = (words[-1] for words in (line.split(), other.split()))
     closed = all(_FIGURE.fullmatch(end) and end[-1].isalnum() for end in ends)
     return closed and figures(line) == figures(other)
+
+
+def is_row_beside(line: str, above: str, below: str) -> bool:
+    """Whether a line next to rows, or between two, is one of theirs; `above` and `below` are those,
+    empty where it has none.
+
+    By itself it looks like a title or like prose: "Dental treatment no up to £300". Between two
+    rows one value tells it, else it needs two that end it.
+    """
+    if not (above or below) or _ENDED.search(line) or not (line[0].isupper() or line[0].isdigit()):
+        return False
+    label, values = values_at_end(line)
+    return bool(label) and len(values) >= (1 if above and below else 2)
+
+
+def values_at_end(line: str) -> tuple[str, list[str]]:
+    """What a row is named by and the values behind it, where a row has lost its gaps."""
+    values: list[str] = []
+    rest = line.strip()
+    while len(values) < MOST_VALUES and (found := _LAST_VALUE.search(rest)) is not None:
+        values.insert(0, found[1])
+        rest = rest[: found.start()].rstrip()
+    return rest, values
 
 
 def is_header(line: str, below: str) -> bool:
