@@ -124,7 +124,7 @@ def passages_of(path: Path) -> list[Passage]:
     """A file's chunks, as retrieval would hand them on."""
     pages = converter_for(TYPES[path.suffix], max_unpacked_bytes=1 << 30).pages(path)
     found = []
-    for chunk in _splitter().split(pages, document_id=path.name, version_id="1"):
+    for chunk in _splitter().split(pages, document_id=path.name, version_id=path.name):
         fields = chunk.model_dump(exclude={"id", "tokens", "vector_of"})
         found.append(
             Passage(

@@ -17,6 +17,7 @@ from flotilla.rag.extractive.beside import (
 from flotilla.rag.extractive.candidates import Candidate, add_forms, candidates
 from flotilla.rag.extractive.fields import tells_contact, tells_field
 from flotilla.rag.extractive.filters import rows_that_meet
+from flotilla.rag.extractive.identifiers import of_what_is_named
 from flotilla.rag.extractive.selection import (
     NEAR_BEST,
     choose,
@@ -112,6 +113,7 @@ class ExtractiveGenerator:
         """Answer with one to four sentences of the passages, in reading order."""
         whole, question = question, own or question
         found = candidates(passages)
+        found = of_what_is_named(question, found)
         add_forms(question, found)
         asked = superlative(question)
         extreme = extreme_rows(asked, whole, found) if asked is not None else None

@@ -39,11 +39,12 @@ _TENS = {
 _VALUE = _ONES | _TEENS | _TENS
 
 _NUMBER = re.compile(
-    rf"\d+(?:[.,]\d+)*|\b(?:{'|'.join(_TENS)})(?:-(?:{'|'.join(_ONES)}))?\b|"
+    rf"\d+(?:[.,:]\d+)*|\b(?:{'|'.join(_TENS)})(?:-(?:{'|'.join(_ONES)}))?\b|"
     rf"\b(?:{'|'.join(_ONES | _TEENS)})\b",
     re.IGNORECASE,
 )
 _THOUSANDS = re.compile(r"[.,](?=\d{3}(?!\d))")
+_FULL_HOUR = re.compile(r"^(\d{1,2}):00$")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 
 
@@ -51,12 +52,13 @@ def numbers(text: str) -> frozenset[str]:
     """The numbers of a text in figures, without separators of thousands: "thirty-six" is "36".
 
     Ordinals, numbers beyond 99 in words, and those of other languages in words are not found.
+    A full hour is its number, "8:00" is "8"; any other time is one number as a whole.
     """
     found = set()
     for match in _NUMBER.finditer(text):
         written = match.group().casefold()
         if written[0].isdigit():
-            found.add(_THOUSANDS.sub("", written))
+            found.add(_FULL_HOUR.sub(r"\1", _THOUSANDS.sub("", written)))
         else:
             found.add(str(sum(_VALUE[word] for word in written.split("-"))))
     return frozenset(found)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from py_rust_stemmers import SnowballStemmer
 
-_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?")
+# A code such as "SL-2021" is one word, and so is 7:30, of which neither number stands alone.
+_WORD = re.compile(r"\b[A-Z]{1,5}-\d+(?:[-.]\d+)*\b|\d+(?:[.,:]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?")
+_FULL_HOUR = re.compile(r"^(\d{1,2}):00$")
 
 # Words that ask or join and name nothing, those of `how long` and `how far` among them.
 # Of other languages the inverse frequency takes care.
@@ -49,7 +51,7 @@ def content_words(text: str) -> list[str]:
 
 def _words(text: str) -> Iterator[str]:
     for match in _WORD.finditer(text):
-        word = _plain(match.group())
+        word = _plain(_FULL_HOUR.sub(r"\1", match.group()))
         if word not in FUNCTION_WORDS:
             yield word
 
