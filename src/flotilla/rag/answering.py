@@ -17,7 +17,7 @@ from flotilla.settings import EXTRACTIVE, LLMSettings, RagSettings
 
 if TYPE_CHECKING:
     from flotilla.rag.checkpoints import Checkpoints
-    from flotilla.rag.graphs.state import ReadPage, State, Within
+    from flotilla.rag.graphs.state import ReadPage, ReadTables, State, Within
     from flotilla.rag.llm import Meter, Models
     from flotilla.rag.web import SearchWeb
 
@@ -97,6 +97,7 @@ class Answerer:
         pages_of: gives what reads a tenant's pages; None where there is nothing to read.
         search_web: searches the web; None where that is not done.
         checkpoints: keep runs with a model, so that another worker goes on with them.
+        read_tables: reads the tables as a whole that a search has found a part of.
     """
 
     def __init__(
@@ -108,7 +109,9 @@ class Answerer:
         pages_of: "Callable[[str], ReadPage] | None" = None,
         search_web: "SearchWeb | None" = None,
         checkpoints: "Checkpoints | None" = None,
+        read_tables: "ReadTables | None" = None,
     ) -> None:
+        self._read_tables = read_tables
         self._checkpoints = checkpoints
         self._pages_of = pages_of
         self._search_web = search_web
@@ -154,6 +157,7 @@ class Answerer:
         began = perf_counter() - before - sum(step.took for step in follow_up) / 1000
         tools = Tools(
             retrieve=self._retrieve,
+            read_tables=self._read_tables,
             read_page=self._pages_of(query.tenant_id) if self._pages_of else None,
             search_web=self._search_web,
             writer=self._writer(meter, run.listener),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
 
     from flotilla.rag.llm import Meter, Models
+    from flotilla.rag.whole_tables import WholeTables
 
 logger = get_logger(__name__)
 
@@ -74,10 +75,12 @@ class Generator(Protocol):
         turns: Sequence[Turn] = (),
         *,
         own: str | None = None,
+        tables: "WholeTables | None" = None,
     ) -> Draft:
         """Answer a question from passages, the best first, with earlier turns of its conversation,
         the oldest first, in mind; `own` is the question without the words that were brought to it
-        from earlier ones (`followups.Standalone`), where there are any.
+        from earlier ones (`followups.Standalone`), where there are any. `tables` are those that
+        were read as a whole; a model is given none.
 
         Raises:
             ModelUnavailable: the model's provider does not answer now.
@@ -112,6 +115,7 @@ class ModelGenerator:
         turns: Sequence[Turn] = (),
         *,
         own: str | None = None,
+        tables: "WholeTables | None" = None,
     ) -> Draft:
         """Answer from passages; a reply that cites none of them counts as no answer.
 

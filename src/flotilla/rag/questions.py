@@ -24,7 +24,7 @@ from flotilla.rag.conversation import Conversations, Rewrite
 from flotilla.rag.followups import Standalone, standalone
 from flotilla.rag.memory import Memory
 from flotilla.rag.recital import ToldSteps, recite
-from flotilla.rag.retrieval import get_bm25, get_caches, get_spaces, retrieve
+from flotilla.rag.retrieval import get_bm25, get_caches, get_spaces, read_tables, retrieve
 from flotilla.settings import get_settings
 from flotilla.vectorstore.spaces import VectorSpace
 
@@ -91,6 +91,7 @@ def answerer_of(space: VectorSpace) -> Answerer:
                 _pages_of,
                 get_web(),
                 get_checkpoints(),
+                lambda query, found: read_tables(query, found, space),
             )
         return _answerers[space.id]
 

@@ -1,5 +1,6 @@
 """Searching as the fleet does it: in one space, through the caches, by the ledger's word."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from flotilla.cache_store import get_cache_store
@@ -7,6 +8,7 @@ from flotilla.ledger import documents
 from flotilla.ledger.database import get_database
 from flotilla.models import Passage, Query
 from flotilla.rag.caching.caches import Caches
+from flotilla.rag.whole_tables import MOST_CHUNKS, WholeTables, whole_tables
 from flotilla.settings import cores, get_settings
 from flotilla.vectorstore.bm25 import Bm25Encoder
 from flotilla.vectorstore.embedders import load_embedder
@@ -56,6 +58,22 @@ def get_bm25() -> Bm25Encoder:
 def retrieve(query: Query, space: VectorSpace) -> list[Passage]:
     """The nearest passages that may answer, from the cache where an earlier search still holds."""
     return get_caches().passages(query, space, lambda: _search(query, space))
+
+
+def read_tables(query: Query, found: Sequence[Passage], space: VectorSpace) -> WholeTables:
+    """The tables of which a search for the query has found rows, whole where that can be done."""
+
+    def read(passage: Passage) -> list[Passage] | None:
+        version = passage.version_id
+        every = space.points.of_version(query.tenant_id, version, MOST_CHUNKS + 1)
+        with get_database().reading() as connection:
+            live = documents.live(connection, [passage.document_id]).get(passage.document_id)
+        # Nothing is removed of a version that is live still.
+        if live is None or live.version_id != version or len(every) > MOST_CHUNKS:
+            return None
+        return [each.model_copy(update={"collection": live.collection}) for each in every]
+
+    return whole_tables(found, read)
 
 
 def _search(query: Query, space: VectorSpace) -> list[Passage]:

@@ -157,6 +157,11 @@ class PointReader(HybridCollection):
                     found.setdefault(str(record.id), _passage(record, 0.0))
         return list(found.values())
 
+    def of_version(self, tenant_id: str, version_id: str, limit: int) -> list[Passage]:
+        """Live passages of a version in no order, each with the score 0."""
+        selected = tenants(tenant_id, equal("live", True), equal("version_id", version_id))
+        return [_passage(record, 0.0) for record in self._scroll(selected, limit, None)]
+
     def _scroll(
         self, selected: models.Filter, limit: int, offset: str | None
     ) -> Sequence[models.Record]:

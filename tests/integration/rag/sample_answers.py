@@ -16,6 +16,7 @@ from flotilla.rag.answering import Answerer
 from flotilla.rag.citations import verify
 from flotilla.rag.extractive.generator import ExtractiveGenerator
 from flotilla.rag.text.terms import coverage, terms, weights
+from flotilla.rag.whole_tables import WholeTables, whole_tables
 from flotilla.settings import Settings
 from flotilla.vectorstore.fastembed_embedder import FastembedEmbedder
 
@@ -69,7 +70,12 @@ def asking(files: Sequence[Path]) -> Ask:
     def retrieve(query: Query) -> list[Passage]:
         return nearest(files, query.question, query.top_k)
 
-    answerer = Answerer(retrieve, ExtractiveGenerator(embedder()))
+    def read_tables(_query: Query, found: Sequence[Passage]) -> WholeTables:
+        of = {p.version_id: index(file)[0] for file in files for p in index(file)[0][:1]}
+        return whole_tables(found, lambda passage: of[passage.version_id])
+
+    generator = ExtractiveGenerator(embedder())
+    answerer = Answerer(retrieve, generator, read_tables=read_tables)
 
     def answer(question: str) -> Answer:
         query = Query(tenant_id="t", question=question, collection_ids=("samples",))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from flotilla.models import Passage
 from flotilla.rag.extractive.injections import addresses_model
@@ -105,22 +106,27 @@ def candidates(passages: Sequence[Passage]) -> list[Candidate]:
     """Every whole sentence, list and row once, though neighbouring chunks share some."""
     parts = [split(passage.text, passage.heading_path) for passage in passages]
     headers = _headers(passages, parts)
+    going_on = _going_on(passages, parts)
     tables = _columns(parts)
     seen: dict[tuple[str, str, str], Candidate] = {}
     for rank, (passage, sentences) in enumerate(zip(passages, parts, strict=True)):
         previous: Sentence | None = None
+        header_above = going_on.get(passage.chunk_id, "")
         # What stands below a heading with orders to a model is no answer to that heading.
         orders = [s for s in sentences if addresses_model(s.text)]
         baits = {order.heading for order in orders}
         for place, found in enumerate(sentences):
             sentence = replace(found, heading="") if found.heading in baits else found
             prose = sentence.kind is Kind.SENTENCE
+            if sentence.kind is not Kind.ROW:
+                header_above = ""
             antecedent = None
             if prose and previous is not None and _REFERS_BACK.match(sentence.text):
                 antecedent = previous
             previous = sentence if prose and sentence.whole else None
             if sentence.kind is Kind.ROW:
-                header = sentence.header or headers.get(_section(passage), "")
+                header = sentence.header or header_above
+                header = header or headers.get(_section(passage), "")
                 header = header or headers.get(_version(passage), "")
                 sentence = replace(sentence, header=header, columns=tables.get(header))
             shown = sentence.shown
@@ -264,6 +270,23 @@ def _headers(passages: Sequence[Passage], parts: Sequence[Sequence[Sentence]]) -
         for place in (_section(passage), _version(passage)):
             found.setdefault(place, set()).update(headers)
     return {place: headers.pop() for place, headers in found.items() if len(headers) == 1}
+
+
+def _going_on(passages: Sequence[Passage], parts: Sequence[Sequence[Sentence]]) -> dict[str, str]:
+    """The header of the table that goes on at the beginning of a chunk, by the chunk: that of the
+    row with which the chunk before ends."""
+    order = sorted(
+        zip(passages, parts, strict=True), key=lambda each: (each[0].version_id, each[0].position)
+    )
+    found: dict[str, str] = {}
+    for (before, above), (passage, sentences) in pairwise(order):
+        follows = (before.version_id, before.position + 1) == (passage.version_id, passage.position)
+        rows = above and sentences and above[-1].kind is sentences[0].kind is Kind.ROW
+        if follows and rows and before.heading_path == passage.heading_path:
+            header = above[-1].header or found.get(before.chunk_id, "")
+            if header and not sentences[0].header:
+                found[passage.chunk_id] = header
+    return found
 
 
 def _columns(parts: Sequence[Sequence[Sentence]]) -> dict[str, Columns]:

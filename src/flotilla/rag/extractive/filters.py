@@ -12,14 +12,8 @@ from dataclasses import dataclass
 from flotilla.rag.extractive.candidates import Candidate
 from flotilla.rag.extractive.conditions import Bound, bound_of
 from flotilla.rag.extractive.measures import amount_of, names_it
-from flotilla.rag.extractive.superlatives import (
-    MOST_SHOWN,
-    has_term,
-    left_of,
-    narrowed,
-    tables_of,
-    unnamed,
-)
+from flotilla.rag.extractive.superlatives import MOST_SHOWN
+from flotilla.rag.extractive.table_rows import Seen, has_term, left_of, narrowed, tables_of, unnamed
 from flotilla.rag.text.terms import content_words, stem
 
 _COUNTS = re.compile(r"^\W*(?:(?:and|und)\W+)?(?:how many|wie ?viele)\b", re.IGNORECASE)
@@ -54,12 +48,16 @@ class Met:
     equal: int
     compared: int
 
-    @property
-    def note(self) -> str:
-        """What a reader should know: a search does not always find all rows of a table."""
+    def note(self, seen: Seen) -> str:
+        """What a reader should know: not always all rows of a table were looked at."""
         name = self.rows[0].passage.document_name
         shown = len(self.rows)
-        told = f"Of the {self.compared} rows that the search found in {name}, {self.equal} fit"
+        told = {
+            Seen.ALL: f"Of all {self.compared} rows of the table in {name}, {self.equal} fit",
+            Seen.SOME: f"Of {self.compared} rows in {name}, which has more, {self.equal} fit",
+            Seen.FOUND: f"Of the {self.compared} rows that the search found in {name}, "
+            f"{self.equal} fit",
+        }[seen]
         return f"{told}, of which {shown} are given." if self.equal > shown else f"{told}."
 
 

@@ -16,7 +16,7 @@ from flotilla.rag.extractive.beside import (
 )
 from flotilla.rag.extractive.candidates import Candidate, add_forms, candidates
 from flotilla.rag.extractive.fields import tells_contact, tells_field
-from flotilla.rag.extractive.filters import rows_that_meet
+from flotilla.rag.extractive.filters import Met, rows_that_meet
 from flotilla.rag.extractive.identifiers import of_what_is_named
 from flotilla.rag.extractive.selection import (
     NEAR_BEST,
@@ -27,8 +27,10 @@ from flotilla.rag.extractive.selection import (
     with_consequents,
 )
 from flotilla.rag.extractive.sentence_vectors import SentenceVectors
-from flotilla.rag.extractive.stock import stocked_rows
-from flotilla.rag.extractive.superlatives import extreme_rows, superlative
+from flotilla.rag.extractive.stock import Stocked, stocked_rows
+from flotilla.rag.extractive.superlatives import Found, extreme_rows, says_most, superlative
+from flotilla.rag.extractive.table_rows import seen
+from flotilla.rag.extractive.transposed import FoundColumn, extreme_column
 from flotilla.rag.generate import Draft
 from flotilla.rag.refusals import not_found
 from flotilla.rag.text.asked import parts, refers_back, strange_names
@@ -37,6 +39,7 @@ from flotilla.rag.text.inflection import asked_terms, nouns
 from flotilla.rag.text.terms import coverage, terms, weights
 
 if TYPE_CHECKING:
+    from flotilla.rag.whole_tables import WholeTables
     from flotilla.vectorstore.embedder import Embedder
 
 EMBEDDED = 8
@@ -109,27 +112,34 @@ class ExtractiveGenerator:
         turns: Sequence[Turn] = (),
         *,
         own: str | None = None,
+        tables: "WholeTables | None" = None,
     ) -> Draft:
-        """Answer with one to four sentences of the passages, in reading order."""
+        """Answer with one to four sentences of the passages, in reading order; rows are compared
+        over all of the `tables` where those are given."""
         whole, question = question, own or question
-        found = candidates(passages)
-        found = of_what_is_named(question, found)
+        found = of_what_is_named(question, candidates(passages))
         add_forms(question, found)
+        rows = found
+        if tables is not None and tables.passages:
+            known = {passage.chunk_id for passage in passages}
+            rest = [each for each in tables.passages if each.chunk_id not in known]
+            rows = of_what_is_named(question, candidates([*passages, *rest]))
+            add_forms(question, rows)
         asked = superlative(question)
-        extreme = extreme_rows(asked, whole, found) if asked is not None else None
-        if extreme is not None:
-            return self._draft(extreme.rows, notes=(extreme.note,))
-        stocked = stocked_rows(question, found)
-        if stocked is not None and stocked.rows:
-            return self._draft(stocked.rows, notes=(stocked.note,))
-        if stocked is not None:
+        told: Found | FoundColumn | Stocked | Met | None = None
+        if asked is not None:
+            told = extreme_rows(asked, whole, rows) or extreme_column(asked, whole, rows)
+        told = told or stocked_rows(question, rows) or rows_that_meet(question, rows)
+        if told is not None and not told.rows:
             return self._refusal(question, passages)
-        met = rows_that_meet(question, found)
-        if met is not None:
-            return self._draft(met.rows, notes=(met.note,))
+        if told is not None:
+            note = told.note(seen(told.rows[0], rows, tables))
+            return self._draft(told.rows, notes=(note,))
         weight = weights(c.terms for c in found)
         ranked = self.rank(question, found, weight, strange_names(question, passages), whole)
         if not ranked or tells_of_another(question, ranked[0], found):
+            return self._refusal(question, passages)
+        if asked is not None and not says_most(ranked[0].sentence.shown):
             return self._refusal(question, passages)
         if self.likelihood(question, ranked[0], passages, weight) < self._threshold:
             return self._refusal(question, passages)

@@ -50,13 +50,17 @@ class Measured:
         return frozenset(i for i, value in enumerate(self.values) if value == best)
 
 
-def measured(cells: Sequence[str]) -> Measured | None:
+def measured(cells: Sequence[str], dimension: str | None = None) -> Measured | None:
     """A column's values; None where they cannot be compared with certainty.
+
+    A 0 without a unit is of the `dimension`, where one is given.
 
     That is so where a cell has several numbers or a text, where units are of unlike kinds, and
     where more than half of the cells have nothing.
     """
-    found = [_value(cell) for cell in cells]
+    found = [
+        (0.0, dimension) if dimension and cell.strip() == "0" else _value(cell) for cell in cells
+    ]
     there = [value for value in found if value is not None]
     if len(there) < 2 or 2 * len(there) < len(found):
         return None

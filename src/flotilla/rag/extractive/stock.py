@@ -10,7 +10,8 @@ from functools import lru_cache
 
 from flotilla.rag.extractive.candidates import Candidate
 from flotilla.rag.extractive.measures import names_it
-from flotilla.rag.extractive.superlatives import MOST_SHOWN, left_of, narrowed, tables_of
+from flotilla.rag.extractive.superlatives import MOST_SHOWN
+from flotilla.rag.extractive.table_rows import Seen, left_of, narrowed, tables_of
 from flotilla.rag.text.terms import content_words, stem
 
 _WHICH = re.compile(
@@ -45,10 +46,13 @@ class Stocked:
     equal: int
     compared: int
 
-    @property
-    def note(self) -> str:
-        """What a reader should know: a search does not always find all rows of a table."""
-        told = f"The stock of {self.compared} rows that the search found was looked at"
+    def note(self, seen: Seen) -> str:
+        """What a reader should know: not always all rows of a table were looked at."""
+        told = {
+            Seen.ALL: f"The stock of all {self.compared} such rows was looked at",
+            Seen.SOME: f"The stock of {self.compared} rows, but not of all, was looked at",
+            Seen.FOUND: f"The stock of {self.compared} rows that the search found was looked at",
+        }[seen]
         shown = len(self.rows)
         return (
             f"{told}; of {self.equal} such rows {shown} are given."

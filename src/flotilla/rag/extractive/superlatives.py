@@ -11,22 +11,33 @@ from functools import lru_cache
 
 from flotilla.rag.extractive.candidates import Candidate
 from flotilla.rag.extractive.measures import MONEY, Measured, measured, names_it
-from flotilla.rag.refusals import function_words
-from flotilla.rag.text.sentences import Kind
-from flotilla.rag.text.terms import content_words, stem, terms
-
-FEWEST_ROWS = 2
-"""Rows from which one can be the cheapest."""
-
-LONG = 4
-"""Letters from which the beginning of a word tells it."""
+from flotilla.rag.extractive.table_rows import (
+    FEWEST_ROWS,
+    Seen,
+    left_of,
+    narrowed,
+    tables_of,
+    unnamed,
+)
+from flotilla.rag.text.terms import stem, terms
 
 MOST_TIES = 1 / 3
 """Share of rows with the same value up to which it tells some from the others."""
 
 MOST_SHOWN = 4
-"""Of rows with the same value, so many are given."""
+"""Of rows with the same value, so many are given. Where these are all of them and no more than half
+of the rows, they are told from the others, too."""
 
+# "The fewest miles on the clock" are those that it has run.
+_ON_THE_CLOCK = re.compile(r"\bon the (?:clock|odometer)\b|\bauf dem tacho\b", re.IGNORECASE)
+# What is paid besides the price, and what a price is for.
+_BESIDE_PRICE_WORDS = "joining admin administration booking deposit excess late delivery setup"
+_BESIDE_PRICE = frozenset(map(stem, _BESIDE_PRICE_WORDS.split()))
+_PER_TIME_WORDS = """
+year month week day night hour annual monthly yearly weekly daily nightly hourly
+jahr monat woche tag nacht stunde jährlich monatlich
+"""
+_PER_TIME = frozenset(map(stem, _PER_TIME_WORDS.split()))
 _PRICE = "price cost fee charge rate rent fare preis kosten gebühr miete"
 _DATE = "year date built founded opened registered baujahr jahr datum erbaut gegründet"
 _AGE = "age alter"
@@ -77,7 +88,25 @@ _OF_STOCK = re.compile(
     r"am\s+(?:(meisten)|wenigsten))(?:\s+of)?(?:\s+in stock)?\W*$",
     re.IGNORECASE,
 )
+_NO_MOST = (
+    r"(?:inter|for|ar|un)?rest|interest|(?:re|in|con)?quest|guest|(?:mid)?west|invest|suggest|"
+    r"harvest|honest|modest|(?:con|pro)?test|chest|nest|pest|vest"
+)
+_SAYS_MOST = re.compile(
+    r"\b(?:most|least|only|first|last|max(?:imum)?|min(?:imum)?|limit(?:ed)?|sole|none|up to|"
+    rf"(?!(?:{_NO_MOST})\b)\w+est|"
+    r"(?:no|not) (?:more|less|fewer|longer|later|earlier) than|starts? (?:at|from)|from [$€£]?\d|"
+    r"nur|höchstens|mindestens|maximal|minimal|bis zu|\w{3,}ste[nmrs]?)\b",
+    re.IGNORECASE,
+)
+# Of what has the most of something: "Which one lets me bring the most guests?"
+_HAVING_WORDS = "allow bring come contain cover get give include let offer pay"
+_HAVING = frozenset(map(stem, _HAVING_WORDS.split()))
 _STOCK = "stock quantity number available bestand vorrat anzahl menge"
+_FEE = re.compile(
+    r"\b(?:fee|charge|surcharge|deposit|excess)s?\b|gebühr|zuschlag|kaution", re.IGNORECASE
+)
+_NO_FEE = re.compile(r"^\s*(?:none|no|nil|keine?[rs]?)\s*$", re.IGNORECASE)
 # How a question is put that asks for one; not "at least" or "is it at most".
 _NO_SUPERLATIVE = re.compile(
     r"\b(?:at (?:least|most|the latest)|most of(?=\s+\w))\b", re.IGNORECASE
@@ -93,11 +122,14 @@ class Found:
     equal: int
     compared: int
 
-    @property
-    def note(self) -> str:
-        """What a reader should know: a search does not always find all rows of a table."""
+    def note(self, seen: Seen) -> str:
+        """What a reader should know: not always all rows of a table were looked at."""
         name = self.rows[0].passage.document_name
-        told = f"The {self.compared} rows that the search found in {name} were compared"
+        told = {
+            Seen.ALL: f"All {self.compared} such rows in {name} were compared",
+            Seen.SOME: f"{self.compared} such rows in {name}, which has more, were compared",
+            Seen.FOUND: f"The {self.compared} rows that the search found in {name} were compared",
+        }[seen]
         shown = len(self.rows)
         if self.equal > shown:
             return f"{told}; {self.equal} have the same value, of which {shown} are given."
@@ -109,26 +141,31 @@ class Superlative:
     """What a question asks for the most or the least of.
 
     `columns` are the stemmed words for it with whether the largest value is meant, those that the
-    question names itself first; `words` are the question's stems that are spent on this.
+    question names itself first; `words` are the question's stems that are spent on this, and
+    `nouns` those of what it measures itself, "the most miles".
     """
 
     columns: tuple[tuple[tuple[str, ...], bool], ...]
     words: frozenset[str]
     money: bool
+    nouns: frozenset[str] = frozenset()
 
 
 @lru_cache(maxsize=256)
 def superlative(question: str) -> Superlative | None:
     """The superlative of a question; None where there is none."""
-    text = _NO_SUPERLATIVE.sub(" ", question)
+    text = _ON_THE_CLOCK.sub(" ", _NO_SUPERLATIVE.sub(" ", question))
     columns: list[tuple[tuple[str, ...], bool]] = []
     spent: set[str] = set()
+    nouns: list[str] = []
     money = False
     of_noun = _OF_NOUN.search(text)
-    if of_noun is not None:
+    # "The most expensive van" has no most of expense.
+    told = [m for p, _, _ in _WORD if of_noun and (m := p.match(text, of_noun.start()))]
+    if of_noun is not None and not any(" " in match.group() for match in told):
         nouns = terms(of_noun[2])
         columns.append((tuple(nouns), of_noun[1] is not None))
-        spent.update(terms(of_noun.group().split()[0]))
+        spent.update(terms(of_noun.group().split()[0]), _HAVING)
     of_stock = _OF_STOCK.search(text)
     if of_stock is not None:
         stock = tuple(stem(word) for word in _STOCK.split())
@@ -142,7 +179,7 @@ def superlative(question: str) -> Superlative | None:
             money = money or words[0] == stem("price")
     if not any(words for words, _ in columns):
         return None
-    return Superlative(tuple(columns), frozenset(spent), money)
+    return Superlative(tuple(columns), frozenset(spent), money, frozenset(nouns))
 
 
 def extreme_rows(asked: Superlative, question: str, found: Sequence[Candidate]) -> Found | None:
@@ -152,9 +189,10 @@ def extreme_rows(asked: Superlative, question: str, found: Sequence[Candidate]) 
     compared, and a word that no row of a table has, nor its headings, is of another table. A table
     whose columns or headings name what is asked for comes before one with the word in some cell.
     """
-    left = left_of(question, asked.words)
+    left = left_of(_ON_THE_CLOCK.sub(" ", question), asked.words)
     # "What does the cheapest one cost?" names the column in another word.
     columns = {word for words, _ in asked.columns for word in words}
+    columns -= asked.nouns - frozenset(map(stem, _PRICE.split()))
     best: list[Candidate] = []
     nearest: tuple[int, int] | None = None
     for rows in tables_of(found):
@@ -169,78 +207,19 @@ def extreme_rows(asked: Superlative, question: str, found: Sequence[Candidate]) 
     return Found(tuple(winners[:MOST_SHOWN]), len(winners), len(best))
 
 
-def left_of(question: str, spent: Collection[str]) -> set[str]:
-    """The terms of what a question names but for those that are `spent`: on a superlative."""
-    light = _LIGHT | function_words(question)
-    words = [word for word in content_words(question) if word not in light]
-    numbers = {term for term in terms(question) if term[0].isdigit()}
-    return {term for word in words if (term := stem(word)) not in spent} | numbers
+def says_most(text: str) -> bool:
+    """Whether a sentence may tell the most or the least of something: it has a superlative, or a
+    word for a bound. A figure alone does not tell that there is none beyond it."""
+    return bool(_SAYS_MOST.search(text))
 
 
 def _few(number: int, rows: Sequence[Candidate]) -> bool:
-    return number == 1 or number <= MOST_TIES * len(rows)
+    few = MOST_TIES if number > MOST_SHOWN else 1 / 2
+    return number == 1 or number <= few * len(rows)
 
 
 def _rank(rows: Sequence[Candidate]) -> int:
     return min((row.rank for row in rows), default=0)
-
-
-# What a question is put with in English; it names nothing that a row could have.
-_LIGHT_WORDS = """
-available currently done find have item kind list name offer one product sell show sort stock tell
-thing things
-"""
-_LIGHT = frozenset(_LIGHT_WORDS.split())
-
-
-def tables_of(found: Sequence[Candidate]) -> list[list[Candidate]]:
-    """The rows of each table whose cells are known, each once and in reading order."""
-    tables: dict[tuple[str, str], dict[int, Candidate]] = {}
-    for candidate in found:
-        if candidate.sentence.kind is Kind.ROW and candidate.sentence.named_cells:
-            key = candidate.passage.version_id, candidate.sentence.header
-            tables.setdefault(key, {}).setdefault(candidate.start, candidate)
-    return [
-        [rows[start] for start in sorted(rows)]
-        for rows in tables.values()
-        if len(rows) >= FEWEST_ROWS
-    ]
-
-
-def narrowed(rows: Sequence[Candidate], asked: Collection[str]) -> tuple[list[Candidate], set[str]]:
-    """The rows that have what is asked where some have it, and the terms that none has."""
-    missing: set[str] = set()
-    kept = list(rows)
-    for term in sorted(asked):
-        having = [c for c in rows if has_term(_about(c), term)]
-        if not having:
-            missing.add(term)
-        else:
-            kept = [c for c in kept if c in having]
-    return kept, missing
-
-
-def unnamed(row: Candidate, asked: Collection[str]) -> set[str]:
-    """The terms that neither a table's columns nor its headings nor its document's name have."""
-    columns = terms(" ".join(name for name, _ in row.sentence.named_cells))
-    named = {*columns, *_above(row)}
-    return {term for term in asked if not has_term(named, term)}
-
-
-def _above(row: Candidate) -> list[str]:
-    """The terms of a row's headings and of its document's name."""
-    passage = row.passage
-    return terms(" ".join((row.sentence.heading, *passage.heading_path, passage.document_name)))
-
-
-def _about(candidate: Candidate) -> set[str]:
-    """The terms of a row, but for its units, of its headings and of its document's name."""
-    return {*candidate.terms, *_above(candidate)}
-
-
-def has_term(about: Collection[str], term: str) -> bool:
-    """Whether a term is among those; "mileage" has "mile"."""
-    return term in about or (len(term) >= LONG and any(t.startswith(term) for t in about))
 
 
 def _winners(
@@ -256,10 +235,21 @@ def _winners(
             fitting = [name for name, column in columns.items() if column.dimension == MONEY]
         # Of "Price per day" and "Price per week", that which the question names.
         named = [name for name in fitting if set(terms(name)) <= {*left, *words}]
+        if asked.money and not named and not set(words) <= {*left, *asked.nouns}:
+            fitting = _prices([name for name, c in columns.items() if c.dimension == MONEY], words)
         winners = {columns[name].extreme(largest=largest) for name in named or fitting}
         if len(winners) == 1 and _few(len(chosen := winners.pop()), rows):
             return [rows[i] for i in sorted(chosen)]
     return None
+
+
+def _prices(columns: Sequence[str], words: Sequence[str]) -> list[str]:
+    """Of columns of money those that tell what something costs by itself: first those for a time or
+    with a word for a price, which is not of something else that is paid once."""
+    proper = [name for name in columns if not _BESIDE_PRICE.intersection(terms(name))]
+    told = [n for n in proper if _PER_TIME.intersection(terms(n)) or names_it(n, words)]
+    # The columns of a table may be things, each with its prices.
+    return told or (proper if len(proper) == 1 else [])
 
 
 def _measured(rows: Sequence[Candidate]) -> dict[str, Measured]:
@@ -267,7 +257,11 @@ def _measured(rows: Sequence[Candidate]) -> dict[str, Measured]:
     table = [row.sentence.named_cells for row in rows]
     found = {}
     for place, (name, _) in enumerate(table[0]):
-        column = measured([cells[place][1] for cells in table])
+        values = [cells[place][1] for cells in table]
+        if _FEE.search(name):
+            # "None" is no fee, but no price either.
+            values = [_NO_FEE.sub("0", value) for value in values]
+        column = measured(values, MONEY if _FEE.search(name) else None)
         if column is not None and name:
             found[name] = column
     return found

@@ -3,7 +3,7 @@
 from typing import Any
 
 from flotilla.errors import BudgetSpent, ModelRejected, ModelUnavailable
-from flotilla.models import Passage
+from flotilla.models import Passage, Turn
 from flotilla.rag.citations import renumber, verify
 from flotilla.rag.extractive.fields import passages_needed
 from flotilla.rag.generate import Draft
@@ -15,6 +15,7 @@ from flotilla.rag.llm.roles import Role
 from flotilla.rag.recital import recite
 from flotilla.rag.refusals import not_found, nothing_retrieved
 from flotilla.rag.support import unsupported
+from flotilla.rag.whole_tables import needs_all_rows
 from flotilla.settings import CACHED
 
 
@@ -28,7 +29,9 @@ def retrieve(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     known = {each.chunk_id for each in (*kept, *state.get("found", []))}
     fresh = [each for each in found if each.chunk_id not in known]
     searches = state.get("searches", 0) + 1
-    update = {**tools.within(kept + fresh), "searches": searches}
+    update: Update = {**tools.within(kept + fresh), "searches": searches}
+    if tools.models is None and tools.read_tables is not None and needs_all_rows(wording):
+        update["tables"] = tools.read_tables(query, found)
     return update, {"searched_for": wording, "found": len(found), "new": len(fresh)}
 
 
@@ -50,8 +53,7 @@ def generate(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     turns = state.get("turns", [])
     update: Update
     try:
-        draft = tools.writer.generate(question, passages, turns, own=state.get("own"))
-        update = {"draft": draft}
+        update = _written(state, tools, question, passages, turns)
     except (BudgetSpent, ModelRejected, ModelUnavailable) as error:
         update = stand_in(state, tools, error)
     update["notes"] = [*update.get("notes", []), *update["draft"].notes]
@@ -71,6 +73,21 @@ def generate(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
         if flagged:
             saw["unsupported"] = len(flagged)
     return update | {"draft": draft}, saw
+
+
+def _written(
+    state: State, tools: Tools, question: str, passages: list[Passage], turns: list[Turn]
+) -> Update:
+    """What the writer makes of the passages, with those of whole tables that it cites."""
+    tables, own = state.get("tables"), state.get("own")
+    if tables is None:
+        return {"draft": tools.writer.generate(question, passages, turns, own=own)}
+    draft = tools.spare.generate(question, passages, turns, own=own, tables=tables)
+    cited = {each.chunk_id for each in draft.citations} - {each.chunk_id for each in passages}
+    return {
+        "draft": draft,
+        "passages": [*passages, *(each for each in tables.passages if each.chunk_id in cited)],
+    }
 
 
 def models_for(tools: Tools, role: Role) -> Models | None:

@@ -1,6 +1,6 @@
 """What a run carries from node to node, and what its nodes work with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import add
 from typing import Annotated, Protocol, TypedDict
@@ -12,6 +12,7 @@ from flotilla.rag.llm.meter import Meter
 from flotilla.rag.llm.models import Models
 from flotilla.rag.recital import ToldSteps
 from flotilla.rag.web import SearchWeb
+from flotilla.rag.whole_tables import WholeTables
 from flotilla.schemas import DocumentPage
 
 
@@ -19,7 +20,8 @@ class State(TypedDict, total=False):
     """One run over one question.
 
     `passages` are what the answer is written from, the best first; `found` what searches have
-    brought that a grader set aside or never saw; `wording` is what the next search asks for in
+    brought that a grader set aside or never saw; `tables` are those that were read as a whole;
+    `wording` is what the next search asks for in
     place of the question. `searched_web` is there once the web was searched. Where the question is
     of a conversation, `turns` are earlier ones that the answer may refer to, `used` says what both
     were drawn from, `rewritten` why it was made to stand alone, and `own` the question without the
@@ -37,6 +39,7 @@ class State(TypedDict, total=False):
     searched_web: bool
     small_talk: str
     passages: list[Passage]
+    tables: WholeTables
     found: list[Passage]
     draft: Draft
     unsupported: list[Unsupported]
@@ -49,6 +52,12 @@ class Retrieve(Protocol):
     """Finds the passages for a query, the best first."""
 
     def __call__(self, query: Query, /) -> list[Passage]: ...
+
+
+class ReadTables(Protocol):
+    """Reads the tables as a whole of which a search has found rows."""
+
+    def __call__(self, query: Query, found: Sequence[Passage], /) -> WholeTables: ...
 
 
 class Within(Protocol):
@@ -87,6 +96,7 @@ class Tools:
     """
 
     retrieve: Retrieve
+    read_tables: ReadTables | None
     read_page: ReadPage | None
     search_web: SearchWeb | None
     writer: Generator
