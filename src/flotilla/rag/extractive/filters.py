@@ -54,7 +54,7 @@ class Met:
         shown = len(self.rows)
         told = {
             Seen.ALL: f"Of all {self.compared} rows of the table in {name}, {self.equal} fit",
-            Seen.SOME: f"Of {self.compared} rows in {name}, which has more, {self.equal} fit",
+            Seen.SOME: f"Of {self.compared} rows in {name}, which may have more, {self.equal} fit",
             Seen.FOUND: f"Of the {self.compared} rows that the search found in {name}, "
             f"{self.equal} fit",
         }[seen]

@@ -127,7 +127,7 @@ class Found:
         name = self.rows[0].passage.document_name
         told = {
             Seen.ALL: f"All {self.compared} such rows in {name} were compared",
-            Seen.SOME: f"{self.compared} such rows in {name}, which has more, were compared",
+            Seen.SOME: f"{self.compared} such rows in {name}, which may have more, were compared",
             Seen.FOUND: f"The {self.compared} rows that the search found in {name} were compared",
         }[seen]
         shown = len(self.rows)

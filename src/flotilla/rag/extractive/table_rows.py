@@ -57,7 +57,7 @@ class Seen(StrEnum):
     """Which of a table's rows were looked at."""
 
     ALL = "all"
-    SOME = "some"  # there are more
+    SOME = "some"  # there may be more
     FOUND = "found"  # those that a search brought; whether there are more is not known
 
 
@@ -66,13 +66,16 @@ def seen(row: Candidate, found: Sequence[Candidate], tables: "WholeTables | None
     version, header = row.passage.version_id, row.sentence.header
     if tables is None or version not in tables.versions | tables.in_part:
         return Seen.FOUND
-    # Rows whose table is not known may be of this one.
+    of_version = [
+        c for c in found if c.passage.version_id == version and c.sentence.kind is Kind.ROW
+    ]
+    sections = {c.passage.heading_path for c in of_version if c.sentence.header == header}
+    # Rows whose columns are not known may be of this table.
     loose = any(
-        c.passage.version_id == version
-        and c.sentence.kind is Kind.ROW
-        and not c.sentence.named_cells
-        and (not c.sentence.header or c.sentence.header == header)
-        for c in found
+        not c.sentence.named_cells
+        and c.passage.heading_path in sections
+        and c.sentence.header in ("", header)
+        for c in of_version
     )
     return Seen.ALL if version in tables.versions and not loose else Seen.SOME
 
