@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from flotilla.rag.extractive.answer_type import MISFIT
 from flotilla.rag.extractive.candidates import Candidate, units_of
-from flotilla.rag.extractive.conditions import EXCLUDED, RULE, excludes
+from flotilla.rag.extractive.conditions import EXCLUDED, RULE, excludes, is_other_matter
+from flotilla.rag.extractive.parties import other_party_fit
+from flotilla.rag.extractive.spans import AFTERWARDS, lies_beyond
 from flotilla.rag.text.blocks import LABELLED
 from flotilla.rag.text.days import weekdays, without_days
 from flotilla.rag.text.sentences import Kind
@@ -17,13 +19,26 @@ NEIGHBOUR = 0.7
 
 def condition_factors(question: str, found: Sequence[Candidate]) -> list[float]:
     """`EXCLUDED` for what holds under a condition that is not met, `RULE` for the sentence before
-    it where that is about the same thing, else 1."""
+    it where that is about the same thing, and for the one behind it that tells what holds
+    afterwards; else 1, or less where another party does something."""
     factors = [1.0] * len(found)
     asked = set(terms(question))
     for i, candidate in enumerate(found):
-        if not excludes(question, candidate.sentence.shown):
+        shown = candidate.sentence.shown
+        if not excludes(question, shown):
+            factors[i] *= other_party_fit(question, shown)
             continue
         factors[i] = EXCLUDED
+        if lies_beyond(question, shown):
+            behind = found[i + 1] if i + 1 < len(found) else candidate
+            if (
+                behind.passage is candidate.passage
+                and behind.antecedent == candidate.sentence
+                and AFTERWARDS.match(behind.sentence.shown)
+            ):
+                factors[i + 1] = RULE
+                behind.rule = True
+            continue
         before = found[i - 1] if i else candidate
         same = before.passage is candidate.passage and before.start < candidate.start
         if (
@@ -72,6 +87,13 @@ def is_of_neighbour(question: str, candidate: Candidate, best: Candidate) -> boo
         return False
     asked = set(terms(question))
     return not asked & _about(best) <= _about(candidate)
+
+
+def is_beside(question: str, best: Candidate, found: Sequence[Candidate]) -> bool:
+    """Whether the best sentence that was found is about another matter for certain."""
+    return is_other_matter(question, best.sentence.shown) or tells_of_another(
+        question, best, found
+    )
 
 
 def tells_of_another(question: str, best: Candidate, found: Sequence[Candidate]) -> bool:

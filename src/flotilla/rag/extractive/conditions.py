@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from flotilla.rag.extractive.measures import amount_of
+from flotilla.rag.extractive.parties import done_by_another, is_certain
+from flotilla.rag.extractive.spans import lies_beyond
+from flotilla.rag.text.antonyms import tells_opposite
 from flotilla.rag.text.terms import stem, terms
 
 EXCLUDED = 0.65
@@ -107,8 +110,24 @@ def bound_of(question: str) -> Bound | None:
 
 def excludes(question: str, sentence: str) -> bool:
     """Whether a sentence holds under a condition that what is asked about does not meet: a bound
-    that its amount is beyond, or what another party does."""
-    return _bound_excludes(question, sentence) or _party_excludes(question, sentence)
+    that its amount is beyond, the other side of a span, what another party does, or the opposite
+    of it."""
+    return (
+        _bound_excludes(question, sentence)
+        or lies_beyond(question, sentence)
+        or done_by_another(question, sentence)
+        or tells_opposite(question, sentence)
+    )
+
+
+def is_other_matter(question: str, sentence: str) -> bool:
+    """Whether a sentence answers the contrary of a question, so that none is better: it tells of
+    the other side of a span, what another party does, or the opposite of what is asked."""
+    return (
+        lies_beyond(question, sentence)
+        or (is_certain(question) and done_by_another(question, sentence))
+        or tells_opposite(question, sentence)
+    )
 
 
 def _bound_excludes(question: str, sentence: str) -> bool:
@@ -131,20 +150,3 @@ def _meets(bound: re.Match[str], value: float, limit: float) -> bool:
     if bound["floor"]:
         return value >= limit
     return value < limit if bound["below"] else value <= limit
-
-
-_IF = r"\b(?:if|when|in case|wenn|falls)\s+"
-_REST = r"(?P<deed>[^,;.?!]*)"
-_CUSTOMER = r"you|sie|the (?:customer|buyer|tenant|guest|client)"
-_ASKED_IF = re.compile(rf"{_IF}(?:(?P<mine>i|we|ich|wir)|you|sie)\s+{_REST}", re.IGNORECASE)
-_SAID_IF = re.compile(rf"{_IF}(?:(?P<ours>we|wir)|{_CUSTOMER})\s+{_REST}", re.IGNORECASE)
-
-
-def _party_excludes(question: str, sentence: str) -> bool:
-    """Whether a sentence tells what follows if the one party does what the question says of the
-    other: who asks is "you" in the documents, and "you" in his question is "we"."""
-    asked, said = _ASKED_IF.search(question), _SAID_IF.search(sentence)
-    if asked is None or said is None:
-        return False
-    same = set(terms(asked["deed"])) & set(terms(said["deed"]))
-    return bool(same) and bool(asked["mine"]) == bool(said["ours"])

@@ -10,8 +10,8 @@ from flotilla.rag.extractive.answer_type import figure_fit, fit_of, side_fit
 from flotilla.rag.extractive.answerability import evidence, probability
 from flotilla.rag.extractive.beside import (
     condition_factors,
+    is_beside,
     neighbour_factors,
-    tells_of_another,
     unit_fit,
 )
 from flotilla.rag.extractive.candidates import Candidate, add_forms, candidates
@@ -137,7 +137,7 @@ class ExtractiveGenerator:
             return self._draft(told.rows, notes=(note,))
         weight = weights(c.terms for c in found)
         ranked = self.rank(question, found, weight, strange_names(question, passages), whole)
-        if not ranked or tells_of_another(question, ranked[0], found):
+        if not ranked or is_beside(question, ranked[0], found):
             return self._refusal(question, passages)
         if asked is not None and not says_most(ranked[0].sentence.shown):
             return self._refusal(question, passages)

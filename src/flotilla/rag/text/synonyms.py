@@ -13,6 +13,8 @@ from flotilla.rag.text.terms import stem
 _ENGLISH = """
 holiday vacation leave
 job work employment
+join become enrol
+cancel withdraw
 flat apartment home
 boss manager supervisor
 buy purchase
