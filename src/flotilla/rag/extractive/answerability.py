@@ -21,6 +21,7 @@ from flotilla.rag.extractive.answer_type import (
 )
 from flotilla.rag.extractive.candidates import Candidate
 from flotilla.rag.extractive.fields import tells_contact, tells_field
+from flotilla.rag.extractive.instructions import asks_what_to_do, instructs
 from flotilla.rag.refusals import ENGLISH, function_words, told_tongue, tongue_of
 from flotilla.rag.text.asked import mixed, names, strange_names
 from flotilla.rag.text.inflection import degrees, german_root, german_terms
@@ -168,11 +169,13 @@ def evidence(
     if field:  # which has looked for all that the question names
         lacks, absent = dict.fromkeys(words, 0.0), {}
     meaning = 1 - sum(worth[w] * lacks[w] for w in words) / total if total else 1.0
+    # What is to be done has few words of what has happened.
+    told_to_do = asks_what_to_do(question) and instructs(best.sentence.shown)
     covered = coverage(terms(question), best.terms, weight, best.context)
     return Evidence(
         cosine=best.cosine,
         # The address has no word of "Where are you?", nor "since 1987" of "founded".
-        coverage=max(covered, float(field)),
+        coverage=max(covered, float(field), meaning if told_to_do else 0.0),
         meaning=meaning,
         absent=sum(absent.values()) / max(1, len(words)),
         name_absent=max((unlike[n] for n in named - anywhere), default=0.0),

@@ -91,9 +91,14 @@ def is_of_neighbour(question: str, candidate: Candidate, best: Candidate) -> boo
 
 def is_beside(question: str, best: Candidate, found: Sequence[Candidate]) -> bool:
     """Whether the best sentence that was found is about another matter for certain."""
-    return is_other_matter(question, best.sentence.shown) or tells_of_another(
-        question, best, found
-    )
+    shown = best.sentence.shown
+    told = [shown]
+    # "This takes an hour" is about what the sentence before it tells.
+    if best.antecedent is not None and not AFTERWARDS.match(shown):
+        told.append(best.antecedent.shown)
+    if any(is_other_matter(question, text) for text in told):
+        return True
+    return tells_of_another(question, best, found)
 
 
 def tells_of_another(question: str, best: Candidate, found: Sequence[Candidate]) -> bool:

@@ -38,8 +38,9 @@ _CLOSING = " \t\n\"'”’)*_"
 
 # A sentence that opens like this says little without the one before it.
 _REFERS_BACK = re.compile(
-    r"(?:it|its|they|their|this|that|these|those|he|she|such|otherwise|however|then|after that|"
-    r"from this|in this case|if so|yes|no)\b",
+    r"(?:(?:it|its|they|their|he|she|such|otherwise|however|then|after that|afterwards|thereafter|"
+    r"later|on (?:that|this|the same) day|from this|in this case|if so|yes|no)\b|"
+    r"(?:this|that|these|those)\b(?! (?:who|whom|whose|which|that|of)\b))",
     re.IGNORECASE,
 )
 

@@ -18,6 +18,7 @@ from flotilla.rag.extractive.candidates import Candidate, add_forms, candidates
 from flotilla.rag.extractive.fields import tells_contact, tells_field
 from flotilla.rag.extractive.filters import Met, rows_that_meet
 from flotilla.rag.extractive.identifiers import of_what_is_named
+from flotilla.rag.extractive.instructions import instruction_fit
 from flotilla.rag.extractive.selection import (
     NEAR_BEST,
     choose,
@@ -211,6 +212,7 @@ class ExtractiveGenerator:
         conditions = condition_factors(question, found)
         fit = [
             fit_of(question, c.sentence, c.context, strange)
+            * instruction_fit(question, c.sentence)
             * unit_fit(question, c)
             * condition
             * (f or 1.0)

@@ -36,9 +36,10 @@ _YOUR_DEED = re.compile(
     rf"\b(?:you|{_CUSTOMER})\s+(?:(?:{_AUXILIARY})\s+)*(?P<verb>[^\W\d_]+)", re.IGNORECASE
 )
 # What the one takes the other gives: with these words both tell of one deed.
-_MUTUAL = frozenset(
-    map(stem, "agree arrange be buy fail find get go hire insure lease lend rent reach sell".split())
-)
+_MUTUAL_WORDS = """
+agree arrange be buy fail find get go hire insure lease lend rent reach sell
+"""
+_MUTUAL = frozenset(map(stem, _MUTUAL_WORDS.split()))
 
 _FIRM_SELLS = re.compile(
     r"\b(?:(?:do|can|will|would|are|did) you (?:\w+ ){0,2}?(?:sell|selling)|"

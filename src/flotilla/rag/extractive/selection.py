@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from flotilla.rag.citations import unmarked
 from flotilla.rag.extractive.beside import is_of_neighbour
 from flotilla.rag.extractive.candidates import Candidate
+from flotilla.rag.extractive.conditions import excludes
+from flotilla.rag.extractive.instructions import asks_how_to, asks_what_to_do, instructs
 from flotilla.rag.inactive import inactive
 from flotilla.rag.text.sentences import Kind
 from flotilla.rag.text.terms import terms
@@ -18,12 +20,6 @@ NEAR_BEST = 0.88
 _RESTRICTS = re.compile(
     r"^(?:however|but|except|exceptions|unless|otherwise|instead|jedoch|allerdings|ausgenommen|"
     r"ausnahmen?|sonst|andernfalls|stattdessen)\b|\binstead\W*$|\bstattdessen\b",
-    re.IGNORECASE,
-)
-_ASKS_WHAT_TO_DO = re.compile(
-    r"\bwhat (?:should|must|can|shall|do|could) (?:i|we|you|one)\b|\bwhat (?:to do|replaces?)\b|"
-    r"\bhow (?:should|can|could|do) (?:i|we|you|one)\b|\binstead\b|"
-    r"\bwas (?:muss|soll|kann|sollte) (?:ich|man)\b|\bwie (?:kann|muss|soll) (?:ich|man)\b",
     re.IGNORECASE,
 )
 
@@ -92,7 +88,10 @@ def with_consequents(question: str, chosen: list[Candidate]) -> list[Candidate]:
         behind = candidate.consequent
         if behind is None or len(complete) == MOST_SENTENCES:
             continue
-        if not (_RESTRICTS.search(behind.text) or _ASKS_WHAT_TO_DO.search(question)):
+        next_step = asks_how_to(question) and (
+            instructs(behind.shown) or not asks_what_to_do(question)
+        )
+        if not (_RESTRICTS.search(behind.text) or next_step) or excludes(question, behind.shown):
             continue
         consequent = Candidate(candidate.passage, candidate.rank, behind)
         if not any(consequent.overlaps(other) for other in complete):
