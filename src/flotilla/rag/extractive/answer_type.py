@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
+from flotilla.rag.extractive.needs import HAS_FIGURE
 from flotilla.rag.extractive.superlatives import superlative
 from flotilla.rag.text.contacts import POSTAL, asked_contact, has
 from flotilla.rag.text.days import dates, weekdays
@@ -28,29 +29,6 @@ _ASKS_FIGURE = re.compile(
     r"when|cost|costs|fees?|price|hours|percentage|what (?:time|year|age|rate|number|amount|date)|"
     r"wann|wie (?:viele?|lange|alt|weit|hoch|groß|oft|spät|schwer)|wieviele?|kostet|preis)\b",
     re.IGNORECASE,
-)
-_HAS_FIGURE = re.compile(
-    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|"
-    r"fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|"
-    r"ninety|hundred|thousand|million|half|noon|midnight|free|nothing|"
-    r"zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|elf|zwölf|kostenlos|nichts)\b",
-    re.IGNORECASE,
-)
-# What is "far" or "long" may be told in other words, and what is free of charge is.
-_NEEDS_FIGURE = re.compile(
-    r"\b(?:how (?:many|old|big|large|heavy|high|tall|wide|deep|much (?:does|do|did|is|are|was))|"
-    r"wie (?:viele|alt|groß|hoch|schwer|breit|tief)|wieviele)\b",
-    re.IGNORECASE,
-)
-_NEEDS_NAME = re.compile(
-    r"\bnames? of\b|^\W*(?:who (?:won|wrote|founded|invented|built|designed|owns)|"
-    r"wer (?:gewann|schrieb|gründete|erfand|baute)|wie hei(?:ß|ss)(?:t|en))\b",
-    re.IGNORECASE,
-)
-_INNER_NAME = re.compile(
-    r"(?<=[^\W_][\s,(])\W?(?!I\b|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|"
-    r"(?:Jan|Febr)uary|March|April|May\b|June|July|August|(?:Septem|Octo|Novem|Decem)ber)"
-    r"[A-ZÄÖÜ][^\W\d_]+|(?<=:\s)[A-ZÄÖÜ][^\W\d_]+"
 )
 # A time of the day, a day or a year, but no "45 minutes".
 _HAS_TIME = re.compile(
@@ -149,22 +127,7 @@ def figure_fit(question: str, sentence: str) -> float:
         return 0.5
     if _same_day(question, sentence) and _CLOSED.search(sentence):
         return 1.0
-    return 1.0 if _HAS_FIGURE.search(sentence) else 0.0
-
-
-def lacks_figure(question: str, sentence: str) -> bool:
-    """Whether nothing but a figure would answer, and a sentence has none: "How old is she?"."""
-    return bool(_NEEDS_FIGURE.search(question)) and not _HAS_FIGURE.search(sentence)
-
-
-def lacks_name(question: str, sentence: str) -> bool:
-    """Whether nothing but a name would answer, and a sentence has none beside the question's own:
-    "What are the names of the lenders?"."""
-    if not _NEEDS_NAME.search(question):
-        return False
-    asked = set(terms(question))
-    large = (match.group() for match in _INNER_NAME.finditer(sentence))
-    return all(set(terms(word)) <= asked for word in large)
+    return 1.0 if HAS_FIGURE.search(sentence) else 0.0
 
 
 def day_fit(question: str, sentence: str) -> float:
@@ -219,7 +182,7 @@ def _may_be_most(sentence: Sentence) -> bool:
     row out of many does not, where none was told to be the one."""
     if sentence.named_cells:
         return False
-    return bool(_HAS_FIGURE.search(sentence.shown) or _SAYS_MOST.search(sentence.shown))
+    return bool(HAS_FIGURE.search(sentence.shown) or _SAYS_MOST.search(sentence.shown))
 
 
 def _clock_fit(question: str, shown: str, *, closing: bool) -> float:

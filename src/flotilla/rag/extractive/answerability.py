@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 from flotilla.rag.extractive.answer_type import (
     asks_not,
     day_fit,
-    lacks_figure,
-    lacks_name,
     named_fit,
     says_not,
     side_fit,
@@ -22,6 +20,12 @@ from flotilla.rag.extractive.answer_type import (
 from flotilla.rag.extractive.candidates import Candidate
 from flotilla.rag.extractive.fields import tells_contact, tells_field
 from flotilla.rag.extractive.instructions import asks_what_to_do, instructs
+from flotilla.rag.extractive.needs import (
+    lacks_amount,
+    lacks_figure,
+    lacks_name,
+    tells_no_price,
+)
 from flotilla.rag.refusals import ENGLISH, function_words, told_tongue, tongue_of
 from flotilla.rag.text.asked import mixed, names, strange_names
 from flotilla.rag.text.inflection import degrees, german_root, german_terms
@@ -189,10 +193,15 @@ def evidence(
         row_unnamed=float(row and bool(named - around)),
         # The line of a day tells what is done on it, whatever that is called.
         row_unlike=1 - meaning if row and day_fit(question, best.sentence.shown) <= 1 else 0.0,
-        opposed=float(side_fit(question, best.sentence, strange_names(question, passages)) < 1),
+        opposed=float(
+            side_fit(question, best.sentence, strange_names(question, passages)) < 1
+            or tells_no_price(question, best)
+        ),
         field=float(field),
         figureless=float(
-            lacks_figure(question, best.explained) or lacks_name(question, best.sentence.shown)
+            lacks_figure(question, best.explained)
+            or lacks_amount(question, best)
+            or lacks_name(question, best.sentence.shown)
         ),
     )
 

@@ -19,6 +19,7 @@ from flotilla.rag.extractive.fields import tells_contact, tells_field
 from flotilla.rag.extractive.filters import Met, rows_that_meet
 from flotilla.rag.extractive.identifiers import of_what_is_named
 from flotilla.rag.extractive.instructions import instruction_fit
+from flotilla.rag.extractive.needs import need_fit
 from flotilla.rag.extractive.selection import (
     NEAR_BEST,
     choose,
@@ -34,7 +35,7 @@ from flotilla.rag.extractive.table_rows import seen
 from flotilla.rag.extractive.transposed import FoundColumn, extreme_column
 from flotilla.rag.generate import Draft
 from flotilla.rag.refusals import not_found
-from flotilla.rag.text.asked import parts, refers_back, strange_names
+from flotilla.rag.text.asked import expanded, parts, refers_back, strange_names
 from flotilla.rag.text.days import dates, day_names
 from flotilla.rag.text.inflection import asked_terms, nouns
 from flotilla.rag.text.terms import coverage, terms, weights
@@ -117,7 +118,7 @@ class ExtractiveGenerator:
     ) -> Draft:
         """Answer with one to four sentences of the passages, in reading order; rows are compared
         over all of the `tables` where those are given."""
-        whole, question = question, own or question
+        whole, question = expanded(question), expanded(own or question)
         found = of_what_is_named(question, candidates(passages))
         add_forms(question, found)
         rows = found
@@ -213,6 +214,7 @@ class ExtractiveGenerator:
         fit = [
             fit_of(question, c.sentence, c.context, strange)
             * instruction_fit(question, c.sentence)
+            * need_fit(question, c)
             * unit_fit(question, c)
             * condition
             * (f or 1.0)

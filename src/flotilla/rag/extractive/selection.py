@@ -9,7 +9,7 @@ from flotilla.rag.extractive.candidates import Candidate
 from flotilla.rag.extractive.conditions import excludes
 from flotilla.rag.extractive.instructions import asks_how_to, asks_what_to_do, instructs
 from flotilla.rag.inactive import inactive
-from flotilla.rag.text.sentences import Kind
+from flotilla.rag.text.sentences import Kind, Sentence
 from flotilla.rag.text.terms import terms
 
 MOST_SENTENCES = 4
@@ -21,6 +21,11 @@ _RESTRICTS = re.compile(
     r"^(?:however|but|except|exceptions|unless|otherwise|instead|jedoch|allerdings|ausgenommen|"
     r"ausnahmen?|sonst|andernfalls|stattdessen)\b|\binstead\W*$|\bstattdessen\b",
     re.IGNORECASE,
+)
+_EXCEPTS = re.compile(
+    r"\b(?:not|don['’]t|doesn['’]t|isn['’]t)\b.*\b(?:if|while|when|during|as long as)\b|"
+    r"\b(?:nicht|keine?)\b.*\b(?:wenn|solange|falls)\b",
+    re.IGNORECASE | re.DOTALL,
 )
 
 
@@ -91,12 +96,19 @@ def with_consequents(question: str, chosen: list[Candidate]) -> list[Candidate]:
         next_step = asks_how_to(question) and (
             instructs(behind.shown) or not asks_what_to_do(question)
         )
-        if not (_RESTRICTS.search(behind.text) or next_step) or excludes(question, behind.shown):
+        restricts = _RESTRICTS.search(behind.text) or _is_exception(question, candidate, behind)
+        if not (restricts or next_step) or excludes(question, behind.shown):
             continue
         consequent = Candidate(candidate.passage, candidate.rank, behind)
         if not any(consequent.overlaps(other) for other in complete):
             complete.append(consequent)
     return complete
+
+
+def _is_exception(question: str, candidate: Candidate, behind: Sentence) -> bool:
+    """Whether a sentence says when that does not hold which is asked for and told before it."""
+    shared = set(terms(question)).intersection(candidate.terms, terms(behind.shown))
+    return bool(shared and _EXCEPTS.search(behind.shown))
 
 
 def in_reading_order(chosen: Sequence[Candidate]) -> list[Candidate]:

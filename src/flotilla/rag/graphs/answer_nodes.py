@@ -15,6 +15,7 @@ from flotilla.rag.llm.roles import Role
 from flotilla.rag.recital import recite
 from flotilla.rag.refusals import not_found, nothing_retrieved
 from flotilla.rag.support import unsupported
+from flotilla.rag.text.asked import expanded
 from flotilla.rag.whole_tables import needs_all_rows
 from flotilla.settings import CACHED
 
@@ -22,7 +23,7 @@ from flotilla.settings import CACHED
 def retrieve(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     """Search for the question, or for its other wording; what was kept before stays ahead."""
     query = state["query"]
-    wording = state.get("wording", query.question)
+    wording = expanded(state.get("wording", query.question))
     top_k = query.top_k if tools.models is not None else passages_needed(wording, query.top_k)
     found = tools.retrieve(query.model_copy(update={"question": wording, "top_k": top_k}))
     kept = state.get("passages", [])

@@ -25,6 +25,8 @@ _REFERS_BACK = re.compile(
     r"dies\w*|davon|dafür|damit)\b",
     re.IGNORECASE,
 )
+_IS = re.compile(r"\b(what(?=['’]?s)|(?:who|where|when|how|which)(?=['’]s))['’]?s\b", re.IGNORECASE)
+_ARE = re.compile(r"\b(what|who|where|when|how)['’]re\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*")
 _MIXED = re.compile(r"(?=.*\d)(?=.*[^\W\d_])")
 # Two of these in a question make it German, where every noun is written large.
@@ -35,6 +37,12 @@ _GERMAN = re.compile(
 )
 MOSTLY = 0.6
 """Share of words written large from which on that says nothing: a title, or a shout."""
+
+
+def expanded(question: str) -> str:
+    """A question with "is" and "are" written out: "what's" names no less than "what is"."""
+    question = _IS.sub(lambda match: f"{match[1]} is", question)
+    return _ARE.sub(lambda match: f"{match[1]} are", question)
 
 
 def parts(question: str) -> list[str]:

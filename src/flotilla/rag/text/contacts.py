@@ -75,7 +75,11 @@ _CONTACTS = (
             re.IGNORECASE,
         ),
         re.compile(_PHONE_NUMBER),
-        re.compile(r"^(?!.*\bfax\b)", re.IGNORECASE | re.DOTALL),
+        re.compile(
+            r"^(?!.*\b(?:fax|(?:company|registration|registered|account|customer|order|policy|vat|"
+            r"tax|licen[cs]e|serial|reference|invoice|crime) (?:number|no\.))\b)",
+            re.IGNORECASE | re.DOTALL,
+        ),
     ),
     Contact(
         re.compile(

@@ -9,11 +9,10 @@ from flotilla.rag.extractive.answer_type import (
     asks_not,
     day_fit,
     figure_fit,
-    lacks_figure,
-    lacks_name,
     named_fit,
     side_fit,
 )
+from flotilla.rag.extractive.needs import lacks_figure, lacks_name
 from flotilla.rag.text.sentences import Kind, Sentence
 
 HEADER = "Stock no. Model Year Mileage Fuel Gearbox Price"

@@ -1,0 +1,39 @@
+"""Which sentences stand beside the one that answers, and which do not."""
+
+from flotilla.rag.extractive.generator import ExtractiveGenerator
+from tests.unit.rag.conftest import MakePassage, WordEmbedder
+
+
+def answer(embedder: WordEmbedder, question: str, passage: object) -> str:
+    generator = ExtractiveGenerator(embedder, threshold=0.0)
+    return generator.generate(question, [passage]).text  # type: ignore[list-item]
+
+
+def test_those_who_do_something_are_nobody_named_before(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    text = (
+        "The year begins in autumn. Those who join after 1 March pay half. "
+        "To leave, write to the secretary."
+    )
+    asked = "What do I pay if I join after 1 March?"
+    assert answer(embedder, asked, passage(text)) == "Those who join after 1 March pay half. [1]"
+
+
+def test_an_exception_to_the_answer_is_given(embedder: WordEmbedder, passage: MakePassage) -> None:
+    text = (
+        "We charge storage of £12 a day. We do not charge storage while a delay is our fault. "
+        "Bring both keys."
+    )
+    assert answer(embedder, "What do you charge for storage?", passage(text)) == (
+        "We charge storage of £12 a day. [1] "
+        "We do not charge storage while a delay is our fault. [2]"
+    )
+
+
+def test_no_step_is_given_of_the_opposite_deed(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    text = "You join by passing the belay check. To leave the club, write to the secretary."
+    given = answer(embedder, "How can I join?", passage(text))
+    assert given == "You join by passing the belay check. [1]"
