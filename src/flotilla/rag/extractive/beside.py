@@ -1,5 +1,6 @@
 """What a sentence loses by what stands beside it: conditions, units, the next line of a list."""
 
+import re
 from collections.abc import Sequence
 
 from flotilla.rag.extractive.answer_type import MISFIT
@@ -8,13 +9,26 @@ from flotilla.rag.extractive.conditions import EXCLUDED, RULE, excludes, is_othe
 from flotilla.rag.extractive.parties import other_party_fit
 from flotilla.rag.extractive.spans import AFTERWARDS, lies_beyond
 from flotilla.rag.text.blocks import LABELLED
-from flotilla.rag.text.days import weekdays, without_days
+from flotilla.rag.text.days import dates, months, weekdays, without_days
 from flotilla.rag.text.sentences import Kind
 from flotilla.rag.text.tables import PER
 from flotilla.rag.text.terms import terms
 
 NEIGHBOUR = 0.7
 """Factor of the score of a line that stands beside the one which is asked for."""
+
+ONE_ITEM = 0.9
+"""The same for a list of which a single item has all of the question's words that the list has."""
+
+_OPEN = re.compile(
+    r"\b(?:open(?:s|ing)?|close[sd]?|shut|hours|geöffnet|offen|auf|öffne[nt]|schließ(?:t|en)|"
+    r"geschlossen|zu)\b",
+    re.IGNORECASE,
+)
+_ALWAYS = re.compile(
+    r"\b(?:365 days|all year|the year round|year-round|always|never|ganzjährig|immer|nie)\b",
+    re.IGNORECASE,
+)
 
 
 def condition_factors(question: str, found: Sequence[Candidate]) -> list[float]:
@@ -63,7 +77,8 @@ def unit_fit(question: str, candidate: Candidate) -> float:
 
 def neighbour_factors(question: str, found: Sequence[Candidate]) -> list[float]:
     """`NEIGHBOUR` for a line of a table or of hours beside another one of its document that has
-    all of the question's words which it has, and more; else 1."""
+    all of the question's words which it has, and more, `ONE_ITEM` for a list beside the one item
+    that answers; else 1."""
     # "Closed" on one day says nothing of when it closes on the others.
     asked = set(terms(question)) - {"open", "close"}
     factors = [1.0] * len(found)
@@ -77,6 +92,12 @@ def neighbour_factors(question: str, found: Sequence[Candidate]) -> list[float]:
             if any(has < more for more in beside):
                 for i in those:
                     factors[i] = NEIGHBOUR
+    for i, candidate in enumerate(found):
+        if candidate.sentence.kind is Kind.LIST:
+            has = asked.intersection(candidate.terms)
+            items = [c for c in found if c is not candidate and c.overlaps(candidate)]
+            if has and sum(has <= set(item.terms) for item in items) == 1:
+                factors[i] *= ONE_ITEM
     return factors
 
 
@@ -96,9 +117,20 @@ def is_beside(question: str, best: Candidate, found: Sequence[Candidate]) -> boo
     # "This takes an hour" is about what the sentence before it tells.
     if best.antecedent is not None and not AFTERWARDS.match(shown):
         told.append(best.antecedent.shown)
-    if any(is_other_matter(question, text) for text in told):
+    if any(is_other_matter(question, text) for text in told) or lacks_day(question, shown):
         return True
     return tells_of_another(question, best, found)
+
+
+def lacks_day(question: str, sentence: str) -> bool:
+    """Whether it is asked if there is opened on a day of the year, and a sentence tells hours that
+    need not hold on it: "Is it open on Christmas Day?" of those of all Mondays."""
+    asked = dates(question)
+    if not asked or not _OPEN.search(question) or asked & dates(sentence):
+        return False
+    if weekdays(question) & weekdays(sentence):
+        return False
+    return not asked & months(sentence) and not _ALWAYS.search(sentence)
 
 
 def tells_of_another(question: str, best: Candidate, found: Sequence[Candidate]) -> bool:

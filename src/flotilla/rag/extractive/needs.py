@@ -6,7 +6,7 @@ from flotilla.rag.extractive.candidates import Candidate
 from flotilla.rag.text.sentences import Kind
 from flotilla.rag.text.terms import terms
 
-LACKS, NAMES = 0.7, 1.15
+LACKS, NAMES = 0.7, 1.2
 """Factors of a sentence's score that lacks what nothing else can replace, and that names somebody
 where it is asked who does something."""
 
@@ -137,4 +137,5 @@ def need_fit(question: str, candidate: Candidate) -> float:
         return LACKS
     if lacks_name(question, shown):
         return LACKS
-    return NAMES if _WHO_DOES.search(question) and _PERSON.search(shown) else 1.0
+    named = _WHO_DOES.search(question) and _PERSON.search(candidate.explained)
+    return NAMES if named else 1.0

@@ -74,14 +74,17 @@ def _stands_beside(question: str, candidate: Candidate, best: Candidate) -> bool
 
 
 def with_antecedents(chosen: list[Candidate]) -> list[Candidate]:
-    """The chosen sentences, each with the one before it where it refers back to that."""
-    complete = list(chosen)
+    """The chosen sentences, each with the one before it where it refers back to that; what there is
+    no room for in this way is left out."""
+    complete: list[Candidate] = []
     for candidate in chosen:
-        if len(complete) == MOST_SENTENCES or candidate.antecedent is None:
-            continue
-        antecedent = Candidate(candidate.passage, candidate.rank, candidate.antecedent)
-        if not any(antecedent.overlaps(other) for other in complete):
-            complete.append(antecedent)
+        together = [candidate]
+        if candidate.antecedent is not None:
+            before = Candidate(candidate.passage, candidate.rank, candidate.antecedent)
+            if not any(before.overlaps(other) for other in (*complete, *chosen)):
+                together.append(before)
+        if len(complete) + len(together) <= MOST_SENTENCES:
+            complete += together
     return complete
 
 

@@ -44,6 +44,7 @@ _DATE = re.compile(
     rf"(?:of\s+)?({_NAME})\b))|\b({_NAME})\s+{_DAY}(?![\d:])",
     re.IGNORECASE,
 )
+_MONTH_NAME = re.compile(rf"\b({_NAME})\b", re.IGNORECASE)
 _RANGE = re.compile(_TO, re.IGNORECASE)
 
 PUBLIC_HOLIDAY = 0
@@ -107,6 +108,13 @@ def dates(text: str) -> frozenset[int]:
         days.add(day)
         begun = day, match.end()
     return frozenset(days)
+
+
+@lru_cache(maxsize=1024)
+def months(text: str) -> frozenset[int]:
+    """All days of the months that a text names, as `dates` gives them."""
+    named = {_MONTH[match.casefold()] for match in _MONTH_NAME.findall(text)}
+    return frozenset(100 * month + day for month in named for day in range(1, 32))
 
 
 def _between(first: int, last: int) -> set[int]:
