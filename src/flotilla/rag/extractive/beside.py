@@ -94,9 +94,9 @@ def neighbour_factors(question: str, found: Sequence[Candidate]) -> list[float]:
                     factors[i] = NEIGHBOUR
     for i, candidate in enumerate(found):
         if candidate.sentence.kind is Kind.LIST:
-            has = asked.intersection(candidate.terms)
+            told = asked.intersection(candidate.terms)
             items = [c for c in found if c is not candidate and c.overlaps(candidate)]
-            if has and sum(has <= set(item.terms) for item in items) == 1:
+            if told and sum(told <= set(item.terms) for item in items) == 1:
                 factors[i] *= ONE_ITEM
     return factors
 

@@ -1,10 +1,10 @@
 import pytest
 
-from flotilla.rag.extractive.beside import lacks_day
+from flotilla.rag.extractive.beside import lacks_day, neighbour_factors
 from flotilla.rag.extractive.candidates import candidates
-from flotilla.rag.extractive.generator import ExtractiveGenerator
 from flotilla.rag.extractive.selection import MOST_SENTENCES, with_antecedents
-from tests.unit.rag.conftest import MakePassage, WordEmbedder
+from flotilla.rag.text.sentences import Kind
+from tests.unit.rag.conftest import MakePassage
 
 HOURS = """The wall is open:
 - Monday and Friday: 17:00 to 22:00
@@ -30,12 +30,13 @@ def test_the_hours_of_weekdays_tell_nothing_of_a_day_of_the_year(
     assert lacks_day(question, sentence) is lacks
 
 
-@pytest.mark.parametrize("question", ["Until when is it open on Tuesdays?", "Open on Tuesday?"])
-def test_one_line_of_the_hours_answers_for_its_day(
-    embedder: WordEmbedder, passage: MakePassage, question: str
-) -> None:
-    draft = ExtractiveGenerator(embedder, threshold=0.0).generate(question, [passage(HOURS)])
-    assert draft.text == "Tuesday and Thursday: 18:30 to 22:00 [1]"
+def test_one_line_of_the_hours_comes_before_all_of_them(passage: MakePassage) -> None:
+    found = candidates([passage(HOURS)])
+    (whole,) = (i for i, c in enumerate(found) if c.sentence.kind is Kind.LIST)
+    (line,) = (i for i, c in enumerate(found) if c.sentence.text.startswith(("- Tue", "Tue")))
+    factors = neighbour_factors("Until when can I climb on Tuesdays?", found)
+    assert factors[whole] < factors[line] == 1
+    assert neighbour_factors("When can I climb?", found)[whole] == 1
 
 
 def test_what_refers_back_is_given_with_what_it_refers_to_or_not_at_all(
