@@ -28,9 +28,20 @@ CODE = 0.85
 TITLE = 0.88
 """The same for a title in capitals with the line below it: it names what it stands above."""
 
+ANNOUNCES = 0.8
+"""The same for what a text says of itself: "This leaflet sums up what we cover"."""
+
 REACH = 600
 """Characters behind an order to a model that belong to it, unless its paragraph ends before."""
 
+_OF_ITSELF = re.compile(
+    r"(?:this|these|the following|dies\w*) (?:\w+ )?(?:leaflet|guide|document|page|section|chapter|"
+    r"handbook|brochure|booklet|manual|article|notice|paragraphs?|pages|website|merkblatt|dokument|"
+    r"handbuch|abschnitt|seite)\s+(?:sums? up|says?|describes?|explains?|tells?|shows?|lists?|"
+    r"contains?|covers?|gives?|answers?|is about|deals|summari[sz]es?|outlines?|sets? out|"
+    r"beschreibt|erklärt|enthält|fasst)\b",
+    re.IGNORECASE,
+)
 _LONG_WORD = re.compile(r"[^\W\d_]{4,}")
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _END = re.compile(r"[.!…][\"'”’»)\]*_]*\s*$")
@@ -240,7 +251,10 @@ def _is_shouted(text: str) -> bool:
 
 
 def _readable(sentence: Sentence) -> float:
-    """`CODE` for what has the signs of code, `TITLE` for a title in capitals, else 1."""
+    """`CODE` for what has the signs of code, `TITLE` for a title in capitals, `ANNOUNCES` for what
+    a text says of itself, else 1."""
+    if _OF_ITSELF.match(sentence.text):
+        return ANNOUNCES
     if sentence.kind is Kind.SENTENCE and _is_shouted(sentence.text):
         return TITLE
     signs = sum(1 for character in sentence.text if character in "{}<>=;\\`[]|_")

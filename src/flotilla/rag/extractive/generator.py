@@ -38,6 +38,7 @@ from flotilla.rag.refusals import not_found
 from flotilla.rag.text.asked import expanded, parts, refers_back, strange_names
 from flotilla.rag.text.days import dates, day_names
 from flotilla.rag.text.inflection import asked_terms, nouns
+from flotilla.rag.text.publisher import addressed
 from flotilla.rag.text.terms import coverage, terms, weights
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class ExtractiveGenerator:
         """Answer with one to four sentences of the passages, in reading order; rows are compared
         over all of the `tables` where those are given."""
         whole, question = expanded(question), expanded(own or question)
+        whole, question = addressed(whole, passages), addressed(question, passages)
         found = of_what_is_named(question, candidates(passages))
         add_forms(question, found)
         rows = found
