@@ -148,7 +148,13 @@ class ExtractiveGenerator:
         if self.likelihood(question, ranked[0], passages, weight) < self._threshold:
             return self._refusal(question, passages)
         of_parts = self._of_parts(question, found, ranked, weight, passages)
-        chosen = choose(question, ranked, of_parts, found)
+        chosen = choose(
+            question,
+            ranked,
+            of_parts,
+            found,
+            lambda c: self.likelihood(question, c, passages, weight) >= self._threshold,
+        )
         complete = with_consequents(question, with_antecedents(chosen))
         return self._draft(in_reading_order(complete))
 

@@ -1,7 +1,7 @@
 """Which of the ranked sentences make an answer, in what order, and how they are written."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from flotilla.rag.citations import unmarked
 from flotilla.rag.extractive.beside import is_of_neighbour
@@ -34,9 +34,10 @@ def choose(
     ranked: Sequence[Candidate],
     of_parts: Sequence[Candidate],
     found: Sequence[Candidate],
+    answers: Callable[[Candidate], bool] = lambda _: True,
 ) -> list[Candidate]:
     """The best sentence, those of the question's parts, and those that come close to it and say
-    something else."""
+    something else. Of another section stands beside it only what `answers` by itself."""
     best = ranked[0]
     chosen = [best]
     near = [
@@ -57,9 +58,19 @@ def choose(
     for candidate in (*of_parts, *near):
         if len(chosen) == MOST_SENTENCES:
             break
-        if not any(candidate.repeats(other) for other in chosen):
+        if any(candidate.repeats(other) for other in chosen):
+            continue
+        if candidate in of_parts or _is_of_section(candidate, best, answers):
             chosen.append(candidate)
     return chosen
+
+
+def _is_of_section(
+    candidate: Candidate, best: Candidate, answers: Callable[[Candidate], bool]
+) -> bool:
+    """Whether a sentence is of the section of the best one, or answers by itself."""
+    places = [(c.passage.document_id, c.sentence.heading) for c in (candidate, best)]
+    return places[0] == places[1] or answers(candidate)
 
 
 def _stands_beside(question: str, candidate: Candidate, best: Candidate) -> bool:

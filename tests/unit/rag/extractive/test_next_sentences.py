@@ -1,6 +1,8 @@
 """Which sentences stand beside the one that answers, and which do not."""
 
+from flotilla.rag.extractive.candidates import candidates
 from flotilla.rag.extractive.generator import ExtractiveGenerator
+from flotilla.rag.extractive.selection import choose
 from tests.unit.rag.conftest import MakePassage, WordEmbedder
 
 
@@ -37,3 +39,23 @@ def test_no_step_is_given_of_the_opposite_deed(
     text = "You join by passing the belay check. To leave the club, write to the secretary."
     given = answer(embedder, "How can I join?", passage(text))
     assert given == "You join by passing the belay check. [1]"
+
+
+def test_of_another_section_stands_beside_what_answers_only_what_does_so_itself(
+    passage: MakePassage,
+) -> None:
+    text = "Returning\n\nReturn the car clean. Return both keys.\n\nFaults\n\nReturn it at once."
+    found = candidates([passage(text)])
+    for place, candidate in enumerate(found):
+        candidate.score = 1 - place / 100
+
+    def chosen(*, likely: bool) -> list[str]:
+        given = choose("How do I return a car?", found, [], found, lambda _: likely)
+        return [c.sentence.shown for c in given]
+
+    assert chosen(likely=True) == [
+        "Return the car clean.",
+        "Return both keys.",
+        "Return it at once.",
+    ]
+    assert chosen(likely=False) == ["Return the car clean.", "Return both keys."]
