@@ -20,6 +20,12 @@ INLINE = frozenset(
 # The most rows that HTML lets a cell span.
 MAX_ROWSPAN = 65534
 LISTS = frozenset(("ul", "ol"))
+# What a definition that is one line with its term does not hold.
+STRUCTURED = ("ul", "ol", "dl", "dt", "table", "pre", *HEADINGS)
+LARGEST_GROUP = 20
+"""Terms and definitions that belong together, above which they are no labels and values."""
+LONGEST_TERM = 40
+"""Characters above which a term stands above its definition: it is a text or a question."""
 # Characters that XML or a reader's terminal cannot show; tabs and line ends stay.
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\ufeff]")
 
@@ -34,6 +40,7 @@ class _Text:
         self._length = 0
         self._inline: list[str] = []
         self._prefix = ""
+        self._label = ""
         self._last_kind = ""
 
     def write(self, text: str | None) -> None:
@@ -48,6 +55,10 @@ class _Text:
         """The next block is a list item."""
         self._prefix = prefix
 
+    def label(self, label: str) -> None:
+        """The next block is what this label names; with an empty one it is not."""
+        self._label = label
+
     def flush(self, level: int | None = None) -> None:
         """End the block; with a level it is a heading."""
         text = re.sub(r" *\n *", "\n", re.sub(r" +", " ", "".join(self._inline))).strip()
@@ -60,8 +71,9 @@ class _Text:
             offset = self._length - len(text)
             self.headings.append(Heading(offset=offset, level=level, title=text))
         else:
+            text = self._label + text
             self._add(self._prefix + text, "item" if self._prefix else "paragraph")
-        self._prefix = ""
+        self._prefix = self._label = ""
 
     def block(self, text: str, kind: str) -> None:
         """Add a block that is written already."""
@@ -101,11 +113,17 @@ def structured_page(root: "_Element") -> Page:
                 _write_table(out, element)
                 walk.skip_subtree()
                 continue
+            label = _label(element) if tag in ("dt", "dd") and element is not root else ""
+            if tag == "dt" and label:
+                walk.skip_subtree()
+                continue
             if tag == "pre":
                 out.block("".join(element.itertext()).strip("\n"), "code")
                 walk.skip_subtree()
                 continue
             _open(out, element, counters)
+            if label:
+                out.label(f"{label}: ")
             out.write(element.text)
         else:
             if event == "end":
@@ -133,6 +151,30 @@ def _open(out: _Text, element: "_Element", counters: list[int | None]) -> None:
         out.bullet("  " * (len(counters) - 1) + marker)
 
 
+def _label(element: "_Element") -> str:
+    """What a term, or a definition, of a list of them is called where both are written on a line:
+    "Treasurer: Ben Achterberg". A label far from its value would be lost; it is empty where the
+    definition is more than a paragraph, and where the term is no label."""
+    group = [element]
+    for before in element.itersiblings("dt", "dd", preceding=True):
+        if (before.tag == "dd" and group[0].tag == "dt") or len(group) > LARGEST_GROUP:
+            break
+        group.insert(0, before)
+    for behind in element.itersiblings("dt", "dd"):
+        if (behind.tag == "dt" and group[-1].tag == "dd") or len(group) > LARGEST_GROUP:
+            break
+        group.append(behind)
+    if len(group) > LARGEST_GROUP or any(
+        next(member.iterdescendants(*STRUCTURED), None) is not None for member in group
+    ):
+        return ""
+    terms = [_flat(member).rstrip(" :") for member in group if member.tag == "dt"]
+    label = ", ".join(filter(None, terms))
+    if len(label) > LONGEST_TERM or re.search(r"[.!?:]", label):
+        return ""
+    return label if any(_flat(member) for member in group if member.tag == "dd") else ""
+
+
 def _close(out: _Text, tag: str, counters: list[int | None]) -> None:
     if tag in HEADINGS:
         out.flush(level=HEADINGS[tag])
@@ -142,6 +184,8 @@ def _close(out: _Text, tag: str, counters: list[int | None]) -> None:
         counters.pop()
     elif tag == "li":
         out.bullet("")
+    elif tag == "dd":
+        out.label("")
 
 
 def _is_layout(table: "_Element") -> bool:

@@ -126,3 +126,32 @@ def test_what_a_browser_does_not_show_is_no_text(tmp_path: Path) -> None:
 def test_a_page_of_which_all_is_hidden_has_no_text(tmp_path: Path) -> None:
     with pytest.raises(NoText):
         convert(tmp_path, "<body><div hidden><p>Nobody reads this.</p></div></body>")
+
+
+def test_a_term_is_on_the_line_of_its_definition(tmp_path: Path) -> None:
+    page = convert(
+        tmp_path,
+        """<dl><dt>Chair</dt><dd><p>Odile Farquhar</p></dd><dt>Rope:</dt><dt>Helmet</dt>
+        <dd>free</dd><dd>for an <em>hour</em></dd></dl>
+        <dl><div><dt>Treasurer</dt><dd>Ben Achterberg</dd></div></dl>
+        <dl><dt>May I climb alone?</dt><dd>Yes.</dd><dt>Fees</dt><dd><ul><li>one</ul></dd>
+        <dt>Empty</dt></dl>""",
+    )
+    assert page.text.split("\n\n") == [
+        "Chair: Odile Farquhar",
+        "Rope, Helmet: free",
+        "Rope, Helmet: for an hour",
+        "Treasurer: Ben Achterberg",
+        "May I climb alone?",
+        "Yes.",
+        "Fees",
+        "- one",
+        "Empty",
+    ]
+
+
+def test_definitions_within_definitions_are_read_in_time(tmp_path: Path) -> None:
+    deep = "<dl><dt>a</dt><dd>" * 60 + "end" + "</dd></dl>" * 60
+    many = "<dl><dt>a</dt>" + "<dd>b</dd>" * 3_000 + "</dl>"
+    assert "a\n\na: end" in convert(tmp_path, deep).text
+    assert convert(tmp_path, many).text.endswith("b\n\nb")
