@@ -23,8 +23,8 @@ _FUNCTION_WORDS = {
         als am an auch auf aus bei beim bis da darf das dass dem den der des die dürfen ein
         eine einem einen einer er es für gibt haben hat ich ihr ihre im in ist kann kein keine
         man mein mir mit muss müssen nach nicht oder sie sind soll sollen über um und uns von
-        vom wann warum was welche welchen welcher welches wenn wer wie wieviel wir wird wo zu
-        zum zur
+        vom wann warum was welche welchen welcher welches wem wen wenn wer weshalb wessen wie
+        wieso wieviel wir wird wo woher wohin zu zum zur
         """,
     "fr": """
         à au aux avec ce ces cette combien comment dans de des du elle en est et être il je

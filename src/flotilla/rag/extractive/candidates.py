@@ -12,6 +12,7 @@ from flotilla.rag.text.blocks import LABELLED
 from flotilla.rag.text.columns import Columns, columns_of
 from flotilla.rag.text.inflection import german_root, german_terms
 from flotilla.rag.text.sentences import Kind, Sentence, split
+from flotilla.rag.text.signatures import office_of
 from flotilla.rag.text.synonyms import other_words
 from flotilla.rag.text.tables import is_unit
 from flotilla.rag.text.terms import content_words, terms
@@ -235,9 +236,9 @@ def _is_no_answer(sentence: Sentence) -> bool:
 
 def _is_title(text: str) -> bool:
     """Whether a text is all in large words, with neither a number nor an end; what has a label, as
-    "Warden: Ifor Prendergast", is none."""
+    "Warden: Ifor Prendergast", is none, and neither is a signature."""
     words = _LONG_WORD.findall(text)
-    if LABELLED.match(text):
+    if LABELLED.match(text) or office_of(text):
         return False
     large = len(words) > 1 and all(word[0].isupper() for word in words)
     return large and not (re.search(r"\d", text) or _END.search(text))

@@ -12,6 +12,7 @@ from functools import lru_cache
 from flotilla.rag.extractive.candidates import Candidate
 from flotilla.rag.extractive.filters import asks_of_rows
 from flotilla.rag.extractive.measures import measured_as, names_it
+from flotilla.rag.extractive.offices import ASKS_WHO, LABEL_AND_VALUE, tells_office
 from flotilla.rag.extractive.stock import asked_stock
 from flotilla.rag.extractive.superlatives import superlative
 from flotilla.rag.refusals import function_words
@@ -61,23 +62,12 @@ _OPEN = re.compile(
     re.IGNORECASE,
 )
 _HOURS = re.compile(r"\b(?:closed|geschlossen)\b|\d(?:[^\d\s]*| Uhr)\s*(?:[-–]|to|bis)\s*\d")
-_LABELLED = re.compile(r"([^\W\d_][^.!?:;|\d\n]{1,39}?)(?::[ \t]+|\t+| {2,})\S[^\n]*")
-_ASKS_WHO = re.compile(r"^\W*(?:who(?:se|m)?\b|who['’]s\b|wer\b|wen\b)", re.IGNORECASE)
 # What is longer says enough of itself to be found.
 _ASKS_WHO_IS = re.compile(
-    r"^\W*(?:who(?: is| are|['’]s)|wer (?:ist|sind))\b.{1,32}$", re.IGNORECASE | re.DOTALL
+    r"^\W*(?:who(?: is| are|['’]s)|wer (?:ist|sind)|wie hei(?:ß|ss)(?:t|en))\b.{1,32}$|"
+    r"^\W*who\b.{1,16}\b(?:after|for|charge|about)\b.{1,32}$",
+    re.IGNORECASE | re.DOTALL,
 )
-_PERSON = re.compile(r"[A-ZÄÖÜ][^\W\d_]*\.?[ -]+[A-ZÄÖÜ][^\W\d_]+")
-_WHO_WORDS = """
-ask call charge contact deal deals give gives giving handle handles hold holds lead leads manage
-manages name named person responsible run runs speak talk teach teaches turn ansprechen gibt heißt
-leitet verantwortlich zuständig
-"""
-_OFFICE_WORDS = """
-chair contact desk head lead leader manager office officer person representative beauftragte
-beauftragter leiter leiterin leitung ansprechpartner ansprechpartnerin
-"""
-_WHO_LIGHT, _OFFICES = _WHO_WORDS.split(), _OFFICE_WORDS.split()
 _SINCE_WHEN = re.compile(
     r"\b(?:when|(?:what|which) year|how long|seit wann|wann|wie lange)\b", re.IGNORECASE
 )
@@ -128,6 +118,7 @@ def tells_field(question: str, candidate: Candidate) -> bool:
     return (
         _tells_day(question, candidate)
         or _tells_label(question, candidate)
+        or tells_office(question, candidate)
         or _tells_founding(question, candidate)
         or _tells_quantity(question, candidate)
     )
@@ -171,8 +162,8 @@ def _tells_day(question: str, candidate: Candidate) -> bool:
 
 def _tells_label(question: str, candidate: Candidate) -> bool:
     """Whether it is a line such as "Librarian: Henrietta Okafor" whose label is asked for."""
-    labelled = _LABELLED.fullmatch(candidate.sentence.text)
-    if labelled is None or candidate.sentence.kind is Kind.LIST:
+    labelled = LABEL_AND_VALUE.fullmatch(candidate.sentence.text)
+    if labelled is None or candidate.sentence.kind is Kind.LIST or ASKS_WHO.search(question):
         return False
     root = root_of(question)
     label = {root(word) for word in content_words(labelled[1])}
@@ -182,13 +173,6 @@ def _tells_label(question: str, candidate: Candidate) -> bool:
     sentence = candidate.sentence
     above = (sentence.heading, *candidate.passage.heading_path, candidate.passage.document_name)
     around = label.union(root(word) for word in content_words(" ".join(above)))
-    if _ASKS_WHO.search(question):
-        # Who holds an office is told by its name; "officer" and "in charge of" are put with it.
-        asked -= {root(word) for word in _WHO_LIGHT}
-        value = sentence.text[labelled.end(1) :]
-        offices = {root(word) for word in _OFFICES}
-        person = bool(_PERSON.search(value)) and not re.search(r"\d", value)
-        return person and bool(asked) and label - offices <= asked <= around
     return label <= asked <= around
 
 

@@ -20,6 +20,7 @@ from flotilla.rag.text.blocks import (
     blocks,
 )
 from flotilla.rag.text.columns import Columns
+from flotilla.rag.text.signatures import office_of
 from flotilla.rag.text.tables import FEWEST_NAMES, RULE, cells, is_header, paired
 
 __all__ = ["Kind", "Sentence", "split"]
@@ -201,8 +202,9 @@ def _sentences(text: str, block: Block, heading: str, *, last: bool) -> list[Sen
         else:
             pieces.append(piece)
     kind = Kind.ITEM if block.kind is Kind.ITEM else Kind.SENTENCE
-    # "Warden: I. Prendergast" ends with its line, whatever comes below.
-    labelled = len(raw) <= LONGEST_HEADING and "\n" not in raw and bool(LABELLED.match(raw))
+    # "Warden: I. Prendergast" ends with its line, whatever comes below, and so does a signature.
+    line = len(raw) <= LONGEST_HEADING and "\n" not in raw
+    labelled = line and bool(LABELLED.match(raw) or office_of(raw))
     found: list[Sentence] = []
     place = block.start
     for piece in pieces:
