@@ -28,6 +28,7 @@ from flotilla.rag.extractive.needs import (
 )
 from flotilla.rag.refusals import ENGLISH, function_words, told_tongue, tongue_of
 from flotilla.rag.text.asked import mixed, names, strange_names
+from flotilla.rag.text.derivation import derived_terms, family
 from flotilla.rag.text.inflection import degrees, german_root, german_terms
 from flotilla.rag.text.numerals import numbers, years
 from flotilla.rag.text.sentences import Kind
@@ -143,7 +144,8 @@ def evidence(
     named = names(question)
     asked = numbers(question)
     there = numbers(" ".join((best.explained, *best.passage.heading_path, name)))
-    dated, counted = years(asked), asked - years(asked) - {"1", "2"}
+    # A bound or a span may have told of a number that the sentence does not name.
+    dated, counted = years(asked), asked - years(asked) - {"1", "2"} - here
     tongue = tongue_of(question)
     abroad = tongue != ENGLISH and tongue in (
         told_tongue(best.passage.text),
@@ -207,12 +209,12 @@ def evidence(
 
 
 def _forms(question: str, texts: Sequence[str]) -> set[str]:
-    """The terms of a German question of which a text has another form."""
-    asked = german_terms(question)
-    if not asked:
-        return set()
-    roots = {german_root(word) for text in texts for word in content_words(text)}
-    return {term for root, term in asked.items() if root in roots}
+    """The terms of a question of which a text has another form: in German any, in English one that
+    is derived."""
+    german = german_terms(question)
+    asked, root = (german, german_root) if german else (derived_terms(question), family)
+    roots = {root(word) for text in texts for word in content_words(text)} if asked else set()
+    return {term for each, term in asked.items() if each in roots}
 
 
 def _unlikeness(

@@ -10,6 +10,7 @@ from flotilla.rag.extractive.injections import addresses_model
 from flotilla.rag.inactive import inactive
 from flotilla.rag.text.blocks import LABELLED
 from flotilla.rag.text.columns import Columns, columns_of
+from flotilla.rag.text.derivation import derived_terms, family
 from flotilla.rag.text.inflection import german_root, german_terms
 from flotilla.rag.text.sentences import Kind, Sentence, split
 from flotilla.rag.text.signatures import office_of
@@ -180,10 +181,11 @@ def add_forms(question: str, found: Sequence[Candidate]) -> None:
     """Give each sentence the terms of a question that it says otherwise.
 
     Those of which it, or what stands above it, has another German form, "Hunde" for "Hund", are as
-    good as its own; those for which it has another word, "leave" for "holiday", count as its
-    context.
+    good as its own; those for which it has another word, "leave" for "holiday" or "complaint" for
+    "complain", count as its context.
     """
     asked = german_terms(question)
+    derived = {} if asked else derived_terms(question)
     alike = other_words(asked or terms(question), german=bool(asked))
     for candidate in found:
         shown = candidate.sentence.shown
@@ -194,6 +196,10 @@ def add_forms(question: str, found: Sequence[Candidate]) -> None:
             candidate.context = [*candidate.context, *_forms(asked, above)]
         said = map(german_root, content_words(shown)) if asked else candidate.terms
         others = {asked.get(alike[word], alike[word]): None for word in said if word in alike}
+        if derived:
+            titles = (candidate.sentence.heading, *candidate.passage.heading_path)
+            words = content_words(" ".join((shown, *titles)))
+            others |= {derived[root]: None for root in map(family, words) if root in derived}
         if others:
             candidate.context = [*candidate.context, *others]
 

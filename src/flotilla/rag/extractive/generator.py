@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flotilla.models import Passage, Turn
 from flotilla.rag.citations import cite
+from flotilla.rag.extractive.ages import age_terms, bounds_age
 from flotilla.rag.extractive.answer_type import figure_fit, fit_of, side_fit
 from flotilla.rag.extractive.answerability import evidence, probability
 from flotilla.rag.extractive.beside import (
@@ -20,6 +21,7 @@ from flotilla.rag.extractive.filters import Met, rows_that_meet
 from flotilla.rag.extractive.identifiers import of_what_is_named
 from flotilla.rag.extractive.instructions import instruction_fit
 from flotilla.rag.extractive.needs import need_fit
+from flotilla.rag.extractive.ranges import held_terms, span_fit
 from flotilla.rag.extractive.selection import (
     NEAR_BEST,
     choose,
@@ -209,7 +211,12 @@ class ExtractiveGenerator:
             vector = vector + BROUGHT * self._embedder.embed_query(whole)
             vector = vector / max(float(vector @ vector) ** 0.5, 1e-9)
         dated = terms(day_names(question))
+        aged = age_terms(question)
         for candidate in found:
+            # A bound or a span tells of a number that it does not name.
+            if aged and bounds_age(candidate.sentence.shown):
+                candidate.terms = [*candidate.terms, *aged]
+            candidate.terms = [*candidate.terms, *held_terms(question, candidate)]
             # "From 23 December to 1 January" has New Year's Eve, whatever it is called.
             if dated and dates(question) & dates(candidate.sentence.shown):
                 candidate.terms = [*candidate.terms, *dated]
@@ -224,6 +231,7 @@ class ExtractiveGenerator:
             * instruction_fit(question, c.sentence)
             * need_fit(question, c)
             * unit_fit(question, c)
+            * span_fit(question, c)
             * condition
             * (f or 1.0)
             * c.readable

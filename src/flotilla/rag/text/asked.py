@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from flotilla.rag.text.days import day_names
+from flotilla.rag.text.synonyms import other_words
 from flotilla.rag.text.terms import terms
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _REFERS_BACK = re.compile(
 _IS = re.compile(r"\b(what(?=['’]?s)|(?:who|where|when|how|which)(?=['’]s))['’]?s\b", re.IGNORECASE)
 _ARE = re.compile(r"\b(what|who|where|when|how)['’]re\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*")
+_NAME = re.compile(r"[A-ZÄÖÜ][^\W\d_]+(?:(?: of(?: the)?)? [A-ZÄÖÜ][^\W\d_]+)*")
 _MIXED = re.compile(r"(?=.*\d)(?=.*[^\W\d_])")
 # Two of these in a question make it German, where every noun is written large.
 _GERMAN = re.compile(
@@ -76,10 +78,16 @@ def names(question: str, mostly: float = MOSTLY) -> frozenset[str]:
 def strange_names(question: str, passages: "Sequence[Passage]") -> frozenset[str]:
     """The names in a question of which no passage has anything; days of a year are none."""
     found = names(question) - set(terms(day_names(question)))
+    alike = other_words(found)
+    called = [set(terms(match.group())) for match in _NAME.finditer(question)]
     for text in (f"{passage.document_name} {passage.text}" for passage in passages):
         if not found:
             break
-        found = found - set(terms(text)) - mixed(text)
+        told = terms(text)
+        # "Text messages" tell of "SMS", and "islands" of the Isle of Wight.
+        others = {alike[word] for word in told if word in alike}
+        whole = {term for name in called if others & name for term in name}
+        found = found - {*told, *others, *whole} - mixed(text)
     return found
 
 

@@ -26,7 +26,7 @@ shut close
 photo picture photograph
 pupil student
 teacher lecturer tutor instructor
-child kid
+child kid youth junior
 guest visitor
 phone telephone
 refund reimburse
@@ -47,6 +47,23 @@ bike bicycle
 deadline due
 mark grade
 firm company
+sms text
+island isle
+pet animal
+cash money
+throw dispose
+start begin commence
+cancel terminate
+sign log
+private personal
+store keep save
+"""
+# Of each place the larger one that rules for it are made of.
+_PLACES = """
+europe european eu: france germany spain italy austria belgium netherlands holland portugal ireland
+europe european eu: denmark sweden finland poland greece hungary croatia slovenia slovakia bulgaria
+europe european eu: romania estonia latvia lithuania luxembourg malta cyprus czechia
+britain uk mainland: england scotland wales
 """
 _GERMAN = """
 urlaub ferien
@@ -79,6 +96,16 @@ def _grouped(lines: str, root: dict[str, str]) -> dict[str, frozenset[str]]:
 
 
 @lru_cache(maxsize=1)
+def _larger() -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for line in _PLACES.strip().split("\n"):
+        larger, places = line.split(":")
+        for place in places.split():
+            found[stem(place)] = frozenset(map(stem, larger.split()))
+    return found
+
+
+@lru_cache(maxsize=1)
 def _english() -> dict[str, frozenset[str]]:
     return _grouped(_ENGLISH, {word: stem(word) for word in _ENGLISH.split()})
 
@@ -98,6 +125,7 @@ def other_words(asked: Iterable[str], *, german: bool = False) -> dict[str, str]
         if not german:
             others |= {f"un{other}" for other in (*others, word)} | {word.removeprefix("un")}
             others |= set(groups.get(word.removeprefix("un"), ()))
+            others |= _larger().get(word, frozenset())
         for other in others - {word}:
             found.setdefault(other, word)
     return found

@@ -27,3 +27,8 @@ def test_a_sentence_with_another_word_has_the_asked_one_around_it(passage: MakeP
     add_forms("How much holiday do I get?", found)
     assert ["holiday" in c.context for c in found] == [True, False]
     assert not any("holiday" in c.terms for c in found)
+
+
+def test_a_larger_place_stands_for_those_within_it() -> None:
+    assert other_words(terms("in France"))["european"] == "franc"
+    assert "european" not in other_words(terms("in Canada"))
