@@ -20,7 +20,7 @@ _FUNCTION_WORDS = {
         which who whose why will with you your
         """,
     "de": """
-        als am an auch auf aus bei beim bis da darf das dass dem den der des die dürfen ein
+        ab als am an auch auf aus bei beim bin bis da darf das dass dem den der des die dürfen ein
         eine einem einen einer er es für gibt haben hat ich ihr ihre im in ist kann kein keine
         man mein mir mit muss müssen nach nicht oder sie sind soll sollen über um und uns von
         vom wann warum was welche welchen welcher welches wem wen wenn wer weshalb wessen wie

@@ -69,7 +69,9 @@ _ASKS_WHEN = re.compile(
 )
 _ASKS_SPAN = re.compile(r"\b(?:how (?:late|long)|wie lange)\b", re.IGNORECASE)
 _CLOSES = re.compile(
-    r"\b(?:clos(?:e|es|ing)|shuts?|until|till|schließ(?:t|en)|bis wann)\b", re.IGNORECASE
+    r"\b(?:clos(?:e|es|ing)|shuts?|schließ(?:t|en)|bis wann|"
+    r"(?:until|till)(?!\s+(?:[\w'’]+\s+){1,6}(?:is|are|gets?|has|have|becomes?|arrives?)\b))\b",
+    re.IGNORECASE,
 )
 _OPENS = re.compile(r"\b(?:opens?|öffne[nt]|offen|geöffnet|auf)\b", re.IGNORECASE)
 _CLOSING = (

@@ -29,7 +29,14 @@ from flotilla.rag.extractive.needs import (
 from flotilla.rag.refusals import ENGLISH, function_words, told_tongue, tongue_of
 from flotilla.rag.text.asked import mixed, names, strange_names
 from flotilla.rag.text.derivation import derived_terms, family
-from flotilla.rag.text.inflection import degrees, german_root, german_terms
+from flotilla.rag.text.inflection import (
+    GERMAN,
+    asked_terms,
+    degrees,
+    german_root,
+    german_terms,
+    nouns,
+)
 from flotilla.rag.text.numerals import numbers, years
 from flotilla.rag.text.sentences import Kind
 from flotilla.rag.text.terms import content_words, coverage, stem, terms
@@ -66,6 +73,11 @@ need needed offer regarding say says sort specific take takes tell till type unt
 using want way work works
 """
 _LIGHT = frozenset(_LIGHT_WORDS.split())
+_GERMAN_LIGHT_WORDS = """
+abstellen bekomme bekommen bekommt brauche brauchen braucht erhalte erhalten finde finden gehe gehen
+geht komme kommen kommt lassen mache machen macht nehmen stehen steht stelle stellen tue tun
+"""
+_GERMAN_LIGHT = frozenset(_GERMAN_LIGHT_WORDS.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +158,15 @@ def evidence(
     there = numbers(" ".join((best.explained, *best.passage.heading_path, name)))
     # A bound or a span may have told of a number that the sentence does not name.
     dated, counted = years(asked), asked - years(asked) - {"1", "2"} - here
+    strange = strange_names(question, passages)
     tongue = tongue_of(question)
     abroad = tongue != ENGLISH and tongue in (
         told_tongue(best.passage.text),
         told_tongue(" ".join(texts)),
     )
     light = _LIGHT | function_words(question) | (degrees(question) if abroad else frozenset())
+    if abroad and tongue == GERMAN:
+        light |= _GERMAN_LIGHT
     negative = asks_not(question)
     own = list(dict.fromkeys(content_words(" ".join((best.explained, *best.passage.heading_path)))))
     words = [
@@ -177,14 +192,17 @@ def evidence(
     meaning = 1 - sum(worth[w] * lacks[w] for w in words) / total if total else 1.0
     # What is to be done has few words of what has happened.
     told_to_do = asks_what_to_do(question) and instructs(best.sentence.shown)
-    covered = coverage(terms(question), best.terms, weight, best.context)
+    # Where each noun is there, a German question has nothing else that a sentence should have.
+    of_nouns = nouns(question)
+    asked_of = asked_terms if of_nouns and of_nouns <= here.union(best.context) else terms
+    covered = coverage(asked_of(question), best.terms, weight, best.context)
     return Evidence(
         cosine=best.cosine,
         # The address has no word of "Where are you?", nor "since 1987" of "founded".
         coverage=max(covered, float(field), meaning if told_to_do else 0.0),
         meaning=meaning,
         absent=sum(absent.values()) / max(1, len(words)),
-        name_absent=max((unlike[n] for n in named - anywhere), default=0.0),
+        name_absent=max((unlike[n] for n in (named & strange) - anywhere), default=0.0),
         year_absent=float(bool(dated - there - numbers(best.passage.text))),
         # A rule names no number that only its exceptions do.
         numbers_absent=0.0 if best.rule else len(counted - there) / max(1, len(counted)),
@@ -196,7 +214,7 @@ def evidence(
         # The line of a day tells what is done on it, whatever that is called.
         row_unlike=1 - meaning if row and day_fit(question, best.sentence.shown) <= 1 else 0.0,
         opposed=float(
-            side_fit(question, best.sentence, strange_names(question, passages)) < 1
+            side_fit(question, best.sentence, strange) < 1
             or tells_no_price(question, best)
         ),
         field=float(field),

@@ -68,6 +68,11 @@ _ASKS_WHO_IS = re.compile(
     r"^\W*who\b.{1,16}\b(?:after|for|charge|about)\b.{1,32}$",
     re.IGNORECASE | re.DOTALL,
 )
+_HOW_DO_I = re.compile(
+    r"^\W*(?:(?:how|where|whom?) (?:do|can|should|must) (?:i|we|one)|"
+    r"(?:wie|wo|wem) \w+ (?:ich|man))\b",
+    re.IGNORECASE,
+)
 _SINCE_WHEN = re.compile(
     r"\b(?:when|(?:what|which) year|how long|seit wann|wann|wie lange)\b", re.IGNORECASE
 )
@@ -95,7 +100,8 @@ def passages_needed(question: str, top_k: int) -> int:
 
     A table's rows are in many passages, of which none is nearer to a superlative than the others,
     and of which only the first names the columns that "how many" asks for; to a line of contact,
-    and to one that names a person, hardly any question is near.
+    and to one that names a person, hardly any question is near. Of a question with one word that
+    tells anything ("How do I complain?"), that word may be another in the documents.
     """
     wide = (
         superlative(question) is not None
@@ -105,6 +111,7 @@ def passages_needed(question: str, top_k: int) -> int:
         or asks_of_rows(question)
         or _ASKS_WHO_IS.search(question)
         or _asks_founding(question)
+        or (_HOW_DO_I.search(question) and len(_named(question)) == 1)
     )
     return max(top_k, WIDE) if wide else top_k
 

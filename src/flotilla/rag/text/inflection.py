@@ -1,7 +1,7 @@
 """Forms of German words: a question's words are found though a text declines them."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ _DEGREE_WORDS = "alt breit groß hoch lange lang oft schnell schwer spät teuer 
 _DEGREES = frozenset(_DEGREE_WORDS.split())
 _FEMININE = re.compile(r"(?<=er|or)(?:in|innen)$|(?<=ist|ent|ant|eur)(?:in|innen)$")
 _NOUN = re.compile(r"(?<=[^\W_][\s,(])\W*([A-ZÄÖÜ][^\W\d_]{2,})")
+_LINKS = ("e", "s", "n", "en", "es", "er")
 _PLAIN = str.maketrans({"ä": "a", "ö": "o", "ü": "u", "ß": "ss"})
 
 
@@ -44,6 +45,16 @@ def german_root(word: str) -> str:
     if len(root) > SHORTEST + 1:
         root = root.removesuffix("et")
     return str(_stemmer().stem_word(root)).translate(_PLAIN)
+
+
+def is_compound_of(root: str, others: Collection[str]) -> bool:
+    """Whether a German root is made of two others: "mietminder" of "miet" and "mind"."""
+    for place in range(SHORTEST, len(root) - SHORTEST + 1):
+        first, second = root[:place], root[place:]
+        begins = any(first in (other, *(f"{other}{link}" for link in _LINKS)) for other in others)
+        if begins and any(len(o) >= SHORTEST and second.startswith(o) for o in others):
+            return True
+    return False
 
 
 def root_of(question: str) -> Callable[[str], str]:

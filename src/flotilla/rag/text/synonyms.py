@@ -48,6 +48,13 @@ deadline due
 mark grade
 firm company
 sms text
+fee charge
+paperwork administration
+information data
+borrow lend loan
+cctv camera
+visa mastercard card
+late delay
 island isle
 pet animal
 cash money
@@ -74,7 +81,10 @@ kosten preis gebühr
 handy telefon
 müll abfall
 mail email
-rad fahrrad
+rad fahrrad velo
+sparen mindern senken ermäßigen
+stellen abstellen stehen lassen parken
+abwesend fehlen verhindert
 kaputt defekt schaden
 chef leiter vorgesetzter
 kind nachwuchs

@@ -17,12 +17,14 @@ _FULL_HOUR = re.compile(r"^(\d{1,2}):00$")
 # Words that ask or join and name nothing, those of `how long` and `how far` among them.
 # Of other languages the inverse frequency takes care.
 _FUNCTION_WORDS = """
-a about after all also an and any are as at be been before big but by can could did do does doing
-far for from get give had happen happens has have having he her here him his how i if in into is
-it its just like long many may me might mine more most much must my no not of off on one only or
-our out over own please quickly shall she should so some soon such tell than that the their them
-then there these they this those to under up us was we were what when where whether which while
-who whom whose why will with would you your
+a about after all also am an and any are as at be been before big but by can could did do does
+doing far for from get give had happen happens has have having he her here him his how i if in
+into is it its just like long many may me might mine more most much must my no not of off on one
+only or our out over own please quickly shall she should so some soon such tell than that the
+their them then there these they this those to under up us was we were what when where whether
+which while who whom whose why will with would you your i'm i've i'd i'll you're you've we're
+we've they're aren't can't couldn't didn't doesn't don't hasn't haven't isn't shouldn't wasn't
+weren't won't wouldn't
 """
 FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 

@@ -181,6 +181,11 @@ def test_for_a_person_many_passages_are_searched() -> None:
     assert passages_needed("Who may come in?", 5) == 5
 
 
+def test_for_the_one_word_that_tells_anything_many_passages_are_searched() -> None:
+    assert passages_needed("How do I complain?", 5) == WIDE
+    assert passages_needed("How do I return a faulty car?", 5) == 5
+
+
 FIRM = """\
 # Handbook of Quillon Survey
 
