@@ -192,9 +192,10 @@ def evidence(
     meaning = 1 - sum(worth[w] * lacks[w] for w in words) / total if total else 1.0
     # What is to be done has few words of what has happened.
     told_to_do = asks_what_to_do(question) and instructs(best.sentence.shown)
-    # Where each noun is there, a German question has nothing else that a sentence should have.
+    # A German sentence with each noun of the question has what it should have of its words.
     of_nouns = nouns(question)
-    asked_of = asked_terms if of_nouns and of_nouns <= here.union(best.context) else terms
+    told = abroad and bool(of_nouns) and of_nouns <= here.union(best.context)
+    asked_of = asked_terms if told else terms
     covered = coverage(asked_of(question), best.terms, weight, best.context)
     return Evidence(
         cosine=best.cosine,

@@ -34,6 +34,13 @@ there are offer sell stock keep serve anything something done driven run kosten 
 haben hat gibt
 """
 _SPENT = frozenset(map(stem, _SPENT_WORDS.split()))
+# What is of a year is told by a column of years, whatever was done in it.
+_OF_YEAR = re.compile(
+    r"\b(?:built|made|manufactured|produced|registered|published|founded|released|gebaut|"
+    r"hergestellt|erschienen|zugelassen)\b.*?\b(?:in|im jahr|from|since)\s+((?:19|20)\d\d)\b",
+    re.IGNORECASE,
+)
+_A_YEAR = re.compile(r"(?:19|20)\d\d")
 _YES = re.compile(r"yes|ja|y|✓|✔|x", re.IGNORECASE)
 _YES_OR_NO = re.compile(r"yes|ja|y|✓|✔|x|no|nein|n|✗|✘|[-–—]|", re.IGNORECASE)
 _NOT = re.compile(r"\b(?:not?|n['’]t|without|nicht|ohne|keine?[mnrs]?)\b", re.IGNORECASE)
@@ -64,7 +71,8 @@ class Met:
 def asks_of_rows(question: str) -> bool:
     """Whether a question may ask which or how many rows meet something, so that all are needed."""
     bound = bound_of(question) is not None and _SELECTS.search(question)
-    return bool(bound or (_COUNTS.search(question) and _THERE.search(question)))
+    of_year = _SELECTS.search(question) and _OF_YEAR.search(question)
+    return bool(bound or of_year or (_COUNTS.search(question) and _THERE.search(question)))
 
 
 def rows_that_meet(question: str, found: Sequence[Candidate]) -> Met | None:
@@ -79,10 +87,15 @@ def rows_that_meet(question: str, found: Sequence[Candidate]) -> Met | None:
     bound = bound_of(question)
     counts = bool(_COUNTS.search(question)) and (bound is not None or _THERE.search(question))
     words = bound.without if bound is not None else question
+    of_year = _OF_YEAR.search(question)
+    year = of_year[1] if of_year is not None and bound is None else ""
+    words = _OF_YEAR.sub(" ", words) if year else words
     asked = left_of(words, _SPENT)
     best: tuple[tuple[int, int], Met] | None = None
     for rows in tables_of(found):
-        met = _meeting(rows, asked, bound, counts=bool(counts), negative=bool(_NOT.search(words)))
+        of_that = _of_year(rows, year) if year else rows
+        negative = bool(_NOT.search(words)) or not of_that
+        met = _meeting(rows, asked, bound, counts=bool(counts), negative=negative, of=of_that)
         near = len(unnamed(rows[0], asked)), min(row.rank for row in rows)
         if met is not None and (best is None or near < best[0]):
             best = near, met
@@ -96,6 +109,7 @@ def _meeting(
     *,
     counts: bool,
     negative: bool,
+    of: Sequence[Candidate],
 ) -> Met | None:
     flags = {t: name for t in asked if (name := _flag_column(rows, t)) is not None}
     left = asked - set(flags)
@@ -103,9 +117,11 @@ def _meeting(
     kept, missing = narrowed(rows, left - named)
     # What is asked for must be said of the table or of its rows, and something must tell some rows
     # from others.
-    if missing or negative or not (bound or flags or (counts and asked)):
+    dated = of is not rows
+    kept = [row for row in kept if row in of] if dated else kept
+    if missing or negative or not (bound or flags or dated or (counts and asked)):
         return None
-    if not bound and not flags and len(kept) == len(rows) and not named:
+    if not (bound or flags or dated) and len(kept) == len(rows) and not named:
         return None
     for name in flags.values():
         kept = [row for row in kept if _YES.fullmatch(dict(row.sentence.named_cells)[name])]
@@ -117,6 +133,18 @@ def _meeting(
     if not kept:
         return None
     return Met(tuple(kept[:MOST_SHOWN]), len(kept), len(rows))
+
+
+def _of_year(rows: Sequence[Candidate], year: str) -> list[Candidate]:
+    """The rows whose column of years has a year; none where there is not one such column."""
+    columns = [
+        place
+        for place in range(len(rows[0].sentence.named_cells))
+        if all(_A_YEAR.fullmatch(row.sentence.named_cells[place][1]) for row in rows)
+    ]
+    if len(columns) != 1:
+        return []
+    return [row for row in rows if row.sentence.named_cells[columns[0]][1] == year]
 
 
 def _flag_column(rows: Sequence[Candidate], term: str) -> str | None:
