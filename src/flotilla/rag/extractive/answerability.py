@@ -215,8 +215,7 @@ def evidence(
         # The line of a day tells what is done on it, whatever that is called.
         row_unlike=1 - meaning if row and day_fit(question, best.sentence.shown) <= 1 else 0.0,
         opposed=float(
-            side_fit(question, best.sentence, strange) < 1
-            or tells_no_price(question, best)
+            side_fit(question, best.sentence, strange) < 1 or tells_no_price(question, best)
         ),
         field=float(field),
         figureless=float(

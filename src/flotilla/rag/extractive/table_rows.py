@@ -33,8 +33,8 @@ def left_of(question: str, spent: Collection[str]) -> set[str]:
 
 # What a question is put with in English; it names nothing that a row could have.
 _LIGHT_WORDS = """
-allow allows available bring bringen bringing bringt currently done find get gets give gives have item
-kind let lets list name offer one product sell show sort stock tell thing things
+allow allows available bring bringen bringing bringt currently done find get gets give gives have
+item kind let lets list name offer one product sell show sort stock tell thing things
 """
 _LIGHT = frozenset(_LIGHT_WORDS.split())
 
