@@ -10,6 +10,9 @@ RULE = re.compile(r"(?:[\s|:+]|[-=_](?![-=_]))*+[-=_]{2}[\s|:+=_-]*")
 FEWEST_NAMES = 3
 """Words of a header that names columns and is not just the table's title."""
 
+MOST_WORDS, MOST_JOINING = 10, 0.25
+"""Words of a line below a row that is a row, too, and the share of them that join."""
+
 MOST_VALUES = 40
 """Values of a row without gaps that are told apart."""
 
@@ -23,11 +26,16 @@ _FIGURE = re.compile(
 
 _YEAR = re.compile(r"(?:19|20)\d\d")
 
+_AMOUNT = (
+    r"[(\-+]*[$€£¥]?\d[\d.,:/-]*(?:[)%€$£¥kKmMbB]*|[ap]m)(?: (?:million|billion|Mio\.?|Millionen|"
+    r"km|kW|kg|mm|cm|m|EUR|USD|GBP|[€£$%]|(?:second|minute|hour|day|week|month|year)s?|Uhr|Minuten?|"
+    r"Stunden?|Tage?|Wochen?|Monate?|Jahre?))?"
+)
 # What stands alone in a cell: an amount, or a word for having something or not.
 _VALUE = (
-    r"(?:(?:(?:up to|from|over|about|bis zu|bis|ab|über|etwa) )?[(\-+]*[$€£¥]?\d[\d.,:/-]*"
-    r"[)%€$£¥kKmMbB]*(?: (?:million|billion|Mio\.?|Millionen|km|kW|kg|mm|cm|m|EUR|USD|GBP|"
-    r"[€£$%]))?|yes|no|none|included|unlimited|ja|nein|inklusive|unbegrenzt|n/a|[–—✓✗✔✘-])"
+    rf"(?:(?:up to|from|over|about|bis zu|bis|ab|über|etwa) )?{_AMOUNT}"
+    rf"(?: (?:to|bis|[-–]) {_AMOUNT})?|"
+    r"yes|no|none|included|unlimited|free|ja|nein|inklusive|unbegrenzt|frei|n/a|[–—✓✗✔✘-]"
 )
 _LAST_VALUE = re.compile(rf"(?:^|\s)({_VALUE})$")
 _ENDED = re.compile(r"[.!?;:…]\W*$|[.!?…]\s+[A-ZÄÖÜ]")
@@ -72,12 +80,19 @@ def is_row_beside(line: str, above: str, below: str) -> bool:
     empty where it has none.
 
     By itself it looks like a title or like prose: "Dental treatment no up to £300". Between two
-    rows one value tells it, else it needs two that end it.
+    rows one value at its end tells it, else two do, or any figure in a short line below a row.
     """
     if not (above or below) or _ENDED.search(line) or not (line[0].isupper() or line[0].isdigit()):
         return False
     label, values = values_at_end(line)
-    return bool(label) and len(values) >= (1 if above and below else 2)
+    if label and len(values) >= (1 if above and below else 2):
+        return True
+    # "Garden hall ground 120 on request": no title has a figure below a row, and prose more words
+    # that join.
+    words = line.split()
+    joining = sum(1 for word in words if word.casefold() in FUNCTION_WORDS)
+    short = len(words) <= MOST_WORDS and joining <= MOST_JOINING * len(words)
+    return bool(above) and short and figures(line) > 0
 
 
 def values_at_end(line: str) -> tuple[str, list[str]]:

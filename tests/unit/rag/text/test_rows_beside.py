@@ -30,6 +30,17 @@ def test_such_a_row_may_be_the_first_or_the_last(row: str) -> None:
         assert [s.text for s in split(text) if s.kind is Kind.ROW] == list(lines[1:])
 
 
+def test_a_last_row_that_ends_in_words_is_a_row_and_not_the_prose_below() -> None:
+    below = "Coffee is served at ten and at three."
+    lines = ("Room Seats Price", "Attic 20 £80", "Cellar 45 £150", "Garden hall 120 on request")
+    found = split("\n".join((*lines, below)))
+    assert [s.text for s in found if s.kind is Kind.ROW] == list(lines[1:])
+    assert found[-1].text == below
+    prose = "In 2024 we have moved to the\nWenn valley."
+    found = split("\n".join((*lines[:3], prose)))
+    assert [s.text for s in found if s.kind is Kind.ROW] == list(lines[1:3])
+
+
 def test_prose_and_titles_beside_rows_are_none() -> None:
     title, prose = "For two people", "You may pay £5 or £6. It is up to you"
     lines = ("Prices", "Adult £5 £6", title, "Child £2 £3", prose, "Dog £1 £2")
@@ -64,4 +75,5 @@ def test_values_are_told_from_the_end() -> None:
         "Third place",
         ["no", "£1 million", "-"],
     )
+    assert values_at_end("Help 8am to 6pm 24 hours") == ("Help", ["8am to 6pm", "24 hours"])
     assert values_at_end("Nothing of the kind") == ("Nothing of the kind", [])
