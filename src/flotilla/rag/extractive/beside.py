@@ -122,6 +122,14 @@ def is_beside(question: str, best: Candidate, found: Sequence[Candidate]) -> boo
     return tells_of_another(question, best, found)
 
 
+def outdoes(question: str, ranked: Sequence[Candidate]) -> bool:
+    """Whether a sentence that answers the contrary would be the best of all, if it did not."""
+    return any(
+        c.score > EXCLUDED * ranked[0].score and is_other_matter(question, c.sentence.shown)
+        for c in ranked[1:]
+    )
+
+
 def lacks_day(question: str, sentence: str) -> bool:
     """Whether it is asked if there is opened on a day of the year, and a sentence tells hours that
     need not hold on it: "Is it open on Christmas Day?" of those of all Mondays."""

@@ -57,7 +57,8 @@ _CLOSING = " \t\n\"'”’)*_"
 _REFERS_BACK = re.compile(
     r"(?:(?:it|its|they|their|he|she|such|otherwise|however|then|after that|afterwards|thereafter|"
     r"later|on (?:that|this|the same) day|from this|in this case|if so|yes|no)\b|"
-    r"(?:this|that|these|those)\b(?! (?:who|whom|whose|which|that|of)\b))",
+    r"(?:this|that|these|those)\b(?! (?:who|whom|whose|which|that|of)\b)|"
+    r"[^,;]*\b(?:of|on|at|by|for|until) that (?:day|date|time|month|week|year)\b)",
     re.IGNORECASE,
 )
 

@@ -13,6 +13,7 @@ from flotilla.rag.extractive.beside import (
     condition_factors,
     is_beside,
     neighbour_factors,
+    outdoes,
     unit_fit,
 )
 from flotilla.rag.extractive.candidates import Candidate, add_forms, candidates
@@ -71,6 +72,10 @@ IN_PROSE = 1.6
 
 LIKELY = 0.5
 """Probability below which the best sentence is taken for no answer."""
+
+BEHIND_CONTRARY = 0.2
+"""What is added to it where a sentence that tells the contrary was nearer: what is left is often
+beside the point."""
 
 BROUGHT = 0.3
 """What a word that was brought from an earlier question counts, beside the question's own."""
@@ -147,7 +152,8 @@ class ExtractiveGenerator:
             return self._refusal(question, passages)
         if asked is not None and not says_most(ranked[0].sentence.shown):
             return self._refusal(question, passages)
-        if self.likelihood(question, ranked[0], passages, weight) < self._threshold:
+        needed = self._threshold + (BEHIND_CONTRARY if outdoes(question, ranked) else 0.0)
+        if self.likelihood(question, ranked[0], passages, weight) < needed:
             return self._refusal(question, passages)
         of_parts = self._of_parts(question, found, ranked, weight, passages)
         chosen = choose(

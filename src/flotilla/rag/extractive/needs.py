@@ -23,6 +23,11 @@ _NEEDS_FIGURE = re.compile(
     r"wie (?:viele|alt|groß|hoch|schwer|breit|tief)|wieviele)\b",
     re.IGNORECASE,
 )
+_NEEDS_SIZE = re.compile(
+    r"\b(?:how (?:big|large|heavy|high|tall|wide|deep)|wie (?:groß|hoch|schwer|breit|tief))\b",
+    re.IGNORECASE,
+)
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _MONEY_WORD = (
     r"(?:deposit|fees?|prices?|costs?|fine|charges?|rent|premium|penalty|excess|fare|kaution|miete|"
     r"strafe|[^\W\d_]*gebühr(?:en)?|[^\W\d_]*preis|[^\W\d_]*kosten)"
@@ -91,7 +96,10 @@ _PRICED = re.compile(
 
 
 def lacks_figure(question: str, sentence: str) -> bool:
-    """Whether nothing but a figure would answer, and a sentence has none: "How old is she?"."""
+    """Whether nothing but a figure would answer, and a sentence has none: "How old is she?". A year
+    tells no size."""
+    if _NEEDS_SIZE.search(question):
+        sentence = _YEAR.sub(" ", sentence)
     return bool(_NEEDS_FIGURE.search(question)) and not HAS_FIGURE.search(sentence)
 
 

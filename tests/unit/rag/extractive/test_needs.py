@@ -2,7 +2,13 @@ import pytest
 
 from flotilla.rag.extractive.candidates import Candidate, candidates
 from flotilla.rag.extractive.generator import ExtractiveGenerator
-from flotilla.rag.extractive.needs import lacks_amount, lacks_name, need_fit, tells_no_price
+from flotilla.rag.extractive.needs import (
+    lacks_amount,
+    lacks_figure,
+    lacks_name,
+    need_fit,
+    tells_no_price,
+)
 from tests.unit.rag.conftest import MakePassage, WordEmbedder, make_passage
 
 
@@ -88,3 +94,9 @@ def test_whats_is_what_is(embedder: WordEmbedder, passage: MakePassage) -> None:
         assert generator.generate(question, passages).text == "Telephone: 01632 960 481 [1]"
     alone = [passage("Our company number is 04417729.")]
     assert not generator.generate("What's your phone number?", alone).answerable
+
+
+def test_a_year_tells_no_size() -> None:
+    assert lacks_figure("How high is the wall?", "It has been open since October 2004.")
+    assert not lacks_figure("How high is the wall?", "Since 2004 it has twelve metres.")
+    assert not lacks_figure("How old is the wall?", "It has been open since October 2004.")

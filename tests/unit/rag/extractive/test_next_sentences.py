@@ -59,3 +59,16 @@ def test_of_another_section_stands_beside_what_answers_only_what_does_so_itself(
         "Return it at once.",
     ]
     assert chosen(likely=False) == ["Return the car clean.", "Return both keys."]
+
+
+def test_that_day_is_given_with_the_sentence_that_names_it(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    text = (
+        "On the last day the badge is handed in. "
+        "The account is closed at six in the evening of that day. Mail is kept."
+    )
+    assert answer(embedder, "When is my account closed?", passage(text)) == (
+        "On the last day the badge is handed in. [1] "
+        "The account is closed at six in the evening of that day. [2]"
+    )

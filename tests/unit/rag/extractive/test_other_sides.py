@@ -2,6 +2,8 @@
 
 import pytest
 
+from flotilla.rag.extractive.beside import outdoes
+from flotilla.rag.extractive.candidates import candidates
 from flotilla.rag.extractive.conditions import excludes, is_other_matter
 from flotilla.rag.extractive.generator import ExtractiveGenerator
 from tests.unit.rag.conftest import MakePassage, WordEmbedder
@@ -69,3 +71,14 @@ def test_the_contrary_alone_is_no_answer(embedder: WordEmbedder, passage: MakePa
     passages = [passage("If we cancel the booking, you get everything back.")]
     assert not generator.generate("Can I cancel my booking?", passages).answerable
     assert generator.generate("What if you cancel my booking?", passages).answerable
+
+
+def test_what_is_left_beside_the_contrary_must_be_likelier(passage: MakePassage) -> None:
+    text = "If we cancel the booking, you get everything back.\n\nA booking can be made by phone."
+    found = candidates([passage(text)])
+    contrary, other = found
+    contrary.score, other.score = 0.5, 0.6
+    assert outdoes("Can I cancel my booking?", [other, contrary])
+    assert not outdoes("Can you cancel my booking?", [other, contrary])
+    contrary.score = 0.3
+    assert not outdoes("Can I cancel my booking?", [other, contrary])
