@@ -96,7 +96,8 @@ _SAYS_MOST = re.compile(
     r"\b(?:most|least|only|first|last|max(?:imum)?|min(?:imum)?|limit(?:ed)?|sole|none|up to|"
     rf"(?!(?:{_NO_MOST})\b)\w+est|"
     r"(?:no|not) (?:more|less|fewer|longer|later|earlier) than|starts? (?:at|from)|from [$€£]?\d|"
-    r"nur|höchstens|mindestens|maximal|minimal|bis zu|\w{3,}ste[nmrs]?)\b",
+    r"within|until|till|nur|spätestens|frühestens|höchstens|mindestens|maximal|minimal|bis zu|"
+    r"\w{3,}ste[nmrs]?)\b",
     re.IGNORECASE,
 )
 # Of what has the most of something: "Which one lets me bring the most guests?"
