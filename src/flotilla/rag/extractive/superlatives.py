@@ -230,6 +230,7 @@ def _winners(
     if len(rows) < FEWEST_ROWS:
         return None
     columns = _measured(rows)
+    label = rows[0].sentence.named_cells[0][0]
     for words, largest in asked.columns:
         fitting = [name for name in columns if names_it(name, words)]
         if not fitting and asked.money:
@@ -237,20 +238,23 @@ def _winners(
         # Of "Price per day" and "Price per week", that which the question names.
         named = [name for name in fitting if set(terms(name)) <= {*left, *words}]
         if asked.money and not named and not set(words) <= {*left, *asked.nouns}:
-            fitting = _prices([name for name, c in columns.items() if c.dimension == MONEY], words)
+            money = [name for name, c in columns.items() if c.dimension == MONEY]
+            of_rows = not {*left, *asked.nouns}.isdisjoint(terms(label))
+            fitting = _prices(money, words, of_rows=of_rows)
         winners = {columns[name].extreme(largest=largest) for name in named or fitting}
         if len(winners) == 1 and _few(len(chosen := winners.pop()), rows):
             return [rows[i] for i in sorted(chosen)]
     return None
 
 
-def _prices(columns: Sequence[str], words: Sequence[str]) -> list[str]:
+def _prices(columns: Sequence[str], words: Sequence[str], *, of_rows: bool) -> list[str]:
     """Of columns of money those that tell what something costs by itself: first those for a time or
     with a word for a price, which is not of something else that is paid once."""
     proper = [name for name in columns if not _BESIDE_PRICE.intersection(terms(name))]
     told = [n for n in proper if _PER_TIME.intersection(terms(n)) or names_it(n, words)]
-    # The columns of a table may be things, each with its prices.
-    return told or (proper if len(proper) == 1 else [])
+    # The columns of a table may be things, each with its prices. Where what is asked for is told to
+    # be its rows, all columns have to agree.
+    return told or (proper if of_rows or len(proper) == 1 else [])
 
 
 def _measured(rows: Sequence[Candidate]) -> dict[str, Measured]:

@@ -161,3 +161,20 @@ def test_without_a_column_of_how_many_no_row_is_given(
         "Which plant do you have the most of?", [passage(bare)]
     )
     assert not draft.answerable
+
+
+def test_prices_of_several_columns_tell_where_they_agree_on_a_row(passage: MakePassage) -> None:
+    table = (
+        "Treatment | Cat | Dog\n--- | --- | ---\nConsultation | £42 | £45\nMicrochip | £18 | £18\n"
+        "Neutering | £95 | £210\nTeeth | £280 | £30"
+    )
+    found = candidates([passage(table)])
+
+    def rows(question: str) -> list[str]:
+        asked = superlative(question)
+        assert asked is not None
+        told = extreme_rows(asked, question, found)
+        return [] if told is None else [c.sentence.named_cells[0][1] for c in told.rows]
+
+    assert rows("What is the cheapest treatment?") == ["Microchip"]
+    assert rows("What is the dearest treatment?") == []

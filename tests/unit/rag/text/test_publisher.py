@@ -32,6 +32,15 @@ def test_where_no_document_says_we_a_name_is_no_publishers() -> None:
     assert addressed("Does Corvane move oil?", passages) == "Does Corvane move oil?"
 
 
+def test_a_thing_that_the_documents_describe_is_no_publisher() -> None:
+    passages = [
+        make_passage("Kestrel is a backup program. On our tests it was fast.", 0),
+        make_passage("Kestrel needs Python. Kestrel 4.2 is new.", 1),
+    ]
+    asked = "What licence does Kestrel have?"
+    assert addressed(asked, passages) == asked
+
+
 def test_the_publishers_name_carries_no_sentence(
     embedder: WordEmbedder, passage: MakePassage
 ) -> None:
