@@ -1,23 +1,24 @@
 """The sentences of the retrieved passages, each with what it needs to be understood."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
 from flotilla.models import Passage
 from flotilla.rag.extractive.injections import addresses_model
+from flotilla.rag.extractive.table_headers import (
+    columns_by_header,
+    going_on_headers,
+    headers_of,
+    section,
+    version,
+)
 from flotilla.rag.inactive import inactive
-from flotilla.rag.text.asked import names
 from flotilla.rag.text.blocks import LABELLED
-from flotilla.rag.text.columns import Columns, columns_of
-from flotilla.rag.text.derivation import derived_terms, family
-from flotilla.rag.text.inflection import german_root, german_terms, is_compound_of
 from flotilla.rag.text.sentences import Kind, Sentence, split
 from flotilla.rag.text.signatures import office_of
-from flotilla.rag.text.synonyms import other_words
 from flotilla.rag.text.tables import is_unit
-from flotilla.rag.text.terms import content_words, terms
+from flotilla.rag.text.terms import terms
 
 LONGEST = 800
 """Characters above which a stretch is no sentence but a text without punctuation."""
@@ -33,9 +34,6 @@ TITLE = 0.88
 
 ANNOUNCES = 0.8
 """The same for what a text says of itself: "This leaflet sums up what we cover"."""
-
-END = 5
-"""Letters from which the end of a German compound says what it is: "Arbeiten" of "Bauarbeiten"."""
 
 REACH = 600
 """Characters behind an order to a model that belong to it, unless its paragraph ends before."""
@@ -124,9 +122,9 @@ class Candidate:
 def candidates(passages: Sequence[Passage]) -> list[Candidate]:
     """Every whole sentence, list and row once, though neighbouring chunks share some."""
     parts = [split(passage.text, passage.heading_path) for passage in passages]
-    headers = _headers(passages, parts)
-    going_on = _going_on(passages, parts)
-    tables = _columns(parts)
+    headers = headers_of(passages, parts)
+    going_on = going_on_headers(passages, parts)
+    tables = columns_by_header(parts)
     seen: dict[tuple[str, str, str], Candidate] = {}
     for rank, (passage, sentences) in enumerate(zip(passages, parts, strict=True)):
         previous: Sentence | None = None
@@ -145,8 +143,8 @@ def candidates(passages: Sequence[Passage]) -> list[Candidate]:
             previous = sentence if prose and sentence.whole else None
             if sentence.kind is Kind.ROW:
                 header = sentence.header or header_above
-                header = header or headers.get(_section(passage), "")
-                header = header or headers.get(_version(passage), "")
+                header = header or headers.get(section(passage), "")
+                header = header or headers.get(version(passage), "")
                 sentence = replace(sentence, header=header, columns=tables.get(header))
             shown = sentence.shown
             units = units_of(sentence)
@@ -180,49 +178,6 @@ def _goes_on(sentence: Sentence, behind: Sentence, text: str) -> bool:
     if not behind.whole or _is_no_answer(behind) or addresses_model(behind.text):
         return False
     return not text[sentence.end : behind.start].strip(" ") and len(behind.shown) <= LONGEST
-
-
-def add_forms(question: str, found: Sequence[Candidate]) -> None:
-    """Give each sentence the terms of a question that it says otherwise.
-
-    Those of which it, or what stands above it, has another German form, "Hunde" for "Hund", or the
-    parts, "Miete" and "mindern" for "Mietminderung", are as good as its own, and so is a name of
-    which it has another; those for which it has another word, "leave" for "holiday" or "complaint"
-    for "complain", or the end of a compound count as its context.
-    """
-    asked = german_terms(question)
-    derived = {} if asked else derived_terms(question)
-    alike = other_words(asked or terms(question), german=bool(asked))
-    named = names(question)
-    for candidate in found:
-        shown = candidate.sentence.shown
-        if asked:
-            above = " ".join((candidate.sentence.heading, *candidate.passage.heading_path))
-            own = _forms(asked, shown)
-            candidate.terms = [*candidate.terms, *own]
-            candidate.context = [*candidate.context, *_forms(asked, above)]
-        said = map(german_root, content_words(shown)) if asked else candidate.terms
-        others = {asked.get(alike[word], alike[word]): None for word in said if word in alike}
-        if asked:
-            ends = [root for word in content_words(shown) if len(root := german_root(word)) >= END]
-            others |= {t: None for whole, t in asked.items() if whole.endswith(tuple(ends))}
-        if derived:
-            titles = (candidate.sentence.heading, *candidate.passage.heading_path)
-            words = content_words(" ".join((shown, *titles)))
-            others |= {derived[root]: None for root in map(family, words) if root in derived}
-        # A name has no other meaning: "text messages" are SMS.
-        candidate.terms = [*candidate.terms, *(term for term in others if term in named)]
-        if others:
-            candidate.context = [*candidate.context, *others]
-
-
-def _forms(asked: Mapping[str, str], text: str) -> list[str]:
-    roots = dict.fromkeys(map(german_root, content_words(text)))
-    return [
-        term
-        for root, term in asked.items()
-        if root in roots or is_compound_of(root, frozenset(roots))
-    ]
 
 
 def units_of(sentence: Sentence) -> dict[str, None]:
@@ -283,55 +238,3 @@ def _readable(sentence: Sentence) -> float:
     signs = sum(1 for character in sentence.text if character in "{}<>=;\\`[]|_")
     is_code = sentence.kind is not Kind.ROW and signs > MOST_SIGNS * len(sentence.text)
     return CODE if is_code else 1.0
-
-
-_Place = tuple[str, tuple[str, ...] | None]
-
-
-def _section(passage: Passage) -> _Place:
-    return passage.version_id, passage.heading_path
-
-
-def _version(passage: Passage) -> _Place:
-    return passage.version_id, None
-
-
-def _headers(passages: Sequence[Passage], parts: Sequence[Sequence[Sentence]]) -> dict[_Place, str]:
-    """The header of each section's table, and of each version's tables where they share one, for
-    rows that stand in a later chunk than it.
-
-    A section with more than one table is left out, since nothing says whose the rows are.
-    """
-    found: dict[_Place, set[str]] = {}
-    for passage, sentences in zip(passages, parts, strict=True):
-        headers = {s.header for s in sentences if s.kind is Kind.ROW and s.header}
-        for place in (_section(passage), _version(passage)):
-            found.setdefault(place, set()).update(headers)
-    return {place: headers.pop() for place, headers in found.items() if len(headers) == 1}
-
-
-def _going_on(passages: Sequence[Passage], parts: Sequence[Sequence[Sentence]]) -> dict[str, str]:
-    """The header of the table that goes on at the beginning of a chunk, by the chunk: that of the
-    row with which the chunk before ends."""
-    order = sorted(
-        zip(passages, parts, strict=True), key=lambda each: (each[0].version_id, each[0].position)
-    )
-    found: dict[str, str] = {}
-    for (before, above), (passage, sentences) in pairwise(order):
-        follows = (before.version_id, before.position + 1) == (passage.version_id, passage.position)
-        rows = above and sentences and above[-1].kind is sentences[0].kind is Kind.ROW
-        if follows and rows and before.heading_path == passage.heading_path:
-            header = above[-1].header or found.get(before.chunk_id, "")
-            if header and not sentences[0].header:
-                found[passage.chunk_id] = header
-    return found
-
-
-def _columns(parts: Sequence[Sequence[Sentence]]) -> dict[str, Columns]:
-    """The columns of the tables that lost them, by their headers."""
-    rows: dict[str, list[str]] = {}
-    for sentence in (sentence for sentences in parts for sentence in sentences):
-        if sentence.kind is Kind.ROW and sentence.header:
-            rows.setdefault(sentence.header, []).append(sentence.text)
-    columns = {header: columns_of(header, texts) for header, texts in rows.items()}
-    return {header: found for header, found in columns.items() if found is not None}

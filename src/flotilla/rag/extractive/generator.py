@@ -16,10 +16,9 @@ from flotilla.rag.extractive.beside import (
     outdoes,
     unit_fit,
 )
-from flotilla.rag.extractive.candidates import Candidate, add_forms, candidates
+from flotilla.rag.extractive.candidates import Candidate
+from flotilla.rag.extractive.comparisons import candidates_for, compared
 from flotilla.rag.extractive.fields import tells_contact, tells_field
-from flotilla.rag.extractive.filters import Met, rows_that_meet
-from flotilla.rag.extractive.identifiers import of_what_is_named
 from flotilla.rag.extractive.instructions import instruction_fit
 from flotilla.rag.extractive.needs import need_fit
 from flotilla.rag.extractive.ranges import held_terms, span_fit
@@ -32,10 +31,7 @@ from flotilla.rag.extractive.selection import (
     with_consequents,
 )
 from flotilla.rag.extractive.sentence_vectors import SentenceVectors
-from flotilla.rag.extractive.stock import Stocked, stocked_rows
-from flotilla.rag.extractive.superlatives import Found, extreme_rows, says_most, superlative
-from flotilla.rag.extractive.table_rows import seen
-from flotilla.rag.extractive.transposed import FoundColumn, extreme_column
+from flotilla.rag.extractive.superlatives import says_most, superlative
 from flotilla.rag.generate import Draft
 from flotilla.rag.refusals import not_found
 from flotilla.rag.text.asked import expanded, parts, refers_back, strange_names
@@ -128,29 +124,17 @@ class ExtractiveGenerator:
         over all of the `tables` where those are given."""
         whole, question = expanded(question), expanded(own or question)
         whole, question = addressed(whole, passages), addressed(question, passages)
-        found = of_what_is_named(question, candidates(passages))
-        add_forms(question, found)
-        rows = found
-        if tables is not None and tables.passages:
-            known = {passage.chunk_id for passage in passages}
-            rest = [each for each in tables.passages if each.chunk_id not in known]
-            rows = of_what_is_named(question, candidates([*passages, *rest]))
-            add_forms(question, rows)
-        asked = superlative(question)
-        told: Found | FoundColumn | Stocked | Met | None = None
-        if asked is not None:
-            told = extreme_rows(asked, whole, rows) or extreme_column(asked, whole, rows)
-        told = told or stocked_rows(question, rows) or rows_that_meet(question, rows)
+        found = candidates_for(question, passages)
+        told = compared(question, whole, found, passages, tables)
         if told is not None and not told.rows:
             return self._refusal(question, passages)
         if told is not None:
-            note = told.note(seen(told.rows[0], rows, tables))
-            return self._draft(told.rows, notes=(note,))
+            return self._draft(told.rows, notes=(told.note,))
         weight = weights(c.terms for c in found)
         ranked = self.rank(question, found, weight, strange_names(question, passages), whole)
         if not ranked or is_beside(question, ranked[0], found):
             return self._refusal(question, passages)
-        if asked is not None and not says_most(ranked[0].sentence.shown):
+        if superlative(question) is not None and not says_most(ranked[0].sentence.shown):
             return self._refusal(question, passages)
         needed = self._threshold + (BEHIND_CONTRARY if outdoes(question, ranked) else 0.0)
         if self.likelihood(question, ranked[0], passages, weight) < needed:

@@ -1,6 +1,7 @@
 """German compounds and names that are called otherwise."""
 
-from flotilla.rag.extractive.candidates import add_forms, candidates
+from flotilla.rag.extractive.candidates import candidates
+from flotilla.rag.extractive.other_forms import add_forms
 from flotilla.rag.text.asked import strange_names
 from flotilla.rag.text.inflection import german_root, is_compound_of
 from tests.unit.rag.conftest import MakePassage

@@ -2,7 +2,8 @@
 
 import pytest
 
-from flotilla.rag.extractive.candidates import add_forms, candidates
+from flotilla.rag.extractive.candidates import candidates
+from flotilla.rag.extractive.other_forms import add_forms
 from flotilla.rag.text.derivation import family
 from tests.unit.rag.conftest import MakePassage
 

@@ -1,6 +1,7 @@
 """Everyday words for the same thing."""
 
-from flotilla.rag.extractive.candidates import add_forms, candidates
+from flotilla.rag.extractive.candidates import candidates
+from flotilla.rag.extractive.other_forms import add_forms
 from flotilla.rag.text.synonyms import other_words
 from flotilla.rag.text.terms import terms
 from tests.unit.rag.conftest import MakePassage
