@@ -166,7 +166,7 @@ def side_fit(question: str, sentence: Sentence, strange: Collection[str] = ()) -
         found *= WRONG_SIDE
     hours = weekdays(shown) or _HAS_TIME.search(shown)
     if (contact is POSTAL and hours and not has(contact, shown)) or (
-        sides.where and weekdays(shown) and _HAS_TIME.search(shown)
+        sides.where and weekdays(shown) and (_HAS_TIME.search(shown) or _CLOSED.search(shown))
     ):
         found *= WRONG_SIDE
     prose = sentence.kind in (Kind.SENTENCE, Kind.ITEM)

@@ -38,6 +38,7 @@ from flotilla.rag.text.asked import expanded, parts, refers_back, strange_names
 from flotilla.rag.text.days import dates, day_names
 from flotilla.rag.text.inflection import asked_terms, nouns
 from flotilla.rag.text.publisher import addressed
+from flotilla.rag.text.sentences import Kind
 from flotilla.rag.text.terms import coverage, terms, weights
 
 if TYPE_CHECKING:
@@ -246,7 +247,9 @@ class ExtractiveGenerator:
                 + RANK / (1 + found[i].rank)
                 + FIGURE * figure[i]
             )
-        return sorted((found[i] for i in near), key=lambda c: -c.score)
+        # A line of contact has no word of the question, and is what is asked for all the same.
+        lines = {i for i in near if field[i] and found[i].sentence.kind is Kind.CONTACT}
+        return [found[i] for i in sorted(near, key=lambda i: (i not in lines, -found[i].score))]
 
     def _of_parts(
         self,

@@ -78,7 +78,7 @@ def _stands_beside(question: str, candidate: Candidate, best: Candidate) -> bool
     another row, and one with a word of the question where the best one has some, whatever the
     headings have."""
     kinds = (candidate.sentence.kind, best.sentence.kind)
-    if Kind.ROW in kinds and kinds[0] is not kinds[1]:
+    if not {Kind.ROW, Kind.CONTACT}.isdisjoint(kinds) and kinds[0] is not kinds[1]:
         return False
     asked = set(terms(question))
     return not asked.intersection(best.terms) or bool(asked.intersection(candidate.terms))

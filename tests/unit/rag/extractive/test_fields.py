@@ -223,3 +223,13 @@ def test_a_field_answers_though_nothing_of_the_question_is_in_it(
     assert draft.text == "Quillon Survey has measured land since 1974. [1]"
     draft = ExtractiveGenerator(embedder).generate("Where are you?", [passage(CONTACT)])
     assert draft.text == "Town Library, 7 Corn Street, Whitcombe WT3 8LB [1]"
+
+
+def test_an_address_answers_where_something_is_alone(
+    embedder: WordEmbedder, passage: MakePassage
+) -> None:
+    hours = "Library\n  Saturday   9:00 to 17:00\n  Sunday   closed, by appointment\n\n"
+    kept = "Leave the front of the library free, as vans are moved there all day."
+    found = [passage(f"{kept}\n", 0), passage(f"{hours}{CONTACT}", 1, document_name="library.md")]
+    draft = ExtractiveGenerator(embedder).generate("Where is the library?", found)
+    assert draft.text == "Town Library, 7 Corn Street, Whitcombe WT3 8LB [1]"
