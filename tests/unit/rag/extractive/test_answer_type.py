@@ -148,6 +148,8 @@ def test_a_name_is_no_telephone_number() -> None:
 def test_hours_do_not_tell_where_something_is() -> None:
     hours = sentence("Saturday: 9:00 to 17:00", "Showroom")
     assert side_fit("Where is the showroom?", hours) == WRONG_SIDE
+    closed = sentence("Sunday: closed, viewing by appointment", "Showroom")
+    assert side_fit("Where is the showroom?", closed) == WRONG_SIDE
     assert side_fit("When is the showroom open?", hours) == 1.0
 
 
