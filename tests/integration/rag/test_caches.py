@@ -302,9 +302,11 @@ def test_a_redis_that_is_killed_costs_nothing_but_its_entries(
     server.kill()
     for _ in range(3):
         assert caches.answer(asked(), space(), computing).cached.answer is OFF
+    computed = computing.times
     server.start()
-    wait_until(lambda: caches.answer(asked(), space(), computing).cached.answer is MISS)
-    assert caches.answer(asked(), space(), computing).cached.answer is HIT
+    # A connection that broke may turn up once more, when another one has kept the answer already.
+    wait_until(lambda: caches.answer(asked(), space(), computing).cached.answer is HIT)
+    assert computing.times > computed
 
 
 def test_of_a_redis_that_hangs_nobody_waits_twice(server: Server, ledger: Database) -> None:
