@@ -12,12 +12,13 @@ from functools import partial
 from starlette.responses import Response
 
 from flotilla.answer_streams.entries import SHOWN, Entry
-from flotilla.errors import Conflict, FlotillaError, InvalidRequest, TaskNotFound
+from flotilla.errors import Conflict, FlotillaError, InvalidRequest
 from flotilla.gateway.answer_ends import closing_entries
 from flotilla.gateway.answer_feeds import PAGE, AnswerFeeds, Follower
 from flotilla.gateway.dependencies import Services
 from flotilla.gateway.event_order import end_id
 from flotilla.gateway.event_stream import HEADERS, RETRY_MILLISECONDS, EventStream
+from flotilla.gateway.question_text import trimmed
 from flotilla.gateway.submissions import Prepare
 from flotilla.ledger import job_views, jobs
 from flotilla.schemas import QuestionRequest, Task
@@ -55,11 +56,6 @@ class Bookmark:
         return cls(found["task"], int(found["number"]), found["end"]) if found else None
 
 
-def missing(task_id: str) -> TaskNotFound:
-    """The error for a task that the tenant does not have."""
-    return TaskNotFound(f"There is no task {task_id[:80]!r}: GET /tasks lists what there is.")
-
-
 async def relay(
     services: Services, tenant: str, task_id: str, bookmark: Bookmark | None = None
 ) -> Response:
@@ -80,7 +76,7 @@ async def relay(
     look = partial(services.read, job_views.view, tenant, task_id)
     task = await look()
     if task is None:
-        raise missing(task_id)
+        raise job_views.missing(task_id)
     if task.kind not in ANSWERED:
         raise Conflict(
             f"A task of the kind {task.kind} has no answer: follow it at /tasks/{task_id}/events."
@@ -109,8 +105,8 @@ async def relay_again(
     asked = job.payload if job is not None and job.tenant_id == tenant else {}
     users = (asked.get("user"), getattr(body, "user", None))
     if job is not None and job.kind in ANSWERED and users[0] != users[1]:
-        raise missing(bookmark.task_id)
-    if asked.get("question") not in (None, body.question.replace("\x00", " ").strip()):
+        raise job_views.missing(bookmark.task_id)
+    if asked.get("question") not in (None, trimmed(body.question)):
         raise InvalidRequest(
             f"The event {str(bookmark)!r} is of another question: send the question of its stream "
             "again, or leave Last-Event-ID out to ask this one.",

@@ -5,6 +5,11 @@ import unicodedata
 from flotilla.errors import QuestionEmpty, QuestionTooLong
 
 
+def trimmed(text: str) -> str:
+    """The question as it is asked, whatever it says."""
+    return text.replace("\x00", " ").strip()
+
+
 def checked_question(text: str, limit: int, field: str = "question") -> str:
     """The question as it is asked.
 
@@ -17,7 +22,7 @@ def checked_question(text: str, limit: int, field: str = "question") -> str:
         QuestionEmpty: it says nothing.
         QuestionTooLong: it is longer than the limit.
     """
-    question = text.replace("\x00", " ").strip()
+    question = trimmed(text)
     # Separators, marks, control and format characters alone (a zero-width space) say nothing.
     if all(unicodedata.category(character)[0] in "CMZ" for character in question):
         raise QuestionEmpty("The question is empty: send the text to be answered.", field=field)

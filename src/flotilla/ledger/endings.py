@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
-from flotilla.errors import Conflict, TaskNotFound
+from flotilla.errors import Conflict
 from flotilla.ledger import (
     batch_cancellation,
     batches,
@@ -115,7 +115,7 @@ def cancel_by_user(connection: Connection, tenant_id: str, job_id: str) -> list[
     """
     task = job_views.view(connection, tenant_id, job_id)
     if task is None:
-        raise TaskNotFound(f"There is no task {job_id[:80]!r}: GET /tasks lists what there is.")
+        raise job_views.missing(job_id)
     if task.status.final:
         raise Conflict(f"This task is {task.status.value} already: there is nothing to cancel.")
     if task.kind == "drop":

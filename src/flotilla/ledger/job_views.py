@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, literal, select
 
+from flotilla.errors import TaskNotFound
 from flotilla.ledger.clock import now
 from flotilla.ledger.tables import CONVERSATIONS, FAILURES, JOBS
 from flotilla.schemas import Progress, Task, TaskError, TaskFailure, TaskStatus
@@ -30,6 +31,11 @@ def view(connection: Connection, tenant_id: str, job_id: str) -> Task | None:
     position = _queue_position(connection, row) if row.status == TaskStatus.PENDING else None
     task = task_of(row, position)
     return task.model_copy(update={"failures": _failures(connection, job_id)})
+
+
+def missing(job_id: str) -> TaskNotFound:
+    """The error for a task that the tenant does not have."""
+    return TaskNotFound(f"There is no task {job_id[:80]!r}: GET /tasks lists what there is.")
 
 
 def _is_of_deleted_conversation(connection: Connection, row: Row[Any]) -> bool:

@@ -13,12 +13,13 @@ from functools import partial
 
 from sqlalchemy import Connection, case, select, update
 
-from flotilla.errors import Conflict, FlotillaError, TaskNotFound
+from flotilla.errors import Conflict, FlotillaError
 from flotilla.ledger import (
     batch_retries,
     batches,
     ended_members,
     job_ends,
+    job_views,
     model_migrations,
     steps,
     submissions,
@@ -238,7 +239,7 @@ def _find(connection: Connection, tenant_id: str, job_id: str) -> Job:
         select(*JOB_COLUMNS).where(jobs.id == job_id, jobs.tenant_id == tenant_id)
     ).one_or_none()
     if row is None:
-        raise TaskNotFound(f"There is no task {job_id[:80]!r}: GET /tasks lists what there is.")
+        raise job_views.missing(job_id)
     return job_of(row)
 
 

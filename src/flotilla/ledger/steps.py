@@ -177,27 +177,18 @@ def release(connection: Connection, held: Held, due_in: float, *, sent: bool, ou
     `sent` tells that a message for then is on its way; otherwise the reaper sends one. `outage`
     tells that the error was the system's and not the step's. False when the fence has fallen.
     """
-    moment = now()
-    return (
-        connection.execute(
-            update(STEPS)
-            .where(held.matches())
-            .values(
-                state=StepState.WAITING.value,
-                lease_owner=None,
-                lease_until=None,
-                outages=steps.outages + int(outage),
-                due_at=moment + timedelta(seconds=due_in),
-                sent_at=moment if sent else None,
-            )
-        ).rowcount
-        == 1
-    )
+    return _give_back(connection, held, due_in, sent=sent, outages=steps.outages + int(outage))
 
 
 def postpone(connection: Connection, held: Held, due_in: float) -> bool:
     """Give a step back that waits for something else, to be begun again in `due_in` seconds, for
     which a message is on its way; this was no attempt. False when the fence has fallen."""
+    return _give_back(connection, held, due_in, sent=True, attempts=steps.attempts - 1)
+
+
+def _give_back(
+    connection: Connection, held: Held, due_in: float, *, sent: bool, **counted: ColumnElement[int]
+) -> bool:
     moment = now()
     return (
         connection.execute(
@@ -205,11 +196,11 @@ def postpone(connection: Connection, held: Held, due_in: float) -> bool:
             .where(held.matches())
             .values(
                 state=StepState.WAITING.value,
-                attempts=steps.attempts - 1,
                 lease_owner=None,
                 lease_until=None,
                 due_at=moment + timedelta(seconds=due_in),
-                sent_at=moment,
+                sent_at=moment if sent else None,
+                **counted,
             )
         ).rowcount
         == 1

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 
-from flotilla.errors import InvalidRequest, TaskNotFound
+from flotilla.errors import InvalidRequest
 from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import ServicesDep, TenantDep
 from flotilla.gateway.event_order import end_id, is_event_id
@@ -76,7 +76,7 @@ async def follow_task(
     look = partial(services.read, job_views.view, tenant, task_id)
     task = await look()
     if task is None:
-        raise TaskNotFound(f"There is no task {task_id[:80]!r}: GET /tasks lists what there is.")
+        raise job_views.missing(task_id)
     if task.status.final and last_event_id == end_id(task):
         return Response(status_code=204)  # tells a browser to connect no more
     return EventStream(stream(services.feeds, task, last_event_id, look), headers=HEADERS)

@@ -160,7 +160,7 @@ async def get_task(
     look = partial(services.read, job_views.view, tenant, task_id)
     task = await look()
     if task is None:
-        raise TaskNotFound(f"There is no task {task_id[:80]!r}: GET /tasks lists what there is.")
+        raise job_views.missing(task_id)
     if wait > 0 and not task.status.final:
         clock = asyncio.get_running_loop().time
         until = clock() + min(wait, services.settings.gateway.max_wait)

@@ -4,7 +4,6 @@ from fastapi import APIRouter
 from sqlalchemy import Connection
 
 from flotilla import pipelines
-from flotilla.errors import TaskNotFound
 from flotilla.gateway import examples, problems
 from flotilla.gateway.dependencies import PartDep, Services, ServicesDep, TenantDep
 from flotilla.ledger import deliveries, job_views, signing_secrets, webhooks
@@ -128,9 +127,7 @@ async def list_task_deliveries(
 
     def read(connection: Connection) -> list[Delivery]:
         if job_views.view(connection, tenant, task_id) is None:
-            raise TaskNotFound(
-                f"There is no task {task_id[:80]!r}: GET /tasks lists what there is."
-            )
+            raise job_views.missing(task_id)
         return deliveries.listing(
             connection, tenant, job_id=task_id, before=part.after, limit=part.wanted
         )
