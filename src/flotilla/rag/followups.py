@@ -173,9 +173,7 @@ def _is_complete(question: str) -> bool:
     whether = _WHETHER.match(question)
     if whether is None:
         return bool(own) and _WHO_IS.match(question) is not None
-    named = any(name for _, name in own) and not whether.groupdict().get(
-        "german"
-    )  # whose nouns look alike
+    named = any(name for _, name in own) and whether["german"] is None  # whose nouns look alike
     return len(own) > 1 and not named and _DEFINITE.search(question) is None
 
 
