@@ -30,16 +30,52 @@ class Heading(Value):
     title: str
 
 
+class DataType(StrEnum):
+    """What a chunk is made of."""
+
+    TEXT = "text"
+    """Running text, lists among it."""
+    TABLE = "table_html"
+    """Rows of a table: a line each in the text, and as HTML beside it."""
+    IMAGE = "image_summary"
+    """What a vision model says of a picture."""
+
+
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom in points (1/72 inch), from a page's upper left corner."""
+
+
+class Region(Value):
+    """A stretch of a page's text that is no running text: a table, or the summary of a picture.
+
+    `start:end` counts characters of the page's text. A table's rows are lines there, its cells
+    parted by " | "; `html` is the table as HTML (`table`, `thead`, `tbody`, `tr`, `th`, `td` with
+    `colspan` and `rowspan`, and nothing else), and `header_rows` counts the rows of the text that
+    are its header. `caption` is what stands beside it as its name; it may be part of the text
+    ahead of `start`. `box` says where on the page it is, where the format tells.
+    """
+
+    data_type: DataType
+    start: int
+    end: int
+    html: str | None = None
+    header_rows: int = 0
+    caption: str | None = None
+    box: Box | None = None
+
+
 class Page(Value):
     """One page as a converter yields it.
 
     `number` counts from 1 and is None for formats that have no pages (HTML, Markdown, TXT,
     DOCX); such a document is a single Page. `text` is what is shown, quoted and embedded.
+    `headings` and `regions` are in the order of the text, and regions do not overlap.
     """
 
     number: int | None
     text: str
     headings: tuple[Heading, ...] = ()
+    regions: tuple[Region, ...] = ()
 
 
 class Chunk(Value):
@@ -48,7 +84,9 @@ class Chunk(Value):
     `text` is verbatim `document_text[start:end]`, where the document's text is its pages'
     texts joined by PAGE_BREAK. `position` counts chunks from 0; `tokens` is counted by the
     embedding model's tokenizer, special tokens excluded. `vector_of` is the id of a chunk of an
-    earlier version with the very same text, whose vectors may be taken over.
+    earlier version with the very same text, whose vectors may be taken over. `context` is what is
+    embedded ahead of the text and neither shown nor quoted: the document's title, the headings, a
+    table's caption and header. `html` and `box` are those of the region that the chunk is of.
     """
 
     id: str
@@ -63,6 +101,15 @@ class Chunk(Value):
     heading_path: tuple[str, ...] = ()
     tokens: int
     vector_of: str | None = None
+    data_type: DataType = DataType.TEXT
+    context: str = ""
+    html: str | None = None
+    box: Box | None = None
+
+    @property
+    def embedded(self) -> str:
+        """What the chunk's vectors are made of."""
+        return f"{self.context}\n{self.text}" if self.context else self.text
 
 
 PAGE_BREAK = "\n\n"
@@ -108,6 +155,9 @@ class Passage(Value):
     page_end: int | None
     heading_path: tuple[str, ...] = ()
     metadata: Metadata = Field(default_factory=dict)
+    data_type: DataType = DataType.TEXT
+    html: str | None = None
+    box: Box | None = None
     score: float
     url: str | None = None
 

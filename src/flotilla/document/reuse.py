@@ -15,11 +15,6 @@ DIGEST_BYTES = 16
 """Two texts of one digest would be taken for the same; at 128 bits that does not happen."""
 
 
-def embedded_text(chunk: Chunk) -> str:
-    """What of a chunk its vectors are made of."""
-    return chunk.text
-
-
 class KnownTexts:
     """The texts of the version that is live, by digest.
 
@@ -49,5 +44,5 @@ class KnownTexts:
 
 
 def _digest(chunk: Chunk) -> bytes:
-    text = embedded_text(chunk).encode("utf-8", "surrogatepass")
+    text = chunk.embedded.encode("utf-8", "surrogatepass")
     return hashlib.blake2b(text, digest_size=DIGEST_BYTES).digest()

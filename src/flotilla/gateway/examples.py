@@ -91,6 +91,10 @@ _chunk = {
     "start": START,
     "end": START + len(TEXT),
     "tokens": 31,
+    "data_type": "text",
+    "html": None,
+    "box": None,
+    "context": "Warranty terms",
 }
 _page = {
     "page": 3,

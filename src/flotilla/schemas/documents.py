@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from flotilla.models import Metadata
+from flotilla.models import Box, DataType, Metadata
 from flotilla.schemas.base import (
     COLLECTION_NAME,
     DEFAULT_COLLECTION,
@@ -89,6 +89,19 @@ class DocumentChunk(Response):
     start: int = Field(description="Offset in the document's text, in characters.")
     end: int
     tokens: int
+    data_type: DataType = Field(
+        DataType.TEXT,
+        description="`text`, `table_html` (rows of a table) or `image_summary` (of a picture).",
+    )
+    html: str | None = Field(None, description="A table as HTML.")
+    box: Box | None = Field(
+        None,
+        description="Where a table or picture stands on its page: left, top, right, bottom in "
+        "points from the upper left corner.",
+    )
+    context: str = Field(
+        "", description="What is embedded ahead of the text: title, headings, a table's header."
+    )
 
 
 class PageEntry(Response):

@@ -58,7 +58,7 @@ class Indexer:
 
     def sparse(self, chunks: Sequence[Chunk]) -> list[SparseVector]:
         """The BM25 vector of each chunk."""
-        return self._bm25.encode_passages([chunk.text for chunk in chunks])
+        return self._bm25.encode_passages([chunk.embedded for chunk in chunks])
 
     def dense(
         self, space: VectorSpace, tenant_id: str, chunks: Sequence[Chunk], *, reuse: bool = True
@@ -72,7 +72,7 @@ class Indexer:
         """
         wanted = [chunk.vector_of for chunk in chunks if chunk.vector_of is not None]
         known = space.points.vectors_of(tenant_id, wanted) if reuse else {}
-        texts = [chunk.text for chunk in chunks if chunk.vector_of not in known]
+        texts = [chunk.embedded for chunk in chunks if chunk.vector_of not in known]
         computed: Iterator[Matrix] = iter(())
         if texts:
             try:
@@ -123,7 +123,7 @@ class Indexer:
             dense = self.dense(space, version.tenant_id, missing)
             checkpoint()
             self.upsert(space, version, missing, dense)
-            tokens = space.embedder.count_tokens([chunk.text for chunk in missing])
+            tokens = space.embedder.count_tokens([chunk.embedded for chunk in missing])
             longest = max(longest, max(tokens) + SPECIAL_TOKENS)
             written += len(missing)
         return Written(written, longest)

@@ -198,6 +198,7 @@ def _passage(point: models.ScoredPoint | models.Record, score: float) -> Passage
         score=score,
         heading_path=tuple(payload["heading_path"]),
         **{name: payload[name] for name in _COPIED},
+        **{name: payload[name] for name in _SINCE if name in payload},
     )
 
 
@@ -213,3 +214,6 @@ _COPIED = (
     "page_end",
     "metadata",
 )
+
+_SINCE = ("data_type", "html", "box")
+"""Fields that points of earlier times lack."""

@@ -34,7 +34,7 @@ __all__ = ["BM25", "DENSE", "Fusion", "PointStore", "StoredVectors", "collection
 
 KEYWORD_INDEXES = ("collection_id", "document_id", "version_id")
 
-NOT_PAYLOAD = frozenset(("id", "tokens", "vector_of"))
+NOT_PAYLOAD = frozenset(("id", "tokens", "vector_of", "context"))
 """Fields of a chunk that its point does not carry."""
 
 
