@@ -61,6 +61,7 @@ def show_document(
         [
             ("document", document.document_id),
             ("name", document.name),
+            ("title", document.title),
             ("collection", document.collection),
             ("status", document.status),
             ("error", document.error.message if document.error else None),

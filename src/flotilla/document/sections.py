@@ -3,9 +3,9 @@
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from flotilla.models import PAGE_BREAK, Heading, Page
+from flotilla.models import PAGE_BREAK, Heading, Page, Region
 
 # Longer stretches without a heading are handed on in parts, so that memory stays bounded.
 MAX_SECTION_CHARS = 40_000
@@ -29,6 +29,24 @@ class PageIndex:
         return self._numbers[bisect_right(self._starts, offset) - 1]
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedRegion:
+    """A region of a page, or its lines from `first_line` on, at `start:end` of the document's
+    text. `text` is all of the region's."""
+
+    start: int
+    end: int
+    region: Region
+    text: str
+    first_line: int = 0
+
+    def cut(self, at: int) -> "tuple[PlacedRegion, PlacedRegion]":
+        """The parts before and from an offset of the document's text on."""
+        begun = len(self.text) - (self.end - self.start)
+        line = self.text.count("\n", 0, begun + at - self.start)
+        return replace(self, end=at), replace(self, start=at, first_line=line)
+
+
 @dataclass(frozen=True)
 class Section:
     """Text under one heading; or, with `continues`, a further part of it.
@@ -46,6 +64,7 @@ class Section:
     number: int
     continues: bool
     pages: PageIndex
+    regions: tuple[PlacedRegion, ...] = ()
 
 
 def sections(pages: Iterable[Page]) -> Iterator[Section]:
@@ -68,6 +87,7 @@ class _Reader:
         self._stack: list[Heading] = []
         self._number = 0
         self._continues = False
+        self._regions: list[PlacedRegion] = []
 
     def read(self, page: Page) -> Iterator[Section]:
         if not self._empty:
@@ -75,6 +95,15 @@ class _Reader:
         self._empty = False
         page_start = self._length
         self._pages.append(page_start, page.number)
+        self._regions += [
+            PlacedRegion(
+                page_start + each.start,
+                page_start + each.end,
+                each,
+                page.text[each.start : each.end],
+            )
+            for each in page.regions
+        ]
         at = 0
         for heading in page.headings:
             offset = max(at, min(heading.offset, len(page.text)))
@@ -108,6 +137,7 @@ class _Reader:
         """Hand on what is held up to `end`, and begin a new section there."""
         text, flow = "".join(self._text), "".join(self._flow)
         size = end - self._start
+        regions = self._take_regions(end)
         if text[:size].strip():
             yield Section(
                 start=self._start,
@@ -118,6 +148,7 @@ class _Reader:
                 number=self._number,
                 continues=self._continues,
                 pages=self._pages,
+                regions=tuple(regions),
             )
         self._text, self._flow = [text[size:]], [flow[size:]]
         self._start = end
@@ -125,11 +156,32 @@ class _Reader:
         if not self._continues:
             self._number += 1
 
+    def _take_regions(self, end: int) -> list[PlacedRegion]:
+        """Those that begin before `end`; what lies behind it is left for the next section."""
+        taken: list[PlacedRegion] = []
+        while self._regions and self._regions[0].start < end:
+            region = self._regions.pop(0)
+            if region.end > end:
+                region, rest = region.cut(end)
+                self._regions.insert(0, rest)
+            taken.append(region)
+        return taken
+
     def _relieve(self) -> Iterator[Section]:
         while self._length - self._start > MAX_SECTION_CHARS:
             flow = "".join(self._flow)
-            ends = [found.end() for found in SENTENCE_END.finditer(flow, 0, MAX_SECTION_CHARS)]
-            yield from self._take(self._start + (ends[-1] if ends else MAX_SECTION_CHARS))
+            yield from self._take(self._start + self._part_end(flow))
+
+    def _part_end(self, flow: str) -> int:
+        """Where the first part of a long section ends: behind a sentence, or a row of a table."""
+        limit = self._start + MAX_SECTION_CHARS
+        for region in self._regions:
+            if region.start < limit < region.end:
+                begin = max(0, region.start - self._start)
+                row = flow.rfind("\n", begin, MAX_SECTION_CHARS) + 1
+                return row or begin or MAX_SECTION_CHARS
+        ends = [found.end() for found in SENTENCE_END.finditer(flow, 0, MAX_SECTION_CHARS)]
+        return ends[-1] if ends else MAX_SECTION_CHARS
 
 
 def _title_end(text: str, offset: int, title: str) -> int:

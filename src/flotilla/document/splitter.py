@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from flotilla.document.context import ContextWriter
+from flotilla.document.pieces import Cutter, Part, Piece
 from flotilla.document.sections import SENTENCE_END, Section, sections
 from flotilla.document.tokens import (
     FunctionCounter,
@@ -13,7 +15,7 @@ from flotilla.document.tokens import (
     load_tokenizer,
 )
 from flotilla.errors import ConfigurationError
-from flotilla.models import Chunk, Page, chunk_id
+from flotilla.models import Chunk, DataType, Page, chunk_id
 
 if TYPE_CHECKING:
     from langchain_text_splitters import RecursiveCharacterTextSplitter
@@ -32,37 +34,31 @@ SEPARATORS = (
 )
 # A chunk below this share of the size is too little to be found by: it joins its neighbour.
 TINY_SHARE = 1 / 8
-# Headings longer than this share of a chunk are treated as text.
-MAX_TITLE_SHARE = 1 / 3
+# What is embedded ahead of a chunk, beyond a table's header, as a share of its size.
+CONTEXT_SHARE = 1 / 4
 LINE_END = re.compile(r"\n")
 WORD = re.compile(r"\S+\s*")
-
-
-class _Piece(NamedTuple):
-    """A stretch of the document's text that is not cut. `opens` its section, or `closes` it."""
-
-    start: int
-    text: str
-    tokens: int
-    section: Section
-    opens: bool
-    closes: bool
 
 
 class _Draft:
     """Pieces that become one chunk."""
 
-    def __init__(self, piece: _Piece) -> None:
+    def __init__(self, piece: Piece) -> None:
         self.pieces = [piece]
         self.tokens = piece.tokens
 
-    def add(self, piece: _Piece) -> None:
+    def add(self, piece: Piece) -> None:
         self.pieces.append(piece)
         self.tokens += piece.tokens
 
     @property
     def opens(self) -> bool:
         return self.pieces[0].opens
+
+    @property
+    def part(self) -> Part | None:
+        """Of which table or picture this is."""
+        return self.pieces[0].part
 
     @property
     def section(self) -> Section:
@@ -77,8 +73,11 @@ class _Draft:
 class Splitter(Protocol):
     """Cuts a document's pages into chunks."""
 
-    def split(self, pages: Iterable[Page], *, document_id: str, version_id: str) -> Iterator[Chunk]:
-        """The chunks of a document in reading order, while its pages stream in."""
+    def split(
+        self, pages: Iterable[Page], *, document_id: str, version_id: str, title: str = ""
+    ) -> Iterator[Chunk]:
+        """The chunks of a document in reading order, while its pages stream in; its title is
+        embedded with each of them."""
         ...
 
 
@@ -120,8 +119,12 @@ class SectionSplitter:
         self._size = chunk_tokens
         self._overlap = overlap
         self._tiny = chunk_tokens * TINY_SHARE
+        self._cutter = Cutter(self._tokens.quick, self._cut, chunk_tokens, overlap)
+        self._context = ContextWriter(self._tokens.quick, int(chunk_tokens * CONTEXT_SHARE))
 
-    def split(self, pages: Iterable[Page], *, document_id: str, version_id: str) -> Iterator[Chunk]:
+    def split(
+        self, pages: Iterable[Page], *, document_id: str, version_id: str, title: str = ""
+    ) -> Iterator[Chunk]:
         """The chunks of a document in reading order, while its pages stream in.
 
         No more than a few pages and one section's cut are held at a time.
@@ -131,7 +134,9 @@ class SectionSplitter:
         for draft in self._drafts(pages):
             shared = self._shared(before, draft)
             before = draft
-            section = draft.section
+            section, part = draft.section, draft.part
+            region = part.placed.region if part else None
+            context = self._context.write(title, section.path, part, draft.text)
             for start, text, tokens in self._fit(draft.pieces[0].start, shared, draft.text):
                 yield Chunk(
                     id=chunk_id(document_id, version_id, position),
@@ -145,29 +150,16 @@ class SectionSplitter:
                     page_end=section.pages.number_at(start + len(text) - 1),
                     heading_path=section.path,
                     tokens=tokens,
+                    data_type=region.data_type if region else DataType.TEXT,
+                    context=context,
+                    html=part.html if part else None,
+                    box=region.box if region else None,
                 )
                 position += 1
 
-    def _pieces(self, pages: Iterable[Page]) -> Iterator[_Piece]:
-        """Cut each section; a heading stays with the text that follows it."""
+    def _pieces(self, pages: Iterable[Page]) -> Iterator[Piece]:
         for section in sections(pages):
-            title = section.flow[: section.title_length]
-            title_tokens = self._tokens.quick(title)
-            if title_tokens > self._size * MAX_TITLE_SHARE:
-                title, title_tokens = "", 0
-            cuts = self._cut(section.flow[len(title) :], self._size - self._overlap - title_tokens)
-            cuts[0] = title + cuts[0]
-            at = 0
-            for number, cut in enumerate(cuts):
-                yield _Piece(
-                    start=section.start + at,
-                    text=section.text[at : at + len(cut)],
-                    tokens=self._tokens.quick(cut),
-                    section=section,
-                    opens=number == 0 and not section.continues,
-                    closes=number == len(cuts) - 1,
-                )
-                at += len(cut)
+            yield from self._cutter.pieces(section)
 
     def _cut(self, text: str, budget: int) -> list[str]:
         """Parts of at most `budget` tokens that make up the text when put together."""
@@ -187,7 +179,7 @@ class SectionSplitter:
                 if held is not None:
                     yield held
                 held, current = current, _Draft(piece)
-        if held and current and current.tokens < self._tiny:
+        if held and current and current.tokens < self._tiny and not (held.part or current.part):
             # Nothing follows that the rest could join.
             room = self._size if held.opens else self._size - self._overlap
             if held.tokens + current.tokens <= room:
@@ -196,8 +188,12 @@ class SectionSplitter:
                 current = None
         yield from (draft for draft in (held, current) if draft is not None)
 
-    def _joins(self, draft: _Draft, piece: _Piece) -> bool:
+    def _joins(self, draft: _Draft, piece: Piece) -> bool:
         same = draft.pieces[-1].section.number == piece.section.number
+        if draft.part or piece.part:
+            # What stands right below a table, such as a note, is read with it.
+            below = draft.part is not None and piece.part is None and piece.tokens < self._tiny
+            return same and below and draft.tokens + piece.tokens <= self._size
         if not same and not (draft.opens and draft.tokens < self._tiny):
             return False
         # Room for what a chunk inside a section shares with the one before it.
@@ -206,7 +202,7 @@ class SectionSplitter:
 
     def _shared(self, before: _Draft | None, draft: _Draft) -> str:
         """The end of the chunk before that is said again at the start of this one."""
-        if before is None or draft.opens or not self._overlap:
+        if before is None or draft.opens or not self._overlap or before.part or draft.part:
             return ""
         last = before.pieces[-1]
         if last.section.number != draft.pieces[0].section.number:

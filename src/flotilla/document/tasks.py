@@ -22,6 +22,7 @@ from flotilla.document.fetch import fetch as fetch_url
 from flotilla.document.memory import Surplus, watch_memory
 from flotilla.document.reuse import KnownTexts
 from flotilla.document.splitter import SectionSplitter, Splitter
+from flotilla.document.titles import MOST_CHARS, title_of
 from flotilla.errors import (
     Cancelled,
     DependencyUnavailable,
@@ -159,7 +160,11 @@ def convert(run: StageRun) -> Signature | None:
                 f"The document has {total:,} pages, and {settings.max_pages:,} are allowed: split "
                 "it, or raise FLOTILLA_DOCUMENT_MAX_PAGES."
             )
-        run.describe(content_type=CONTENT_TYPES[media_type], pages=info.pages)
+        run.describe(
+            content_type=CONTENT_TYPES[media_type],
+            pages=info.pages,
+            title=info.title[:MOST_CHARS] if info.title else None,
+        )
         run.progress(0, total, "pages")
         if info.pages is not None and info.pages > settings.pages_per_range:
             size = settings.pages_per_range
@@ -196,6 +201,7 @@ def split(run: StageRun) -> Signature:
             StoredPages(_blobs(), version.tenant_id, version.id).indexing(),
             document_id=version.document_id,
             version_id=version.id,
+            title=title_of(version.document_name, version.title),
         )
     )
     size = get_settings().vectorstore.chunks_per_batch

@@ -133,6 +133,7 @@ _document = {
     "status": "ready",
     "content_type": "application/pdf",
     "size": 24040,
+    "title": "Terms of use",
     "sha256": "9f64335fe26f6f15ddb800d613b0a8f54b907664839baeed587088960f586235",
     "pages": 7,
     "chunks": 18,

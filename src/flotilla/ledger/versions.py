@@ -34,6 +34,7 @@ class Version:
     metadata: Metadata
     blob: str | None
     content_type: str | None
+    title: str | None
     number: int
     pages: int | None
     chunks: int | None
@@ -73,6 +74,7 @@ def get(connection: Connection, version_id: str) -> Version:
         metadata=submitted.get("metadata", row._mapping["metadata"]),
         blob=row.blob,
         content_type=row.content_type,
+        title=row.title,
         number=row.number,
         pages=row.pages,
         chunks=row.chunks,
@@ -125,7 +127,8 @@ def is_given_up(connection: Connection, version_id: str) -> bool:
 
 
 def describe(connection: Connection, version_id: str, **values: Any) -> None:
-    """Set what became known of a version: blob, sha256, size, content_type, pages, chunks."""
+    """Set what became known of a version: blob, sha256, size, content_type, title,
+    pages, chunks."""
     connection.execute(update(VERSIONS).where(versions.id == version_id).values(**values))
 
 

@@ -37,6 +37,7 @@ class Document(Response):
     content_type: str | None = None
     size: int | None = Field(None, description="Bytes.")
     sha256: str | None = None
+    title: str | None = Field(None, description="What the document calls itself, if it does.")
     source_url: str | None = None
     pages: int | None = None
     chunks: int | None = None

@@ -10,8 +10,9 @@ import numpy as np
 from flotilla.document.converters import converter_for
 from flotilla.document.detect import MediaType
 from flotilla.document.splitter import SectionSplitter
+from flotilla.document.titles import title_of
 from flotilla.local.model.pull import pull
-from flotilla.models import Answer, Passage, Query
+from flotilla.models import Answer, Chunk, Passage, Query
 from flotilla.rag.answering import Answerer
 from flotilla.rag.citations import verify
 from flotilla.rag.extractive.generator import ExtractiveGenerator
@@ -122,26 +123,34 @@ def _splitter() -> SectionSplitter:
 @cache
 def index(path: Path) -> tuple[list[Passage], np.ndarray]:
     """A file's chunks, as retrieval would hand them on, with their vectors; once a file."""
-    passages = passages_of(path)
-    return passages, embedder().embed_passages([p.text for p in passages])
+    chunks = chunks_of(path)
+    passages = [passage_of(chunk, path.name) for chunk in chunks]
+    return passages, embedder().embed_passages([chunk.embedded for chunk in chunks])
+
+
+def chunks_of(path: Path) -> list[Chunk]:
+    """A file's chunks, as the document fleet makes them."""
+    converter = converter_for(TYPES[path.suffix], max_unpacked_bytes=1 << 30)
+    title = title_of(path.name, converter.inspect(path).title)
+    pages = converter.pages(path)
+    split = _splitter().split(pages, document_id=path.name, version_id=path.name, title=title)
+    return list(split)
+
+
+def passage_of(chunk: Chunk, name: str) -> Passage:
+    """A chunk, as retrieval would hand it on."""
+    return Passage(
+        chunk_id=chunk.id,
+        document_name=name,
+        collection="samples",
+        score=0.0,
+        **chunk.model_dump(exclude={"id", "tokens", "vector_of", "context"}),
+    )
 
 
 def passages_of(path: Path) -> list[Passage]:
     """A file's chunks, as retrieval would hand them on."""
-    pages = converter_for(TYPES[path.suffix], max_unpacked_bytes=1 << 30).pages(path)
-    found = []
-    for chunk in _splitter().split(pages, document_id=path.name, version_id=path.name):
-        fields = chunk.model_dump(exclude={"id", "tokens", "vector_of"})
-        found.append(
-            Passage(
-                chunk_id=chunk.id,
-                document_name=path.name,
-                collection="samples",
-                score=0.0,
-                **fields,
-            )
-        )
-    return found
+    return [passage_of(chunk, path.name) for chunk in chunks_of(path)]
 
 
 def _ranks(scores: np.ndarray) -> np.ndarray:

@@ -106,6 +106,7 @@ class VersionRow(Table):
     sha256: Mapped[str | None] = mapped_column(String(64))
     size: Mapped[int | None] = mapped_column(BigInteger)
     content_type: Mapped[str | None] = mapped_column(Name)
+    title: Mapped[str | None] = mapped_column(Text)
     pages: Mapped[int | None]
     chunks: Mapped[int | None]
     embedding_model: Mapped[str | None] = mapped_column(Name)
