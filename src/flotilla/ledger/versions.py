@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select, update
 
 from flotilla.errors import DocumentNotFound
-from flotilla.ledger import generations
+from flotilla.ledger import chunk_lengths, generations
 from flotilla.ledger.database import now
 from flotilla.ledger.locks import lock_documents
 from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
@@ -162,6 +162,7 @@ def publish(connection: Connection, document_id: str, version_id: str) -> bool:
     if changed.rowcount == 0:
         return False
     generations.advance(connection, submitted.collection_id)
+    chunk_lengths.take_over(connection, submitted.collection_id, version_id)
     connection.execute(
         update(VERSIONS)
         .where(

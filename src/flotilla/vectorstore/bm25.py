@@ -1,17 +1,18 @@
 """Text to sparse BM25 vectors; Qdrant multiplies in the inverse document frequencies."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
 MODEL = "Qdrant/bm25"
 
-AVERAGE_LENGTH = 90.0
-"""Words that a chunk is taken to have on average, stopwords excluded.
+USUAL_LENGTH = 90.0
+"""Terms that a chunk is taken to have where none is known yet: of chunks of 200 tokens of English
+documentation 88 are left on average once stopwords are taken out."""
 
-A constant and not a measurement, since stored weights cannot follow a moving average. Chunks of
-200 tokens of English documentation leave 88 words on average.
-"""
+USUAL_CHUNKS = 100
+"""Chunks of a collection that weigh as much as that guess."""
 
 # English function words. Pieces that contractions leave behind ("don't" is read as "don" and
 # "t") are among them. Negations are not, since a question may turn on them; nor are "may", "us"
@@ -41,6 +42,15 @@ class SparseVector:
     values: list[float]
 
 
+def average_length(terms: int, chunks: int) -> float:
+    """The average length of a collection's chunks, of which so many have so many terms.
+
+    Stored weights do not move with it: those of the first documents keep the guess, which a
+    re-indexing of the collection replaces.
+    """
+    return (terms + USUAL_LENGTH * USUAL_CHUNKS) / (chunks + USUAL_CHUNKS)
+
+
 class Bm25Encoder:
     """fastembed's BM25 (k1 = 1.2, b = 0.75, English Snowball stems), without a download.
 
@@ -48,23 +58,40 @@ class Bm25Encoder:
     are 1. Safe to share between threads.
     """
 
-    def __init__(self, average_length: float = AVERAGE_LENGTH) -> None:
+    def __init__(self) -> None:
         from fastembed.sparse.bm25 import Bm25
 
         self._model = Bm25(
             MODEL,
-            avg_len=average_length,
+            avg_len=USUAL_LENGTH,
             # Given any folder and the stopwords, fastembed asks no hub.
             specific_model_path=str(Path(__file__).parent),
             stopwords=set(STOPWORDS),
         )
 
-    def encode_passages(self, texts: Sequence[str]) -> list[SparseVector]:
-        """One vector a text, in the order given; empty for a text of stopwords alone."""
+    def encode_passages(
+        self, texts: Sequence[str], average: float = USUAL_LENGTH
+    ) -> list[SparseVector]:
+        """One vector a text, in the order given; empty for a text of stopwords alone.
+
+        `average` is the length in terms to which theirs are compared.
+        """
+        model = copy(self._model)
+        model.avg_len = average
         return [
             SparseVector(vector.indices.tolist(), vector.values.tolist())
-            for vector in self._model.embed(list(texts))
+            for vector in model.embed(list(texts))
         ]
+
+    def count_terms(self, texts: Sequence[str]) -> int:
+        """The terms of all texts together, each as often as it occurs."""
+        from fastembed.common.utils import remove_non_alphanumeric
+
+        model = self._model
+        return sum(
+            len(model._stem(model.tokenizer.tokenize(remove_non_alphanumeric(text))))
+            for text in texts
+        )
 
     def encode_query(self, text: str) -> SparseVector:
         """A question's vector; empty for a question of stopwords alone."""

@@ -14,6 +14,9 @@ from flotilla.vectorstore.bm25 import Bm25Encoder, SparseVector
 from flotilla.vectorstore.embedder import Matrix
 from flotilla.vectorstore.spaces import VectorSpace
 
+AverageLength = Callable[[str], float]
+"""The average length of a collection's chunks, in terms."""
+
 Checkpoint = Callable[[], object]
 """Called between batches; raises when the work is not wanted any more."""
 
@@ -38,11 +41,13 @@ class Indexer:
     Args:
         blobs: where the chunks are stored.
         bm25: encodes the words, alike for all spaces.
+        average_length: what the lengths of a collection's chunks are compared to.
     """
 
-    def __init__(self, blobs: BlobStore, bm25: Bm25Encoder) -> None:
+    def __init__(self, blobs: BlobStore, bm25: Bm25Encoder, average_length: AverageLength) -> None:
         self._blobs = blobs
         self._bm25 = bm25
+        self._average_length = average_length
         self._embedding = threading.Lock()
 
     def batch(self, version: Version, number: int) -> list[Chunk]:
@@ -56,9 +61,15 @@ class Indexer:
             count += 1
         return count
 
-    def sparse(self, chunks: Sequence[Chunk]) -> list[SparseVector]:
-        """The BM25 vector of each chunk."""
-        return self._bm25.encode_passages([chunk.embedded for chunk in chunks])
+    def sparse(self, collection_id: str, chunks: Sequence[Chunk]) -> list[SparseVector]:
+        """The BM25 vector of each chunk of a collection's."""
+        return self._bm25.encode_passages(
+            [chunk.embedded for chunk in chunks], self._average_length(collection_id)
+        )
+
+    def count_terms(self, chunks: Sequence[Chunk]) -> int:
+        """The terms of all chunks together, as BM25 counts them."""
+        return self._bm25.count_terms([chunk.embedded for chunk in chunks])
 
     def dense(
         self, space: VectorSpace, tenant_id: str, chunks: Sequence[Chunk], *, reuse: bool = True
@@ -144,5 +155,5 @@ class Indexer:
             version.metadata,
             chunks,
             dense,
-            self.sparse(chunks) if sparse is None else sparse,
+            self.sparse(version.collection_id, chunks) if sparse is None else sparse,
         )

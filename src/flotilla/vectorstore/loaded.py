@@ -4,9 +4,10 @@ from functools import lru_cache
 
 from flotilla.blobs import BlobStore
 from flotilla.broker import at_start
+from flotilla.ledger import chunk_lengths
 from flotilla.ledger.database import get_database
 from flotilla.settings import get_settings
-from flotilla.vectorstore.bm25 import Bm25Encoder
+from flotilla.vectorstore.bm25 import Bm25Encoder, average_length
 from flotilla.vectorstore.embedder import Embedder
 from flotilla.vectorstore.embedders import load_embedder
 from flotilla.vectorstore.indexing import Indexer
@@ -29,11 +30,16 @@ def get_spaces() -> Spaces:
 @lru_cache(maxsize=1)
 def get_indexer() -> Indexer:
     """What writes chunks to them."""
-    return Indexer(BlobStore(get_settings().blobs_url), Bm25Encoder())
+    return Indexer(BlobStore(get_settings().blobs_url), Bm25Encoder(), _average_length)
+
+
+def _average_length(collection_id: str) -> float:
+    with get_database().reading() as connection:
+        return average_length(*chunk_lengths.of_collection(connection, collection_id))
 
 
 @at_start
 def _warm_up() -> None:
     """Load the models once a process, before the first task."""
-    get_indexer().sparse([])
+    get_indexer().count_terms([])
     get_spaces().load_at_start(writes=True)

@@ -9,7 +9,15 @@ from sqlalchemy import Connection
 from flotilla import pipelines
 from flotilla.broker import app
 from flotilla.errors import Cancelled, DependencyUnavailable, DocumentNotFound, LeaseLost
-from flotilla.ledger import documents, generations, jobs, recovery, removals, versions
+from flotilla.ledger import (
+    chunk_lengths,
+    documents,
+    generations,
+    jobs,
+    recovery,
+    removals,
+    versions,
+)
 from flotilla.ledger import spaces as ledger_spaces
 from flotilla.ledger.database import get_database
 from flotilla.ledger.runs import StageRun
@@ -27,7 +35,7 @@ def index(run: StageRun) -> None:
     """Embed one batch of chunks and write its points, which no search sees yet."""
     version = run.version()
     chunks = get_indexer().batch(version, run.part)
-    sparse = get_indexer().sparse(chunks)
+    sparse = get_indexer().sparse(version.collection_id, chunks)
     # A space that has just begun to be filled may be missing: publishing completes it.
     spaces = get_spaces().writable()
     for space in spaces:
@@ -41,6 +49,8 @@ def index(run: StageRun) -> None:
         for space in spaces:
             space.points.publish(version.tenant_id, version.document_id, version.id)
     get_spaces().clear_dropped(spaces)
+    with run.writing() as connection:
+        chunk_lengths.count(connection, version.id, get_indexer().count_terms(chunks), len(chunks))
     run.finish_part(len(chunks), version.chunks, "chunks")
 
 
@@ -140,7 +150,7 @@ def index_again(run: StageRun) -> None:
     """Embed one batch of stored chunks anew and put its points in their old place."""
     version = _still_live(run)
     chunks = get_indexer().batch(version, run.part)
-    sparse = get_indexer().sparse(chunks)
+    sparse = get_indexer().sparse(version.collection_id, chunks)
     spaces = get_spaces().writable(fresh=True)
     for space in spaces:
         dense = get_indexer().dense(space, version.tenant_id, chunks, reuse=False)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flotilla.ledger import endings, versions
+from flotilla.ledger import chunk_lengths, endings, versions
 from flotilla.ledger.database import Database
 from flotilla.ledger.submissions import NewSource
 from flotilla.schemas import DocumentStatus
@@ -135,3 +135,22 @@ def test_a_version_that_a_job_may_come_back_to_is_kept(
     with ledger.writing() as connection:
         versions.forget(connection, [old])
         assert versions.given_up(connection, document_id, before=2) == ([old] if stays else [])
+
+
+def test_a_collection_counts_the_terms_of_what_is_published_in_it_once(
+    ledger: Database, source: Source
+) -> None:
+    new, failed = source(data=b"A"), source(data=b"B", name="other.txt")
+    [first] = submit(ledger, new)
+    submit(ledger, failed)
+    with ledger.writing() as connection:
+        collection_id = versions.get(connection, new.version_id).collection_id
+        chunk_lengths.count(connection, new.version_id, 640, 8)
+        chunk_lengths.count(connection, new.version_id, 60, 2)
+        chunk_lengths.count(connection, failed.version_id, 1000, 1)
+        assert chunk_lengths.of_collection(connection, collection_id) == (0, 0)
+    assert publish(ledger, first, new)
+    with ledger.writing() as connection:
+        assert chunk_lengths.of_collection(connection, collection_id) == (700, 10)
+        versions.publish(connection, first.document_id, new.version_id)
+        assert chunk_lengths.of_collection(connection, collection_id) == (700, 10)

@@ -13,7 +13,7 @@ from flotilla.ledger.database import Database
 from flotilla.rag import retrieval
 from flotilla.settings import EmbeddingSettings, QdrantSettings, Settings
 from flotilla.vectorstore import migration, sweep, tasks
-from flotilla.vectorstore.bm25 import Bm25Encoder
+from flotilla.vectorstore.bm25 import USUAL_LENGTH, Bm25Encoder
 from flotilla.vectorstore.indexing import Indexer
 from flotilla.vectorstore.manifest import FILE_NAME, Manifest
 from flotilla.vectorstore.points import PointStore
@@ -93,7 +93,7 @@ def process(
 ) -> Iterator[Process]:
     """This process, whose tasks use it."""
     process = make_process()
-    indexer = Indexer(BlobStore(f"file://{tmp_path / 'blobs'}"), bm25)
+    indexer = Indexer(BlobStore(f"file://{tmp_path / 'blobs'}"), bm25, lambda _: USUAL_LENGTH)
     for module in (tasks, migration):
         monkeypatch.setattr(module, "get_spaces", lambda: process.spaces)
         monkeypatch.setattr(module, "get_indexer", lambda: indexer)

@@ -1,11 +1,17 @@
 import pytest
 
-from flotilla.vectorstore.bm25 import STOPWORDS, Bm25Encoder, SparseVector
+from flotilla.vectorstore.bm25 import (
+    STOPWORDS,
+    USUAL_LENGTH,
+    Bm25Encoder,
+    SparseVector,
+    average_length,
+)
 
 
 @pytest.fixture(scope="module")
 def bm25() -> Bm25Encoder:
-    return Bm25Encoder(average_length=4.0)
+    return Bm25Encoder()
 
 
 def weight(passage: SparseVector, query: SparseVector) -> float:
@@ -21,15 +27,32 @@ def test_words_meet_whatever_their_ending_and_case(bm25: Bm25Encoder) -> None:
 
 def test_weights_are_the_formula_of_bm25(bm25: Bm25Encoder) -> None:
     # Four words, the average: tf·(k1+1)/(tf+k1) with k1 = 1.2.
-    passage = bm25.encode_passages(["queue queue worker ledger"])[0]
+    passage = bm25.encode_passages(["queue queue worker ledger"], 4.0)[0]
     assert weight(passage, bm25.encode_query("queue")) == pytest.approx(2 * 2.2 / (2 + 1.2))
     assert weight(passage, bm25.encode_query("worker")) == pytest.approx(1.0)
 
 
 def test_a_longer_passage_weighs_its_words_less(bm25: Bm25Encoder) -> None:
-    short, long = bm25.encode_passages(["queue worker", "queue worker ledger fence broker blob"])
+    texts = ["queue worker", "queue worker ledger fence broker blob"]
+    short, long = bm25.encode_passages(texts, 4.0)
     query = bm25.encode_query("queue")
     assert weight(short, query) > 1.0 > weight(long, query)
+
+
+def test_passages_of_the_average_length_weigh_the_same_whatever_it_is(bm25: Bm25Encoder) -> None:
+    query = bm25.encode_query("queue")
+    texts = ["queue worker ledger", "the queue and the worker, a ledger of fences and the broker"]
+    lengths = [bm25.count_terms([text]) for text in texts]
+    assert lengths == [3, 5]
+    for text, length in zip(texts, lengths, strict=True):
+        (passage,) = bm25.encode_passages([text], float(length))
+        assert weight(passage, query) == pytest.approx(1.0)
+
+
+def test_the_average_goes_from_a_guess_to_what_the_collection_holds() -> None:
+    assert average_length(0, 0) == USUAL_LENGTH
+    assert average_length(30 * 100_000, 100_000) == pytest.approx(30, abs=0.1)
+    assert 30 < average_length(30 * 100, 100) < USUAL_LENGTH
 
 
 @pytest.mark.parametrize("text", ["", "...", "what is it about?", "don't", " ".join(STOPWORDS)])

@@ -31,7 +31,8 @@ class TenantRow(Table):
 class CollectionRow(Table):
     """A named set of a tenant's documents.
 
-    `generation` counts the changes of what it answers with (`ledger.generations`).
+    `generation` counts the changes of what it answers with (`ledger.generations`). `terms` are
+    those of the `measured_chunks` that were published in it, as BM25 counts them.
     """
 
     __tablename__ = "collections"
@@ -43,6 +44,8 @@ class CollectionRow(Table):
     created_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None]
     generation: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    terms: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    measured_chunks: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
     __table_args__ = (
         # A name is free again as soon as its collection is deleted.
@@ -93,7 +96,10 @@ class DocumentRow(Table):
 
 
 class VersionRow(Table):
-    """One ingested state of a document; exactly one version of it is live."""
+    """One ingested state of a document; exactly one version of it is live.
+
+    `terms` are those of the `measured_chunks` that were indexed, some of them twice maybe.
+    """
 
     __tablename__ = "versions"
 
@@ -109,6 +115,8 @@ class VersionRow(Table):
     title: Mapped[str | None] = mapped_column(Text)
     pages: Mapped[int | None]
     chunks: Mapped[int | None]
+    terms: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    measured_chunks: Mapped[int] = mapped_column(BigInteger, server_default="0")
     embedding_model: Mapped[str | None] = mapped_column(Name)
     created_at: Mapped[datetime]
     published_at: Mapped[datetime | None]

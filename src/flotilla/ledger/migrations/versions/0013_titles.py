@@ -1,4 +1,4 @@
-"""Versions have the title that their documents give themselves.
+"""Versions have the title that their documents give themselves, and the length of their chunks.
 
 Revision ID: 0013
 Revises: 0012
@@ -15,7 +15,15 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("versions", sa.Column("title", sa.Text(), nullable=True))
+    for table in ("versions", "collections"):
+        for column in ("terms", "measured_chunks"):
+            op.add_column(
+                table, sa.Column(column, sa.BigInteger(), nullable=False, server_default="0")
+            )
 
 
 def downgrade() -> None:
+    for table in ("collections", "versions"):
+        for column in ("measured_chunks", "terms"):
+            op.drop_column(table, column)
     op.drop_column("versions", "title")
