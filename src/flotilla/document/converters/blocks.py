@@ -1,9 +1,13 @@
 """An HTML tree to structured text: paragraphs, headings, lists, and tables as `a | b | c`."""
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from flotilla.models import Heading, Page
+from flotilla.document.converters import tables
+from flotilla.document.converters.numbers import ListNumbers
+from flotilla.document.converters.page_text import PageText
+from flotilla.models import Page
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -17,91 +21,27 @@ INLINE = frozenset(
         small span strike strong sub sup time tt u var wbr""",
     )
 )
-# The most rows that HTML lets a cell span.
-MAX_ROWSPAN = 65534
 LISTS = frozenset(("ul", "ol"))
+FILE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|tiff?|avif)", re.IGNORECASE)
 # What a definition that is one line with its term does not hold.
 STRUCTURED = ("ul", "ol", "dl", "dt", "table", "pre", *HEADINGS)
 LARGEST_GROUP = 20
 """Terms and definitions that belong together, above which they are no labels and values."""
 LONGEST_TERM = 40
 """Characters above which a term stands above its definition: it is a text or a question."""
-# Characters that XML or a reader's terminal cannot show; tabs and line ends stay.
-CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\ufeff]")
 
-
-class _Text:
-    """Gathers blocks and knows at which offset each begins."""
-
-    def __init__(self) -> None:
-        self.text = ""
-        self.headings: list[Heading] = []
-        self._parts: list[str] = []
-        self._length = 0
-        self._inline: list[str] = []
-        self._prefix = ""
-        self._label = ""
-        self._last_kind = ""
-
-    def write(self, text: str | None) -> None:
-        """Add inline text; white space in it is of no meaning."""
-        if text:
-            self._inline.append(re.sub(r"[ \t\n\r\f]+", " ", text))
-
-    def line_break(self) -> None:
-        self._inline.append("\n")
-
-    def bullet(self, prefix: str) -> None:
-        """The next block is a list item."""
-        self._prefix = prefix
-
-    def label(self, label: str) -> None:
-        """The next block is what this label names; with an empty one it is not."""
-        self._label = label
-
-    def flush(self, level: int | None = None) -> None:
-        """End the block; with a level it is a heading."""
-        text = re.sub(r" *\n *", "\n", re.sub(r" +", " ", "".join(self._inline))).strip()
-        self._inline.clear()
-        if not text:
-            return
-        if level is not None:
-            text = text.replace("\n", " ")
-            self._add(text, "heading")
-            offset = self._length - len(text)
-            self.headings.append(Heading(offset=offset, level=level, title=text))
-        else:
-            text = self._label + text
-            self._add(self._prefix + text, "item" if self._prefix else "paragraph")
-        self._prefix = self._label = ""
-
-    def block(self, text: str, kind: str) -> None:
-        """Add a block that is written already."""
-        self.flush()
-        if text.strip():
-            self._add(text, kind)
-
-    def _add(self, text: str, kind: str) -> None:
-        text = CONTROLS.sub("", text)
-        if self._parts:
-            gap = "\n" if kind == self._last_kind and kind in ("item", "row") else "\n\n"
-            self._parts.append(gap)
-            self._length += len(gap)
-        self._parts.append(text)
-        self._length += len(text)
-        self._last_kind = kind
-
-    def page(self) -> Page:
-        self.flush()
-        return Page(number=None, text="".join(self._parts), headings=tuple(self.headings))
+MOST_INNER = 10
+"""Tables within the cells of another, above which that one is no table of data."""
+LONGEST_CELL = 1500
+"""Characters of a cell above which a table without a header arranges texts side by side."""
 
 
 def structured_page(root: "_Element") -> Page:
     """One Page without number, of all that `root` shows."""
     from lxml import etree
 
-    out = _Text()
-    counters: list[int | None] = []
+    out = PageText()
+    lists: list[ListNumbers] = []
     walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
     for event, element in walk:
         tag = element.tag
@@ -118,37 +58,59 @@ def structured_page(root: "_Element") -> Page:
                 walk.skip_subtree()
                 continue
             if tag == "pre":
-                out.block("".join(element.itertext()).strip("\n"), "code")
+                out.block(_preformatted(element), "code")
                 walk.skip_subtree()
                 continue
-            _open(out, element, counters)
+            _open(out, element, lists)
             if label:
                 out.label(f"{label}: ")
             out.write(element.text)
         else:
             if event == "end":
-                _close(out, tag, counters)
+                _close(out, tag, lists)
             if element is not root:
                 out.write(element.tail)
     return out.page()
 
 
-def _open(out: _Text, element: "_Element", counters: list[int | None]) -> None:
+def _open(out: PageText, element: "_Element", lists: list[ListNumbers]) -> None:
     tag = element.tag
     if tag == "br":
         out.line_break()
+    elif tag == "img":
+        out.write(_alternative(element))
     elif tag == "input" and element.get("type") == "checkbox":
         out.write("[x] " if element.get("checked") is not None else "[ ] ")
     elif tag not in INLINE:
         out.flush()
     if tag in LISTS:
-        counters.append(0 if tag == "ol" else None)
+        lists.append(ListNumbers(element))
     elif tag == "li":
-        count = counters[-1] if counters else None
-        if count is not None:
-            counters[-1] = count + 1
-        marker = "- " if count is None else f"{count + 1}. "
-        out.bullet("  " * (len(counters) - 1) + marker)
+        marker = lists[-1].marker(element) if lists else "-"
+        out.bullet("  " * (len(lists) - 1) + marker + " ")
+
+
+def _alternative(image: "_Element") -> str:
+    """What is said in place of a picture; nothing where a caption says it, or it is a file's
+    name."""
+    text = image.get("alt", "").strip()
+    if not text or FILE_NAME.fullmatch(text):
+        return ""
+    figure = next(image.iterancestors("figure"), None)
+    captioned = figure is not None and next(figure.iter("figcaption"), None) is not None
+    return "" if captioned else f" {text} "
+
+
+def _preformatted(element: "_Element") -> str:
+    """The text with its line ends; those that are elements, as some highlighters have them, too."""
+    parts = [element.text or ""]
+    for child in element.iterdescendants():
+        if child.tag == "br":
+            parts.append("\n")
+        elif isinstance(child.tag, str):
+            parts.append(child.text or "")
+        parts.append(child.tail or "")
+    return "".join(parts).strip("\n")
 
 
 def _label(element: "_Element") -> str:
@@ -175,13 +137,13 @@ def _label(element: "_Element") -> str:
     return label if any(_flat(member) for member in group if member.tag == "dd") else ""
 
 
-def _close(out: _Text, tag: str, counters: list[int | None]) -> None:
+def _close(out: PageText, tag: str, lists: list[ListNumbers]) -> None:
     if tag in HEADINGS:
         out.flush(level=HEADINGS[tag])
     elif tag not in INLINE and tag != "br":
         out.flush()
-    if tag in LISTS and counters:
-        counters.pop()
+    if tag in LISTS and lists:
+        lists.pop()
     elif tag == "li":
         out.bullet("")
     elif tag == "dd":
@@ -189,40 +151,72 @@ def _close(out: _Text, tag: str, counters: list[int | None]) -> None:
 
 
 def _is_layout(table: "_Element") -> bool:
-    """Whether a table only arranges the page."""
-    return next(table.iterdescendants("table", "h1", "h2", "h3"), None) is not None
+    """Whether a table only arranges the page.
+
+    It does where headings stand in it, where it is a single cell, or where it holds further
+    tables and names neither itself nor its columns.
+    """
+    if table.get("role") in ("presentation", "none"):
+        return True
+    if next(table.iterdescendants("h1", "h2", "h3"), None) is not None:
+        return True
+    rows = _rows(table)
+    cells = [cell for row in rows for cell in row.iterchildren("td", "th")]
+    named = any(cell.tag == "th" for cell in cells) or table.find("caption") is not None
+    inner = list(islice(table.iterdescendants("table"), MOST_INNER + 1))
+    if inner:
+        deep = any(next(each.iterdescendants("table"), None) is not None for each in inner)
+        return deep or len(inner) > MOST_INNER or not named
+    if len(cells) == 1:
+        return True
+    return not named and any(_text_length(cell) > LONGEST_CELL for cell in cells)
 
 
-def _write_table(out: _Text, table: "_Element") -> None:
-    for caption in table.iter("caption"):
-        out.block(_flat(caption), "paragraph")
-    # Of each column the text of a cell from above that still spans, and for how many rows.
-    spans: dict[int, tuple[str, int]] = {}
-    for row in table.iter("tr"):
-        below: dict[int, tuple[str, int]] = {}
-        texts: list[str] = []
-        cells = list(row.iter("td", "th"))
-        while cells or len(texts) in spans:
-            column = len(texts)
-            # Said again in each row, so that a row can be understood by itself.
-            spanning = spans.pop(column, None)
-            cell = None if spanning else cells.pop(0)
-            text, rows = spanning or (_flat(cell), _rowspan(cell))
-            if rows > 1:
-                below[column] = (text, rows - 1)
-            texts.append(text)
-        spans = below
-        if any(texts):
-            out.block(" | ".join(texts), "row")
+def _text_length(element: "_Element") -> int:
+    return sum(map(len, element.itertext()))
 
 
-def _rowspan(cell: "_Element | None") -> int:
-    value = "" if cell is None else cell.get("rowspan", "").strip()
+def _rows(table: "_Element") -> "list[_Element]":
+    """The table's own rows, the header's first and the footer's last as a browser has them."""
+    parts: dict[str, list[_Element]] = {"thead": [], "tbody": [], "tfoot": []}
+    for child in table:
+        if child.tag == "tr":
+            parts["tbody"].append(child)
+        elif child.tag in parts:
+            parts[child.tag] += child.iterchildren("tr")
+    return [row for rows in parts.values() for row in rows]
+
+
+def _write_table(out: PageText, table: "_Element") -> None:
+    caption = ""
+    for element in table.iterchildren("caption"):
+        caption = caption or _flat(element)
+        out.block(_flat(element))
+    rows = _rows(table)
+    made = tables.table(
+        [[_cell(cell) for cell in row.iterchildren("td", "th")] for row in rows],
+        # What stands in a `thead` is the header, whatever its cells are.
+        sum(row.getparent().tag == "thead" for row in rows) or None,
+    )
+    out.table(made, caption or None)
+
+
+def _cell(element: "_Element") -> tables.Cell:
+    return tables.Cell(
+        text=_flat(element),
+        header=element.tag == "th",
+        colspan=_span(element, "colspan", tables.MAX_COLSPAN),
+        rowspan=_span(element, "rowspan", tables.MAX_ROWSPAN),
+    )
+
+
+def _span(cell: "_Element", name: str, most: int) -> int:
+    value = cell.get(name, "").strip()
     # Digits of other scripts and superscripts are digits to Python too.
     if not (value.isascii() and value.isdigit()):
         return 1
-    return min(int(value), MAX_ROWSPAN) if len(value) < 10 else MAX_ROWSPAN
+    return max(1, min(int(value), most)) if len(value) < 10 else most
 
 
-def _flat(element: "_Element | None") -> str:
-    return "" if element is None else " ".join(structured_page(element).text.split())
+def _flat(element: "_Element") -> str:
+    return tables.one_line(structured_page(element).text)

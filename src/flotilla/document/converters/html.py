@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flotilla.document.converters import SourceInfo
 from flotilla.document.converters.blocks import structured_page
+from flotilla.document.converters.contacts import contact_data
 from flotilla.document.converters.unseen import drop_unseen
 from flotilla.document.encoding import find_byte_order_mark
 from flotilla.errors import FileCorrupt, NoText
@@ -36,6 +37,9 @@ MENU_LINK_CHARS = 40
 # page's own structure is kept whole; below the second share it has missed the content.
 AGREEMENT = 0.6
 MISSED = 0.2
+# A page of so many characters or fewer is not judged, and more than this share of it is content.
+LITTLE = 600
+LITTLE_SHARE = 0.3
 # Pages nest some dozens deep. Trafilatura's time grows with the cube of the depth: a minute at
 # a few thousand.
 MAX_JUDGED_DEPTH = 256
@@ -61,23 +65,49 @@ class HtmlConverter:
     ) -> Iterator[Page]:
         """The main content as one Page.
 
-        What is hidden, and what is marked as menu, header or footer, is left out. Trafilatura
-        judges the rest: where it takes most of it for boilerplate too, its own extraction stands.
+        What is hidden, and what is marked as menu, header or footer, is left out, but for the
+        addresses, telephone numbers and opening hours there, which follow the content.
+        Trafilatura judges the rest: where it takes most of it for boilerplate too, its own
+        extraction stands.
 
         Raises:
             NoText: nothing on the page is text.
         """
-        tree = _parse(path.read_bytes())
-        page = structured_page(_without_furniture(tree))
-        main = _main_content(tree) if _depth(tree) <= MAX_JUDGED_DEPTH else None
-        if main is not None and MISSED < len(main.text) / max(1, len(page.text)) < AGREEMENT:
-            page = main
-        if not page.text:
-            # All text may stand in what is furniture elsewhere.
-            page = structured_page(tree)
+        page = content_page(_parse(path.read_bytes()))
         if not page.text:
             raise NoText("The HTML page shows no text; it may need a browser to be filled.")
         yield page
+
+
+def content_page(tree: "HtmlElement") -> Page:
+    """One Page of a document's main content, with the contact data that stands around it."""
+    judged = _depth(tree) <= MAX_JUDGED_DEPTH
+    body = _without_furniture(tree)
+    page = structured_page(body)
+    main = _main_content(tree) if judged and len(page.text) > LITTLE else None
+    if main is not None:
+        found = structured_page(main)
+        if MISSED < len(found.text) / max(1, len(page.text)) < AGREEMENT:
+            body, page = main, found
+    whole = _length(tree)
+    if len(page.text) < LITTLE_SHARE * min(whole, LITTLE):
+        # All text may stand in what is furniture elsewhere.
+        return structured_page(tree)
+    return _with_contacts(tree, body, page) if judged else page
+
+
+def _with_contacts(tree: "HtmlElement", body: "HtmlElement", page: Page) -> Page:
+    said = " ".join(page.text.split())
+    found = [
+        element
+        for element in contact_data(tree)
+        if (text := " ".join(structured_page(element).text.split())) and text not in said
+    ]
+    if not found:
+        return page
+    for element in found:
+        body.append(element)
+    return structured_page(body)
 
 
 def _parse(data: bytes) -> "HtmlElement":
@@ -140,7 +170,7 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _main_content(tree: "HtmlElement") -> Page | None:
+def _main_content(tree: "HtmlElement") -> "HtmlElement | None":
     from copy import deepcopy
 
     import trafilatura
@@ -153,7 +183,7 @@ def _main_content(tree: "HtmlElement") -> Page | None:
     if not found:
         return None
     try:
-        return structured_page(html.document_fromstring(found))
+        return html.document_fromstring(found)
     except (etree.ParserError, ValueError):
         return None
 
@@ -178,12 +208,19 @@ def _is_furniture(element: "HtmlElement", whole: int) -> bool:
         if element.tag == "header":
             return not any(up.tag in ("article", "main") for up in element.iterancestors())
         return element.tag != "form" or _length(element) < MAX_FURNITURE_SHARE * whole
-    if element.get("aria-hidden") == "true":
+    if element.get("aria-hidden") == "true" or _skips(element):
         return True
     name = f"{element.get('class', '')} {element.get('id', '')}"
     if FURNITURE_NAME.search(name) and _length(element) < MAX_FURNITURE_SHARE * whole:
         return True
     return element.tag in ("ul", "ol") and _is_menu(element, whole)
+
+
+def _skips(element: "HtmlElement") -> bool:
+    """Whether it is the link past the menu, which is shown to those who cannot see it."""
+    if element.tag != "a" or not element.get("href", "").startswith("#"):
+        return False
+    return str(element.text_content()).strip().lower().startswith("skip to")
 
 
 def _is_menu(element: "HtmlElement", whole: int) -> bool:

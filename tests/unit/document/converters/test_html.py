@@ -155,3 +155,105 @@ def test_definitions_within_definitions_are_read_in_time(tmp_path: Path) -> None
     many = "<dl><dt>a</dt>" + "<dd>b</dd>" * 3_000 + "</dl>"
     assert "a\n\na: end" in convert(tmp_path, deep).text
     assert convert(tmp_path, many).text.endswith("b\n\nb")
+
+
+FOOTER = """<footer><div class=columns>
+<div><h3>Visit us</h3><p>Harbour Office</p><p>12 Quay Street<br>Port Ellen</p></div>
+<div><h3>More</h3><ul><li><a href=/a>About</a><li><a href=/b>Jobs</a><li><a href=/c>Press</a></ul>
+</div><div><h3>Opening hours</h3><table><tr><td>Mon–Fri<td>9:00 – 17:00<tr><td>Sat<td>closed</table>
+</div></div><p>All rights reserved.</p><p><a href="mailto:quay@ferry.example">Write to us</a></p>
+<nav>Deals: call +44 20 7946 0000</nav></footer>
+<div id="cookie-banner"><p>We use cookies; ask +44 20 7946 0001.</p></div>"""
+
+
+def test_the_footers_address_and_hours_are_kept_without_its_menu(tmp_path: Path) -> None:
+    page = convert(tmp_path, f"<main><h1>Ferry</h1>{ARTICLE}</main>{FOOTER}")
+    for kept in (
+        "Harbour Office",
+        "12 Quay Street\nPort Ellen",
+        "Mon–Fri | 9:00 – 17:00\nSat | closed",
+        "Write to us",
+    ):
+        assert kept in page.text
+    for dropped in ("About", "More", "rights", "Deals", "cookies"):
+        assert dropped not in page.text
+    assert [h.title for h in page.headings] == ["Ferry", "Visit us", "Opening hours"]
+
+
+def test_a_table_is_a_region_with_its_html(tmp_path: Path) -> None:
+    page = convert(
+        tmp_path,
+        """<p>Before.</p><table class=x><caption>Berths in 2025</caption>
+        <thead><tr><th rowspan=2>Quay</th><th colspan=2 style="color:red">Boats</th></tr>
+        <tr><th>small</th><th>large</th></tr></thead>
+        <tr><td>North<br>side</td><td>4</td><td>7 &lt; 9</td></tr>
+        <tr><td></td><td></td><td></td></tr>
+        <tr><td>South</td><td colspan=2>closed</td></tr><tr><td colspan=3>as of May</td></tr>
+        </table><p>After.</p>""",
+    )
+    (region,) = page.regions
+    assert page.text[region.start : region.end] == (
+        "Quay | Boats | Boats\nQuay | small | large\nNorth side | 4 | 7 < 9\n"
+        "South | closed | closed\nas of May"
+    )
+    assert (region.header_rows, region.caption) == (2, "Berths in 2025")
+    assert region.html == (
+        '<table><thead><tr><th rowspan="2">Quay</th><th colspan="2">Boats</th></tr>'
+        "<tr><th>small</th><th>large</th></tr></thead><tbody>"
+        "<tr><td>North side</td><td>4</td><td>7 &lt; 9</td></tr>"
+        '<tr><td>South</td><td colspan="2">closed</td></tr>'
+        '<tr><td colspan="3">as of May</td></tr></tbody></table>'
+    )
+
+
+def test_a_table_that_arranges_the_page_is_none(tmp_path: Path) -> None:
+    page = convert(
+        tmp_path,
+        f"<table><tr><td><h1>Ferry</h1>{ARTICLE}</td><td><table><tr><th>a<th>b<tr><td>1<td>2"
+        "</table></td></tr></table>",
+    )
+    assert [page.text[r.start : r.end] for r in page.regions] == ["a | b\n1 | 2"]
+
+
+def test_a_table_in_a_cell_of_a_table_of_data_stays_in_its_row(tmp_path: Path) -> None:
+    page = convert(
+        tmp_path,
+        "<table><tr><th>Duck<th>Says<tr><td>Mallard<td><table><tr><td>short<td>quak</table>"
+        "<tr><td>Teal<td>nothing</table>",
+    )
+    assert page.text == "Duck | Says\nMallard | short | quak\nTeal | nothing"
+
+
+def test_spans_do_not_multiply_a_text_without_bound(tmp_path: Path) -> None:
+    rows = "".join(f"<tr><td rowspan=9999>{'x' * 200}{row}</td></tr>" for row in range(600))
+    assert len(convert(tmp_path, f"<table>{rows}</table>").text) < 5_000_000
+
+
+def test_a_paragraph_above_a_table_may_be_its_caption(tmp_path: Path) -> None:
+    rows = "<table><tr><th>a<th>b<tr><td>1<td>2</table>"
+    page = convert(tmp_path, f"<p>Table 3: Fares</p>{rows}<p>Tables are made of oak.</p>{rows}")
+    assert [region.caption for region in page.regions] == ["Table 3: Fares", None]
+
+
+def test_lists_are_numbered_as_a_browser_does(tmp_path: Path) -> None:
+    page = convert(
+        tmp_path,
+        "<ol start=42><li>a<li>b<li value=50>c<li>d</ol><p>x</p><ol type=i><li>e<li>f</ol>"
+        "<p>y</p><ol reversed><li>g<li>h</ol>",
+    )
+    assert [line for line in page.text.split("\n") if "." in line] == (
+        ["42. a", "43. b", "50. c", "51. d", "i. e", "ii. f", "2. g", "1. h"]
+    )
+
+
+def test_what_is_said_of_a_picture_is_text(tmp_path: Path) -> None:
+    page = convert(
+        tmp_path,
+        '<p>See <img src=a alt="the quay at dawn">.</p><img src=b alt="IMG_1.jpg">'
+        '<figure><img src=c alt="Old"><figcaption>New</figcaption></figure>',
+    )
+    assert page.text == "See the quay at dawn .\n\nNew"
+
+
+def test_lines_of_code_may_end_with_an_element(tmp_path: Path) -> None:
+    assert convert(tmp_path, "<pre>a<br><b>b</b>\nc<!-- d --></pre>").text == "a\nb\nc"
