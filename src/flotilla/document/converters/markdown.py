@@ -1,30 +1,43 @@
-"""Markdown, as written but for HTML within it, with its headings."""
+"""Markdown as it is read: headings, lists, tables and code, without the marks that make them."""
 
 import re
 from collections.abc import Iterator
-from itertools import accumulate, pairwise
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flotilla.document.converters import SourceInfo
-from flotilla.document.converters.unseen import shown_markdown
+from flotilla.document.converters.blocks import structured_page
+from flotilla.document.converters.unseen import TABLE_MARKS, shown_markdown
 from flotilla.document.encoding import decode_text
 from flotilla.errors import NoText
-from flotilla.models import Heading, Page
+from flotilla.models import Page
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.rules_block import StateBlock
 
 # YAML or TOML between two fences at the very start, as static site generators read it.
 FRONT_MATTER = re.compile(r"\A(---|\+\+\+)[ \t]*\n(.*?\n)?\1[ \t]*(?:\n|\Z)", re.DOTALL)
 TITLE = re.compile(r"^title[ \t]*[:=][ \t]*(.+?)[ \t]*$", re.MULTILINE | re.IGNORECASE)
+TABLE_PLACE = re.compile(f"<p>{TABLE_MARKS[0]}([0-9]+){TABLE_MARKS[1]}</p>")
+# Deeper than that, lists and quotes within one another are not read by the library.
+MAX_NESTING = 90
 
 
 class MarkdownConverter:
-    """One Page with the Markdown as written; front matter, tags and what is hidden are left out."""
+    """One Page with the text that Markdown's readers are shown; front matter is left out.
+
+    Lines stay as they are written, links are their texts, pictures what is said in their place.
+    """
 
     def inspect(self, path: Path, *, password: str | None = None) -> SourceInfo:
         """The title is that of the front matter, else the first heading of level 1."""
         front, text = _split_front_matter(decode_text(path.read_bytes(), "the file"))
         if found := TITLE.search(front):
             return SourceInfo(pages=None, title=found[1].strip("'\"") or None)
-        first = next((h for h in find_headings(text) if h.level == 1), None)
+        headings = markdown_page(text).headings
+        first = next((heading for heading in headings if heading.level == 1), None)
         return SourceInfo(pages=None, title=first.title if first else None)
 
     def pages(
@@ -42,10 +55,30 @@ class MarkdownConverter:
             NoText: there is nothing but front matter and white space.
         """
         _, text = _split_front_matter(decode_text(path.read_bytes(), "the file"))
-        text = shown_markdown(text)
-        if not text.strip():
+        page = markdown_page(text)
+        if not page.text:
             raise NoText("The file holds no text below its front matter; send one with text.")
-        yield Page(number=None, text=text, headings=find_headings(text))
+        yield page
+
+
+def markdown_page(text: str) -> Page:
+    """One Page without number, of all that a Markdown text shows."""
+    from lxml import html
+
+    shown, tables = shown_markdown(text)
+
+    def placed(found: re.Match[str]) -> str:
+        number = int(found[1])
+        return tables[number] if number < len(tables) else ""
+
+    written = TABLE_PLACE.sub(placed, _reader().render(shown))
+    if not written.strip():
+        return Page(number=None, text="")
+    return structured_page(
+        html.fragment_fromstring(
+            written, create_parent="div", parser=html.HTMLParser(encoding=None, huge_tree=True)
+        )
+    )
 
 
 def _split_front_matter(text: str) -> tuple[str, str]:
@@ -56,23 +89,20 @@ def _split_front_matter(text: str) -> tuple[str, str]:
     return "", text
 
 
-def find_headings(text: str) -> tuple[Heading, ...]:
-    """The headings of a Markdown text; what only looks like one inside code is none."""
+@lru_cache(maxsize=1)
+def _reader() -> "MarkdownIt":
     from markdown_it import MarkdownIt
 
-    starts = [0, *accumulate(len(line) + 1 for line in text.split("\n"))]
-    tokens = MarkdownIt("commonmark").parse(text)
-    headings = []
-    for token, inline in pairwise(tokens):
-        if token.type != "heading_open" or token.map is None:
-            continue
-        title = "".join(
-            child.content
-            for child in inline.children or ()
-            if child.type in ("text", "code_inline")
-        )
-        if title.strip():
-            headings.append(
-                Heading(offset=starts[token.map[0]], level=int(token.tag[1]), title=title.strip())
-            )
-    return tuple(headings)
+    # Tags are taken out before; what looks like one then is text, such as "<name>" in a command.
+    options = {"html": False, "breaks": True, "maxNesting": MAX_NESTING}
+    reader = MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
+    reader.block.ruler.at("reference", _reference, {"alt": []})
+    return reader
+
+
+def _reference(state: "StateBlock", first: int, last: int, silent: bool) -> bool:
+    """A link's address, which is not shown; the text of a footnote is."""
+    from markdown_it.rules_block import reference
+
+    at = state.bMarks[first] + state.tShift[first]
+    return not state.src.startswith("[^", at) and reference(state, first, last, silent)

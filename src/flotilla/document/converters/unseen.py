@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from flotilla.document.converters.blocks import structured_page
+from flotilla.document.converters.blocks import FILE_NAME, HEADINGS
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
+
+TABLE_MARKS = ("\ue000", "\ue001")
+"""Around the number of a table of HTML within Markdown: characters for private use."""
 
 UNSEEN = frozenset(("script", "style", "template", "noscript"))
 """Elements that show nothing, whatever stands in them."""
@@ -38,6 +41,14 @@ _MARKUP = re.compile(
 )
 _HIDDEN = re.compile(r"""\shidden(?=\s|$|=\s*["']?(?:hidden)?["']?(?:\s|$))""", re.IGNORECASE)
 _STYLE = re.compile(r"""\sstyle\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
+_ALTERNATIVE = re.compile(r"""\salt\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
+_BREAKING = frozenset(
+    re.findall(
+        r"\w+",
+        """address article aside blockquote br center dd details div dl dt fieldset figcaption
+        figure footer header hr li main nav ol p pre section summary ul""",
+    )
+)
 _GAP = re.compile(r"\n[ \t]*+(?=\n)")
 
 
@@ -60,15 +71,21 @@ def drop_unseen(tree: "HtmlElement") -> None:
             element.drop_tree()
 
 
-def shown_markdown(text: str) -> str:
-    """A Markdown text as it is read: without comments, without the tags of HTML, and without what
-    stands in elements that are not shown. Tables of HTML become rows; code stays as it is."""
+def shown_markdown(text: str) -> tuple[str, list[str]]:
+    """A Markdown text as it is read, and the tables of HTML that stand in it.
+
+    It is without comments, without the tags of HTML, and without what stands in elements that are
+    not shown; headings and list items of HTML become such of Markdown. In a table's place stands
+    its number, from 0, between `TABLE_MARKS`, as a paragraph of its own. Code stays as it is.
+    """
+    text = text.replace(TABLE_MARKS[0], "")
     found = [m for m in _MARKUP.finditer(text) if not m["code"]] if "<" in text else []
     if not found:
-        return text
+        return text, []
     ends = _ends(found, text)
     code = deque(_code(text))
     written: list[str] = []
+    tables: list[str] = []
     place = 0
     for match in found:
         start = match.start()
@@ -79,20 +96,42 @@ def shown_markdown(text: str) -> str:
         written.append(text[place:start])
         place = match.end()
         name = (match["name"] or "").casefold()
-        if match["comment"]:
+        if match["comment"] or (
+            not match["close"] and (name in UNSEEN or _is_hidden(match["attributes"]))
+        ):
             place = ends.get(start, place)
-        elif match["close"] or name in _VOID - {"br"}:
-            continue
-        elif name == "br":
-            line = text[text.rfind("\n", 0, start) + 1 : place]
-            written.append(" " if "|" in line or text[place : place + 1] == "\n" else "\n")
-        elif name in UNSEEN or _is_hidden(match["attributes"]):
+        elif name == "table" and not match["close"]:
             place = ends[start]
-        elif name == "table":
+            written.append(f"\n\n{TABLE_MARKS[0]}{len(tables)}{TABLE_MARKS[1]}\n\n")
+            tables.append(_table(text[start:place]))
+        elif name in HEADINGS and not match["close"]:
             place = ends[start]
-            written.append(_table(text[start:place]))
+            inner, within = shown_markdown(text[match.end() : place])
+            if not within:
+                written.append(f"\n\n{'#' * HEADINGS[name]} {' '.join(inner.split())}\n\n")
+        else:
+            written.append(_instead(match, name, text))
     written.append(text[place:])
-    return "".join(written)
+    return "".join(written), tables
+
+
+def _instead(match: re.Match[str], name: str, text: str) -> str:
+    """What Markdown has in place of a tag."""
+    if name == "img":
+        alternative = _ALTERNATIVE.search(match["attributes"])
+        said = (alternative[1] or alternative[2] or "") if alternative else ""
+        return "" if FILE_NAME.fullmatch(said) else said
+    if name not in _BREAKING:
+        return ""
+    before = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
+    item = "- " if name == "li" and not match["close"] else ""
+    if "|" in before:
+        return f" {item}"
+    if name == "br":
+        return "" if text[match.end() : match.end() + 1] == "\n" else "\n"
+    if not before.strip():
+        return item
+    return f"\n{item}" if item or text[match.end() : match.end() + 1] not in ("\n", "") else ""
 
 
 def _is_hidden(attributes: str) -> bool:
@@ -130,7 +169,8 @@ def _table(markup: str) -> str:
 
     tree = html.fragment_fromstring(markup, create_parent="div")
     drop_unseen(tree)
-    return f"\n{structured_page(tree).text}\n"
+    written: str = html.tostring(tree, encoding="unicode")
+    return written
 
 
 def _code(text: str) -> Iterator[tuple[int, int]]:
