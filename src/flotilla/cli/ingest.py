@@ -14,7 +14,12 @@ from flotilla.cli.submitted import NoWaitOption
 if TYPE_CHECKING:
     from flotilla.cli.ingestion import Ingested, Submission
 
-SUFFIXES = frozenset({".pdf", ".docx", ".html", ".htm", ".md", ".txt"})
+SUFFIXES = frozenset(
+    {
+        *(".pdf", ".docx", ".docm", ".pptx", ".pptm", ".ppsx", ".xlsx", ".xlsm", ".epub"),
+        *(".html", ".htm", ".xhtml", ".md", ".markdown", ".txt", ".eml", ".csv", ".tsv"),
+    }
+)
 """What is taken from a folder; a file that is named itself is always sent."""
 
 INTERRUPTED = 130

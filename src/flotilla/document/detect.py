@@ -1,5 +1,6 @@
 """Tell what a file is: by its content first, by its name second."""
 
+import re
 import zipfile
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -19,12 +20,18 @@ class MediaType(StrEnum):
 
     PDF = "pdf"
     DOCX = "docx"
+    PPTX = "pptx"
+    XLSX = "xlsx"
+    EPUB = "epub"
     HTML = "html"
     MARKDOWN = "markdown"
+    EML = "eml"
+    CSV = "csv"
+    TSV = "tsv"
     TEXT = "text"
 
 
-TAKEN = "PDF, DOCX, HTML, Markdown and plain text are taken"
+TAKEN = "PDF, DOCX, PPTX, XLSX, EPUB, HTML, Markdown, EML, CSV, TSV and plain text are taken"
 
 HEAD_BYTES = 8192
 # Readers of PDF look for the header in the first kilobyte (ISO 32000-1, annex H.3.4.1).
@@ -35,6 +42,16 @@ ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 NAMES = {
     ".pdf": MediaType.PDF,
     ".docx": MediaType.DOCX,
+    ".docm": MediaType.DOCX,
+    ".dotx": MediaType.DOCX,
+    ".pptx": MediaType.PPTX,
+    ".pptm": MediaType.PPTX,
+    ".ppsx": MediaType.PPTX,
+    ".potx": MediaType.PPTX,
+    ".xlsx": MediaType.XLSX,
+    ".xlsm": MediaType.XLSX,
+    ".xltx": MediaType.XLSX,
+    ".epub": MediaType.EPUB,
     ".html": MediaType.HTML,
     ".htm": MediaType.HTML,
     ".xhtml": MediaType.HTML,
@@ -42,6 +59,10 @@ NAMES = {
     ".markdown": MediaType.MARKDOWN,
     ".mdown": MediaType.MARKDOWN,
     ".mkd": MediaType.MARKDOWN,
+    ".eml": MediaType.EML,
+    ".csv": MediaType.CSV,
+    ".tsv": MediaType.TSV,
+    ".tab": MediaType.TSV,
     ".txt": MediaType.TEXT,
     ".text": MediaType.TEXT,
 }
@@ -50,7 +71,27 @@ DECLARED = {
     "application/xhtml+xml": MediaType.HTML,
     "text/markdown": MediaType.MARKDOWN,
     "text/x-markdown": MediaType.MARKDOWN,
+    "message/rfc822": MediaType.EML,
+    "text/csv": MediaType.CSV,
+    "application/csv": MediaType.CSV,
+    "text/tab-separated-values": MediaType.TSV,
 }
+# What the types that are told by their content are called in a sentence.
+CALLED = {
+    MediaType.PDF: "PDF",
+    MediaType.DOCX: "Word",
+    MediaType.PPTX: "PowerPoint",
+    MediaType.XLSX: "Excel",
+    MediaType.EPUB: "EPUB",
+}
+# A member, or the content of `mimetype`, that tells one zipped format from another.
+MEMBERS = {
+    "word/document.xml": MediaType.DOCX,
+    "ppt/presentation.xml": MediaType.PPTX,
+    "xl/workbook.xml": MediaType.XLSX,
+    "META-INF/container.xml": MediaType.EPUB,
+}
+TEXTS = (MediaType.TEXT, MediaType.MARKDOWN, MediaType.CSV, MediaType.TSV)
 HTML_OPENINGS = (b"<!doctype html", b"<html", b"<head", b"<body")
 # What opens a text-like file that is none of the types taken.
 TEXT_LIKE = {
@@ -72,14 +113,27 @@ COMMON = {
     b"Rar!": "a RAR archive",
     b"7z\xbc\xaf": "a 7-Zip archive",
 }
-# A member, or the content of `mimetype`, that tells one zipped format from another.
+# Members of zipped formats that are not taken, named as people know them.
 ZIPPED = {
-    "xl/workbook.xml": "an Excel workbook (XLSX)",
-    "ppt/presentation.xml": "a PowerPoint presentation (PPTX)",
+    "xl/workbook.bin": "a binary Excel workbook (XLSB); save it as XLSX",
+    "content.xml": "an OpenDocument file; save it as DOCX, XLSX, PPTX or PDF",
     "META-INF/MANIFEST.MF": "a Java archive",
-    "META-INF/container.xml": "an e-book (EPUB)",
-    "content.xml": "an OpenDocument file",
+    "Index/Document.iwa": "a document of Pages, Numbers or Keynote; export it as PDF",
 }
+# Streams of an OLE container by which old formats are told from one another, and what to do.
+OLD_FORMATS = {
+    "WordDocument": "an old Word document (DOC); save it as DOCX or PDF",
+    "Workbook": "an old Excel workbook (XLS); save it as XLSX or CSV",
+    "PowerPoint Document": "an old PowerPoint presentation (PPT); save it as PPTX or PDF",
+    "__properties_version1.0": "an Outlook message (MSG); save it as EML",
+}
+# Header fields by which the start of a mail is told from a text with colons (RFC 5322, 3.6).
+MAIL_FIELD = re.compile(rb"([!-9;-~]{1,80}):[ \t]?[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*\r?\n")
+MAIL_FIELDS = frozenset(
+    b"received return-path delivered-to from to subject date message-id mime-version".split()
+)
+TELLING_FIELDS = frozenset(b"received return-path message-id mime-version".split())
+LEAST_FIELDS = 3
 
 
 def detect(path: Path, name: str, declared: str | None = None) -> MediaType:
@@ -110,6 +164,8 @@ def detect(path: Path, name: str, declared: str | None = None) -> MediaType:
         raise _old_office(path, name)
     if _is_html(head):
         return MediaType.HTML
+    if _is_mail(head, named, declared):
+        return MediaType.EML  # each part of it says its own encoding
     if not find_byte_order_mark(head) and (b"\0" in head or _recognise(head)):
         raise _binary(head, name, named)
     return _text(path, name, named, declared)
@@ -136,37 +192,61 @@ def _zipped(path: Path, name: str, named: MediaType | None) -> MediaType:
         with zipfile.ZipFile(path) as archive:
             members = set(archive.namelist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        if named is MediaType.DOCX:
+        if named in CALLED and named is not MediaType.PDF:
             raise FileCorrupt(
-                f"The file {name} is a damaged or cut-off Word document; send it again."
+                f"The file {name} is a damaged or cut-off {_called(named)}; send it again."
             ) from None
         raise UnsupportedType(
             f"The file {name} seems to be a damaged ZIP archive; {TAKEN}."
         ) from None
-    if "word/document.xml" in members:
-        return MediaType.DOCX
+    for member, media_type in MEMBERS.items():
+        if member in members:
+            return media_type
     seems = next((seems for member, seems in ZIPPED.items() if member in members), None)
-    if seems is None and named is MediaType.DOCX:
-        if "_rels/.rels" in members:
+    if seems is None and named in CALLED and named is not MediaType.PDF:
+        if "_rels/.rels" in members and named is not MediaType.EPUB:
             # The main part may bear another name; the converter finds it by its relation.
-            return MediaType.DOCX
+            return named
         raise FileCorrupt(
-            f"The file {name} is a ZIP archive without a Word document in it; "
-            "save the document as DOCX and send it again."
+            f"The file {name} is a ZIP archive without a {_called(named)} in it; "
+            f"save the document as {named.upper()} and send it again."
         )
-    raise UnsupportedType(f"The file {name} seems to be {seems or 'a ZIP archive'}; {TAKEN}.")
+    raise UnsupportedType(f"The file {name} seems to be {seems or 'a ZIP archive'}. {TAKEN}.")
+
+
+def _called(named: MediaType) -> str:
+    return "e-book" if named is MediaType.EPUB else f"{CALLED[named]} document"
+
+
+def _is_mail(head: bytes, named: MediaType | None, declared: str | None) -> bool:
+    """Whether it begins with a mail's header; where name and type do not say so, with fields that
+    no note has."""
+    fields = []
+    at = 5 if head.startswith(b"From ") else 0  # the line between the mails of a mailbox
+    at = head.find(b"\n", at) + 1 if at else 0
+    while found := MAIL_FIELD.match(head, at):
+        fields.append(found[1].lower())
+        at = found.end()
+    known = MAIL_FIELDS.intersection(fields)
+    if named is MediaType.EML or (declared or "").lower().startswith("message/rfc822"):
+        return bool(known)
+    return named is None and len(known) >= LEAST_FIELDS and bool(known & TELLING_FIELDS)
 
 
 def _old_office(path: Path, name: str) -> FileEncrypted | UnsupportedType:
-    # A locked DOCX is an OLE container with this stream ([MS-OFFCRYPTO] 2.3.4.4).
-    if "EncryptedPackage".encode("utf-16-le") in path.read_bytes():
+    # A locked DOCX, PPTX or XLSX is an OLE container with this stream ([MS-OFFCRYPTO] 2.3.4.4).
+    content = path.read_bytes()
+    if "EncryptedPackage".encode("utf-16-le") in content:
         return FileEncrypted(
             f"The file {name} is locked with a password in a way that cannot be opened here; "
             "save it without the password and send it again."
         )
+    for stream, seems in OLD_FORMATS.items():
+        if stream.encode("utf-16-le") in content:
+            return UnsupportedType(f"The file {name} seems to be {seems}. {TAKEN}.")
     return UnsupportedType(
         f"The file {name} seems to be a document of an old Office version (such as .doc or "
-        f".xls); save it as DOCX or PDF. {TAKEN}."
+        f".xls); save it as DOCX, XLSX, PPTX or PDF. {TAKEN}."
     )
 
 
@@ -204,9 +284,9 @@ def _binary(
 ) -> UnsupportedType | FileCorrupt | InvalidEncoding:
     seems = _signature(head) or _recognise(head)
     if seems is None or seems.startswith("binary data"):
-        if named in (MediaType.PDF, MediaType.DOCX):
+        if named in CALLED:
             return _not_as_named(name, named)
-        if named in (MediaType.TEXT, MediaType.MARKDOWN) and b"\0" in head:
+        if named in TEXTS and b"\0" in head:
             return InvalidEncoding(
                 f"The file {name} has a NUL at byte {head.index(0)}, so it is no UTF-8 text; "
                 "save it as UTF-8 and send it again."
@@ -217,15 +297,15 @@ def _binary(
 
 
 def _not_as_named(name: str, named: MediaType) -> FileCorrupt:
-    what = "PDF" if named is MediaType.PDF else "Word"
+    what = CALLED.get(named, "mail")
     return FileCorrupt(
-        f"The file {name} is named as a {what} document but holds none; "
+        f"The file {name} is named as a document of the type {what} but holds none; "
         "check what it is and send it again."
     )
 
 
 def _text(path: Path, name: str, named: MediaType | None, declared: str | None) -> MediaType:
-    if named in (MediaType.PDF, MediaType.DOCX):
+    if named is not None and (named in CALLED or named is MediaType.EML):
         raise _not_as_named(name, named)
     kind = named or DECLARED.get((declared or "").partition(";")[0].strip().lower())
     if kind is MediaType.HTML:

@@ -46,8 +46,14 @@ from flotilla.settings import get_settings
 CONTENT_TYPES = {
     MediaType.PDF: "application/pdf",
     MediaType.DOCX: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    MediaType.PPTX: "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    MediaType.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    MediaType.EPUB: "application/epub+zip",
     MediaType.HTML: "text/html",
     MediaType.MARKDOWN: "text/markdown",
+    MediaType.EML: "message/rfc822",
+    MediaType.CSV: "text/csv",
+    MediaType.TSV: "text/tab-separated-values",
     MediaType.TEXT: "text/plain",
 }
 
@@ -146,7 +152,7 @@ def _take_bytes(
 
 @stage(pipelines.CONVERT)
 def convert(run: StageRun) -> Signature | None:
-    """Turn the source into pages; a long PDF by page ranges, side by side."""
+    """Turn the source into pages; a long PDF or presentation by page ranges, side by side."""
     settings = get_settings().document
     version = run.version()
     with _source(version) as path:
@@ -180,10 +186,11 @@ def convert(run: StageRun) -> Signature | None:
 
 @stage(pipelines.CONVERT_RANGE)
 def convert_range(run: StageRun, first: int, last: int) -> None:
-    """Convert the pages `first` to `last` of a long PDF, both counted from 1 and included."""
+    """Convert the pages `first` to `last` of a long document, both counted from 1 and included."""
     version = run.version()
     with _source(version) as path:
-        pages = _converter(MediaType.PDF).pages(
+        media_type = detect(path, version.document_name, version.content_type)
+        pages = _converter(media_type).pages(
             path, first=first, last=last, password=run.job.payload.get("password")
         )
         _blobs().put_values(pages_ref(version.tenant_id, version.id, run.part), pages)

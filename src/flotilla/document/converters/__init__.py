@@ -11,7 +11,8 @@ from flotilla.models import Page, Value
 class SourceInfo(Value):
     """What can be told of a file without converting it.
 
-    `pages` is None for formats that have no pages; such a file converts to one Page.
+    `pages` is None for formats that have no pages; such a file converts to Pages without numbers,
+    most often one.
     """
 
     pages: int | None
@@ -37,7 +38,8 @@ class Converter(Protocol):
         """The pages `first` to `last`, counted from 1, both included; all by default.
 
         A page without text is yielded with an empty text, so that numbers stay right. A format
-        without pages yields one Page and looks at neither `first` nor `last`.
+        without pages looks at neither `first` nor `last`; it yields one Page, or several where a
+        file is made of parts (sheets, chapters) or is too long to be held.
 
         Raises:
             NoText: the whole file was asked for and no page of it has text. Whoever converts
@@ -75,3 +77,23 @@ def converter_for(media_type: MediaType, *, max_unpacked_bytes: int) -> Converte
             from flotilla.document.converters.text import TextConverter
 
             return TextConverter()
+        case MediaType.PPTX:
+            from flotilla.document.converters.pptx import PptxConverter
+
+            return PptxConverter(max_unpacked_bytes=max_unpacked_bytes)
+        case MediaType.XLSX:
+            from flotilla.document.converters.xlsx import XlsxConverter
+
+            return XlsxConverter(max_unpacked_bytes=max_unpacked_bytes)
+        case MediaType.CSV | MediaType.TSV:
+            from flotilla.document.converters.delimited import DelimitedConverter
+
+            return DelimitedConverter("\t" if media_type is MediaType.TSV else None)
+        case MediaType.EPUB:
+            from flotilla.document.converters.epub import EpubConverter
+
+            return EpubConverter(max_unpacked_bytes=max_unpacked_bytes)
+        case MediaType.EML:
+            from flotilla.document.converters.eml import EmlConverter
+
+            return EmlConverter()

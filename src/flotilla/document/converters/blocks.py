@@ -68,6 +68,8 @@ def structured_page(root: "_Element") -> Page:
         else:
             if event == "end":
                 _close(out, tag, lists)
+                if tag == "p" and element.get("class") == "caption":
+                    out.caption()
             if element is not root:
                 out.write(element.tail)
     return out.page()

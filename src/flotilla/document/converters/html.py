@@ -52,7 +52,7 @@ class HtmlConverter:
 
     def inspect(self, path: Path, *, password: str | None = None) -> SourceInfo:
         """The title is that of the head."""
-        title = _parse(path.read_bytes()).findtext(".//title") or ""
+        title = read_tree(path.read_bytes()).findtext(".//title") or ""
         return SourceInfo(pages=None, title=" ".join(title.split()) or None)
 
     def pages(
@@ -73,7 +73,7 @@ class HtmlConverter:
         Raises:
             NoText: nothing on the page is text.
         """
-        page = content_page(_parse(path.read_bytes()))
+        page = content_page(read_tree(path.read_bytes()))
         if not page.text:
             raise NoText("The HTML page shows no text; it may need a browser to be filled.")
         yield page
@@ -110,7 +110,7 @@ def _with_contacts(tree: "HtmlElement", body: "HtmlElement", page: Page) -> Page
     return structured_page(body)
 
 
-def _parse(data: bytes) -> "HtmlElement":
+def read_tree(data: bytes) -> "HtmlElement":
     from lxml import etree, html
 
     encoding = find_byte_order_mark(data)

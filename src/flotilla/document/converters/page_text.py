@@ -14,6 +14,11 @@ CAPTION = re.compile(
     re.IGNORECASE,
 )
 CAPTION_CHARS = 300
+FIGURE = re.compile(r"(?:fig|abb|bild|image|photo|chart|diagram)", re.IGNORECASE)
+LABEL_MARKS = ("\ue002", "\ue003")
+"""Around the number that a document itself gives a paragraph or an item, at its start: characters
+for private use, which are no text."""
+LABELLED = re.compile(f"{LABEL_MARKS[0]}([^{LABEL_MARKS[1]}]*){LABEL_MARKS[1]}\\s*")
 
 
 class PageText:
@@ -56,6 +61,12 @@ class PageText:
         text = re.sub(r" *\n *", "\n", re.sub(r" +", " ", "".join(self._inline)))
         text = text.strip(" \n\xa0\u200b")  # the last stands in the links beside headings
         self._inline.clear()
+        if found := LABELLED.match(text):
+            text = text[found.end() :]
+            if self._prefix and text:
+                self._prefix = self._prefix[: -len(self._prefix.lstrip())] + f"{found[1]} "
+            elif text:
+                text = f"{found[1]} {text}"
         if not text:
             return
         if level is not None:
@@ -85,9 +96,10 @@ class PageText:
         self.flush()
         if not made.lines:
             return
-        if caption is None and self._last_kind == "paragraph":
+        if caption is None and self._last_kind in ("paragraph", "caption"):
             above = self._parts[-1]
-            caption = above if len(above) <= CAPTION_CHARS and CAPTION.match(above) else None
+            named = self._last_kind == "caption" or CAPTION.match(above)
+            caption = above if named and len(above) <= CAPTION_CHARS else None
         # Two tables in a row are two.
         self._last_kind = ""
         start = self._length + (2 if self._parts else 0)
@@ -106,11 +118,19 @@ class PageText:
                 )
             )
 
-    def name_table(self, caption: str) -> None:
-        """Give the table that was written last its name, if it stands right above and has none."""
-        if self._last_kind == "table" and self.regions and self.regions[-1].end == self._length:
-            last = self.regions.pop()
-            self.regions.append(last.model_copy(update={"caption": last.caption or caption}))
+    def caption(self) -> None:
+        """What was written last is a caption: of the table right above it, else of what follows."""
+        self.flush()
+        if self._last_kind != "paragraph":
+            return
+        self._last_kind = "caption"
+        text = self._parts[-1]
+        above = self.regions[-1] if self.regions else None
+        start = self._length - len(text)
+        if above is None or above.caption is not None or start - above.end != 2:
+            return
+        if not FIGURE.match(text):
+            self.regions[-1] = above.model_copy(update={"caption": text})
 
     def _add(self, text: str, kind: str) -> None:
         text = CONTROLS.sub("", text)

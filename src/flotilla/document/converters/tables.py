@@ -70,8 +70,7 @@ def table(rows: Sequence[Sequence[Cell]], header_rows: int | None = None) -> Tab
     columns = max(map(len, grid), default=0)
     if header_rows is None:
         header_rows = marked if marked < len(grid) else min(marked, 1)
-        if not header_rows and _reads_like_names(grid):
-            header_rows = 1
+        header_rows = header_rows or _rows_of_names(grid, kept)
     lines = tuple(CELL_GAP.join(texts) for texts in grid)
     return Table(lines, _html(kept, header_rows), header_rows, columns)
 
@@ -129,19 +128,27 @@ class _Grid:
         return text if len(text) <= REPEATED_CHARS and self._left > 0 else ""
 
 
-def _reads_like_names(grid: Sequence[Sequence[str]]) -> bool:
-    """Whether a table's first row is its header, though nothing marks it as such."""
+def _rows_of_names(grid: Sequence[Sequence[str]], rows: Sequence[Sequence[Cell]]) -> int:
+    """How many of a table's first rows are its header, though nothing marks them as such."""
     if len(grid) < 2 or len(grid[0]) < 2:
-        return False
-    first, rest = grid[0], grid[1:]
-    if not all(first) or len(set(first)) < len(first):
-        return False
-    if any(len(text) > HEADER_CHARS or is_numeric(text) for text in first):
-        return False
-    if len(first) > 2:
-        return True
+        return 0
+    # Names in two rows: "Boats" above "small" and "large".
+    depth = max(cell.rowspan for cell in rows[0])
+    if any(cell.colspan > 1 for cell in rows[0]):
+        depth = max(depth, 2)
+    if depth >= len(grid):
+        return 0
+    names, rest = grid[depth - 1], grid[depth:]
+    if len(set(names)) < len(names):
+        return 0
+    cells = [text for row in grid[:depth] for text in row]
+    if any(not text or len(text) > HEADER_CHARS or is_numeric(text) for text in cells):
+        return 0
+    if len(names) > 2:
+        return depth
     # Of two columns the first may hold names, and the second what they stand for.
-    return len(rest) > 1 and all(is_numeric(row[-1]) for row in rest if row[-1])
+    numbers = len(rest) > 1 and all(is_numeric(row[-1]) for row in rest if row[-1])
+    return depth if numbers else 0
 
 
 def is_numeric(text: str) -> bool:

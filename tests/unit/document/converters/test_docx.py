@@ -1,3 +1,4 @@
+import re
 import struct
 import zipfile
 from pathlib import Path
@@ -59,34 +60,199 @@ def test_title_is_that_of_the_properties(document: Path) -> None:
     assert CONVERTER.inspect(document).title == "Berths"
 
 
-def test_formulas_are_read(document: Path, tmp_path: Path) -> None:
-    math = "http://schemas.openxmlformats.org/officeDocument/2006/math"
-    formula = (
-        f'<w:p><m:oMath xmlns:m="{math}"><m:r><m:t>x=</m:t></m:r><m:f>'
-        "<m:num><m:r><m:t>a+b</m:t></m:r></m:num><m:den><m:r><m:t>2</m:t></m:r></m:den>"
-        "</m:f></m:oMath></w:p>"
-    ).encode()
-    xml = zipfile.ZipFile(document).read("word/document.xml")
-    changed = rewrite(
-        document, {"word/document.xml": xml.replace(b"<w:body>", b"<w:body>" + formula)}
-    )
-    (page,) = CONVERTER.pages(changed)
-    assert page.text.startswith("x=(a+b)/2\n\nHarbour")
+MATH = "http://schemas.openxmlformats.org/officeDocument/2006/math"
+
+
+def with_body(path: Path, xml: str, parts: dict[str, bytes | None] | None = None) -> Path:
+    """The document with XML ahead of its text."""
+    whole = zipfile.ZipFile(path).read("word/document.xml")
+    changed = whole.replace(b"<w:body>", b"<w:body>" + xml.encode())
+    return rewrite(path, {"word/document.xml": changed, **(parts or {})})
+
+
+def formula(xml: str) -> str:
+    return f'<m:oMath xmlns:m="{MATH}">{xml}</m:oMath>'
+
+
+def letters(text: str) -> str:
+    return f"<m:r><m:t>{text}</m:t></m:r>"
+
+
+@pytest.mark.parametrize(
+    ("xml", "latex"),
+    [
+        (
+            f"{letters('x=')}<m:f><m:num>{letters('a+b')}</m:num><m:den>{letters('2')}</m:den></m:f>",
+            r"x=\frac{a+b}{2}",
+        ),
+        (
+            f"{letters('A=π')}<m:sSup><m:e>{letters('r')}</m:e><m:sup>{letters('2')}</m:sup></m:sSup>",
+            r"A=\pi r^{2}",
+        ),
+        (
+            '<m:nary><m:naryPr><m:chr m:val="∑"/></m:naryPr>'
+            f"<m:sub>{letters('n=1')}</m:sub><m:sup>{letters('∞')}</m:sup>"
+            f"<m:e><m:rad><m:deg/><m:e>{letters('n')}</m:e></m:rad></m:e></m:nary>",
+            r"\sum_{n=1}^{\infty} \sqrt{n}",
+        ),
+        (
+            f"<m:func><m:fName>{letters('log')}</m:fName>"
+            f"<m:e><m:d><m:e>{letters('x')}</m:e></m:d></m:e></m:func>",
+            r"\log \left(x\right)",
+        ),
+        (
+            f"<m:m><m:mr><m:e>{letters('1')}</m:e><m:e>{letters('0')}</m:e></m:mr>"
+            f"<m:mr><m:e>{letters('0')}</m:e><m:e>{letters('1')}</m:e></m:mr></m:m>",
+            r"\begin{matrix} 1 & 0 \\ 0 & 1 \end{matrix}",
+        ),
+        (f"<m:unknown><m:e>{letters('y')}</m:e></m:unknown>", "y"),
+    ],
+)
+def test_formulas_are_read(document: Path, xml: str, latex: str) -> None:
+    (page,) = CONVERTER.pages(with_body(document, f"<w:p>{formula(xml)}</w:p>"))
+    assert page.text.startswith(f"${latex}$\n\nHarbour")
+
+
+def test_formulas_on_a_line_of_their_own_are_kept_apart(document: Path) -> None:
+    both = formula(letters("a=b")) + formula(letters("c=d"))
+    block = f'<w:p><m:oMathPara xmlns:m="{MATH}">{both}</m:oMathPara></w:p>'
+    (page,) = CONVERTER.pages(with_body(document, block))
+    assert page.text.startswith("$$a=b$$ $$c=d$$\n\n")
 
 
 def test_formulas_within_formulas_are_read_once_each(document: Path) -> None:
-    math = "http://schemas.openxmlformats.org/officeDocument/2006/math"
     levels = 60  # to read each twice would take longer than the test has
-    formula = (
-        f'<w:p><m:oMath xmlns:m="{math}">{"<m:d><m:e>" * levels}<m:r><m:t>x</m:t></m:r>'
-        f"{'</m:e></m:d>' * levels}</m:oMath></w:p>"
-    ).encode()
-    xml = zipfile.ZipFile(document).read("word/document.xml")
-    changed = rewrite(
-        document, {"word/document.xml": xml.replace(b"<w:body>", b"<w:body>" + formula)}
+    nested = "<m:d><m:e>" * levels + letters("x") + "</m:e></m:d>" * levels
+    (page,) = CONVERTER.pages(with_body(document, f"<w:p>{formula(nested)}</w:p>"))
+    assert rf"{chr(92)}left(" * levels + "x" in page.text
+
+
+NUMBERING = """<w:numbering xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">
+<w:abstractNum w:abstractNumId="1">
+<w:lvl w:ilvl="0"><w:start w:val="1"/><w:numFmt w:val="decimal"/><w:lvlText w:val="§ %1"/></w:lvl>
+<w:lvl w:ilvl="1"><w:start w:val="1"/><w:numFmt w:val="lowerLetter"/>
+<w:lvlText w:val="%1.%2)"/></w:lvl>
+</w:abstractNum>
+<w:abstractNum w:abstractNumId="2">
+<w:lvl w:ilvl="0"><w:start w:val="1"/><w:numFmt w:val="bullet"/><w:lvlText w:val="o"/></w:lvl>
+</w:abstractNum>
+<w:num w:numId="1"><w:abstractNumId w:val="1"/></w:num>
+<w:num w:numId="2"><w:abstractNumId w:val="2"/></w:num>
+<w:num w:numId="3"><w:abstractNumId w:val="1"/>
+<w:lvlOverride w:ilvl="0"><w:startOverride w:val="7"/></w:lvlOverride></w:num></w:numbering>"""
+
+
+def paragraph(text: str, properties: str = "") -> str:
+    return f"<w:p><w:pPr>{properties}</w:pPr><w:r><w:t>{text}</w:t></w:r></w:p>"
+
+
+def item(text: str, list_id: int, level: int = 0, style: str = "") -> str:
+    named = f'<w:pStyle w:val="{style}"/>' if style else ""
+    number = f'<w:numPr><w:ilvl w:val="{level}"/><w:numId w:val="{list_id}"/></w:numPr>'
+    return paragraph(text, named + number)
+
+
+def test_numbers_are_those_that_word_shows(document: Path) -> None:
+    body = (
+        item("Scope", 1, style="Heading1")
+        + item("first", 1, 1)
+        + item("second", 1, 1)
+        + item("bullet", 2)
+        + item("Terms", 1, style="Heading1")
+        + item("third", 1, 1)
+        + item("resumed", 3)
     )
+    parts: dict[str, bytes | None] = {"word/numbering.xml": NUMBERING.encode()}
+    (page,) = CONVERTER.pages(with_body(document, body, parts))
+    shown = page.text.partition("Harbour")[0].split()
+    assert " ".join(shown) == (
+        "§ 1 Scope 1.a) first 1.b) second - bullet § 2 Terms 2.a) third § 7 resumed"
+    )
+    assert [heading.title for heading in page.headings][:2] == ["§ 1 Scope", "§ 2 Terms"]
+
+
+def test_headings_are_told_by_outline_level_and_by_what_a_style_is_based_on(tmp_path: Path) -> None:
+    made = Document()
+    own = made.styles.add_style("Kapitel", 1)
+    own.base_style = made.styles["Heading 2"]
+    made.add_paragraph("Named", style="Kapitel")
+    marked = made.add_paragraph("Marked")
+    level = marked._p.get_or_add_pPr().makeelement(f"{{{WORD}}}outlineLvl", {f"{{{WORD}}}val": "2"})
+    marked._p.pPr.append(level)
+    made.add_paragraph("Text.")
+    path = tmp_path / "outline.docx"
+    made.save(path)
+    (page,) = CONVERTER.pages(path)
+    assert [(h.level, h.title) for h in page.headings] == [(2, "Named"), (3, "Marked")]
+
+
+WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+NOTES = f"""<w:footnotes xmlns:w="{WORD}"><w:footnote w:id="5"><w:p><w:r><w:t>Only in
+summer.</w:t></w:r></w:p></w:footnote></w:footnotes>"""
+
+
+def test_a_footnote_stands_below_the_paragraph_that_refers_to_it(document: Path) -> None:
+    body = (
+        '<w:p><w:r><w:t>The bar is open</w:t></w:r><w:r><w:footnoteReference w:id="5"/></w:r></w:p>'
+    )
+    changed = with_body(document, body, {"word/footnotes.xml": NOTES.encode()})
     (page,) = CONVERTER.pages(changed)
-    assert f"{'(' * levels}x{')' * levels}" in page.text
+    assert page.text.startswith("The bar is open[1]\n\n[1] Only in summer.\n\nHarbour")
+    assert "↑" not in page.text
+
+
+def test_hidden_text_and_what_was_deleted_are_left_out(document: Path) -> None:
+    body = (
+        "<w:p><w:r><w:rPr><w:vanish/></w:rPr><w:t>Secret</w:t></w:r><w:r><w:t>Shown</w:t></w:r>"
+        '<w:del w:id="1" w:author="a"><w:r><w:delText>Old</w:delText></w:r></w:del></w:p>'
+    )
+    (page,) = CONVERTER.pages(with_body(document, body))
+    assert page.text.startswith("Shown\n\nHarbour")
+
+
+def test_tables_are_regions_with_captions_and_spans(tmp_path: Path) -> None:
+    made = Document()
+    made.add_paragraph("Fares by season", style="Caption")
+    table = made.add_table(rows=3, cols=3)
+    for row, texts in zip(
+        table.rows, (("Who", "Fare", ""), ("", "low", "high"), ("Child", "1", "2")), strict=True
+    ):
+        for cell, text in zip(row.cells, texts, strict=True):
+            cell.text = text
+    table.cell(0, 1).merge(table.cell(0, 2))
+    table.cell(0, 0).merge(table.cell(1, 0))
+    path = tmp_path / "fares.docx"
+    made.save(path)
+    (page,) = CONVERTER.pages(path)
+    (region,) = page.regions
+    assert page.text[region.start : region.end] == (
+        "Who | Fare | Fare\nWho | low | high\nChild | 1 | 2"
+    )
+    assert (region.header_rows, region.caption) == (2, "Fares by season")
+    assert region.html is not None
+    assert '<th rowspan="2">Who</th><th colspan="2">Fare</th>' in region.html
+
+
+def test_a_document_type_is_refused(document: Path) -> None:
+    """Its entities are a way to attack, and Office documents have none."""
+    xml = zipfile.ZipFile(document).read("word/document.xml")
+    body = xml.partition(b"?>")[2]
+    doctype = b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/hostname">]>'
+    with pytest.raises(FileCorrupt):
+        list(CONVERTER.pages(rewrite(document, {"word/document.xml": doctype + body})))
+
+
+def test_a_strict_document_is_read(document: Path) -> None:
+    strict = {}
+    with zipfile.ZipFile(document) as archive:
+        for name in archive.namelist():
+            strict[name] = re.sub(
+                rb"http://schemas\.openxmlformats\.org/(wordprocessingml|officeDocument)/2006/",
+                rb"http://purl.oclc.org/ooxml/\1/",
+                archive.read(name),
+            )
+    (page,) = CONVERTER.pages(rewrite(document, dict(strict)))
+    assert page.text.startswith("Harbour\n\nA first paragraph.")
 
 
 def test_a_declared_bomb_is_refused_before_it_unpacks(document: Path) -> None:
