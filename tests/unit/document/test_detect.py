@@ -46,7 +46,12 @@ def zipped(folder: Path, *members: str) -> Path:
         (b"<p>caf\xe9</p>", "part.html", MediaType.HTML),
         (b"# Title\n", "README.MD", MediaType.MARKDOWN),
         (b"# Title\n", "notes.txt", MediaType.TEXT),
-        (b"a,b\n1,2\n", "table.csv", MediaType.TEXT),
+        (b"a,b\n1,2\n", "table.csv", MediaType.CSV),
+        (b"a\tb\n", "table.TSV", MediaType.TSV),
+        (b"From: a@b.example\nSubject: caf\xe9\n\nText", "mail.eml", MediaType.EML),
+        (b"Received: by x\n (at y)\nFrom: a\nDate: b\n\nText", "download", MediaType.EML),
+        (b"From: me\nTo: you\nDate: today\n\nA note", "download", MediaType.TEXT),
+        (b"Received: by x\nFrom: a\nDate: b\n\nText", "mail.txt", MediaType.TEXT),
         (b"plain", "no-suffix", MediaType.TEXT),
         ("\ufeffplain".encode(), "bom.txt", MediaType.TEXT),
         ("wide ⛵".encode("utf-16"), "wide.txt", MediaType.TEXT),
@@ -63,8 +68,34 @@ def test_declared_type_decides_where_content_and_name_do_not(tmp_path: Path) -> 
     assert detect(path, "download", "text/markdown; charset=utf-8") is MediaType.MARKDOWN
 
 
-def test_a_zip_with_a_word_part_is_docx_whatever_its_name(tmp_path: Path) -> None:
-    assert detect(zipped(tmp_path, "word/document.xml"), "x.zip") is MediaType.DOCX
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        ("text/csv; charset=utf-8", MediaType.CSV),
+        ("text/tab-separated-values", MediaType.TSV),
+        ("message/rfc822", MediaType.EML),
+    ],
+)
+def test_declared_types_of_what_is_text_too(
+    tmp_path: Path, declared: str, expected: MediaType
+) -> None:
+    path = write(tmp_path, b"Subject: a\tb, c\n\nText\n")
+    assert detect(path, "download", declared) is expected
+
+
+@pytest.mark.parametrize(
+    ("member", "expected"),
+    [
+        ("word/document.xml", MediaType.DOCX),
+        ("ppt/presentation.xml", MediaType.PPTX),
+        ("xl/workbook.xml", MediaType.XLSX),
+        ("META-INF/container.xml", MediaType.EPUB),
+    ],
+)
+def test_a_zip_is_what_stands_in_it_whatever_its_name(
+    tmp_path: Path, member: str, expected: MediaType
+) -> None:
+    assert detect(zipped(tmp_path, member), "x.zip") is expected
 
 
 @pytest.mark.parametrize(
@@ -78,6 +109,15 @@ def test_a_zip_with_a_word_part_is_docx_whatever_its_name(tmp_path: Path) -> Non
         (b"\x01\x80\x02\x99" * 50, "random.bin", UnsupportedType, "unknown kind"),
         (b"{\\rtf1 text}", "a.rtf", UnsupportedType, "rtf"),
         (OLE, "old.doc", UnsupportedType, "old office"),
+        (OLE + "WordDocument".encode("utf-16-le"), "a.doc", UnsupportedType, "docx or pdf"),
+        (OLE + "Workbook".encode("utf-16-le"), "a.xls", UnsupportedType, "xlsx or csv"),
+        (OLE + "PowerPoint Document".encode("utf-16-le"), "a.ppt", UnsupportedType, "pptx"),
+        (OLE + "__properties_version1.0".encode("utf-16-le"), "a.msg", UnsupportedType, "eml"),
+        (OLE + "EncryptedPackage".encode("utf-16-le"), "a.xlsx", FileEncrypted, "password"),
+        (b"PK\x03\x04 cut off", "a.epub", FileCorrupt, "damaged"),
+        (b"not a zip", "a.pptx", FileCorrupt, "powerpoint"),
+        (b"just words", "a.eml", FileCorrupt, "mail"),
+        (b"a,\0b\0", "a.csv", InvalidEncoding, "byte 2"),
         (OLE + "EncryptedPackage".encode("utf-16-le"), "a.docx", FileEncrypted, "password"),
         (b"not a zip", "a.docx", FileCorrupt, "word"),
         (b"PK\x03\x04 cut off", "a.docx", FileCorrupt, "damaged"),
@@ -99,8 +139,8 @@ def test_what_cannot_be_read_is_refused_in_a_sentence(
 @pytest.mark.parametrize(
     ("member", "says"),
     [
-        ("xl/workbook.xml", "Excel"),
-        ("ppt/presentation.xml", "PowerPoint"),
+        ("xl/workbook.bin", "binary Excel workbook"),
+        ("content.xml", "OpenDocument"),
         ("photo.jpg", "ZIP archive"),
     ],
 )
@@ -109,6 +149,12 @@ def test_other_zipped_formats_are_named(tmp_path: Path, member: str, says: str) 
         detect(zipped(tmp_path, member), "upload.zip")
 
 
-def test_a_docx_without_its_document_is_corrupt(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["a.docx", "a.pptx", "a.xlsm", "a.epub"])
+def test_an_archive_that_is_not_what_it_is_named_is_corrupt(tmp_path: Path, name: str) -> None:
     with pytest.raises(FileCorrupt):
-        detect(zipped(tmp_path, "photo.jpg"), "a.docx")
+        detect(zipped(tmp_path, "photo.jpg"), name)
+
+
+def test_a_part_may_bear_another_name(tmp_path: Path) -> None:
+    path = zipped(tmp_path, "_rels/.rels", "xl/book.xml")
+    assert detect(path, "a.xlsx") is MediaType.XLSX

@@ -14,7 +14,7 @@ from flotilla.document.converters.tables import one_line
 from flotilla.errors import FileCorrupt, FileEncrypted, NoText
 from flotilla.models import Heading, Page, Region
 
-SHOWN_HEADERS = ("From", "To", "Cc", "Date", "Subject")
+SHOWN_HEADERS = ("From", "To", "Cc", "Date")
 ENCRYPTED = frozenset(("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"))
 MAX_FORWARDED = 5
 """Levels of mails within mails that are read; deeper ones are named as attachments."""

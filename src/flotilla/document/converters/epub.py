@@ -21,6 +21,7 @@ KIND = Kind("e-book", "EPUB")
 CONTAINER = "META-INF/container.xml"
 ENCRYPTION = "META-INF/encryption.xml"
 TEXTS = (".xml", ".opf", ".ncx", ".xhtml", ".html", ".htm", ".xht")
+READ_TYPES = ("application/xhtml+xml", "text/html", "application/xml", "text/xml", "")
 # Fonts may be garbled so that nobody takes them out (EPUB 3.3, 4.2.6.3); texts are not.
 GARBLED_FONTS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 LONGEST_NAME = 300
@@ -139,6 +140,7 @@ def _book(archive: zipfile.ZipFile) -> _Book:
         items[reference][1]
         for each in root.iter("{*}itemref")
         if (reference := each.get("idref", "")) in items
+        and items[reference][0].get("media-type", "") in READ_TYPES
     ]
     return _Book(
         title=" ".join(title.split()) or None,

@@ -114,7 +114,7 @@ def slide_page(slide: "Slide", number: int) -> Page:
     out.heading(named or f"Slide {number}", 1)
     heading = out.length
     for shape in ordered_shapes(slide.shapes):
-        if title is None or shape.shape_id != title.shape_id:
+        if title is None or shape.element is not title.element:
             write_shape(out, shape)
     notes = slide.notes_slide.notes_text_frame if slide.has_notes_slide else None
     if notes is not None and notes.text.strip():

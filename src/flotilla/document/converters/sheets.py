@@ -91,8 +91,7 @@ class _Sheet:
         left, right = _bounds(repeated + rows)
         cut = [[cell for cell in row[left:right] if cell is not None] for row in repeated + rows]
         if right - left < 2:
-            for row in cut:
-                self._out.block(" ".join(cell.text for cell in row), "row")
+            self._out.block("\n".join(cell.text for row in cut for cell in row))
             return
         made = table(cut, len(repeated) or None)
         self._out.table(made, self._caption)

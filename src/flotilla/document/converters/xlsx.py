@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from flotilla.document.converters import SourceInfo
 from flotilla.document.converters.archives import Copying, Kind, copied, core_title, is_xml
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from openpyxl import Workbook
 
 KIND = Kind("Excel workbook", "XLSX")
+BOOK = "xl/workbook.xml"
+SHEET = re.compile(rb"<(?:\w+:)?sheet\s")
 BLOCK = 256 * 1024
 # The merged cells stand behind all rows; in a text such a mark would be escaped.
 MERGED = re.compile(
@@ -91,14 +93,24 @@ class XlsxConverter:
         how = Copying(wanted=is_xml, names_of_others=True)
         with copied(path, KIND, how, max_bytes=self._max_unpacked_bytes) as parts:
             try:
+                declared = _declared_sheets(parts)
                 with closing(
                     load_workbook(parts, read_only=True, data_only=True, keep_links=False)
                 ) as book:
+                    if len(book.sheetnames) < declared:
+                        raise KIND.damaged  # the library passes over a sheet that is missing
                     yield book
             except FlotillaError:
                 raise
             except Exception:  # noqa: BLE001  it raises whatever bad XML leads it to
                 raise KIND.damaged from None
+
+
+def _declared_sheets(parts: IO[bytes]) -> int:
+    with zipfile.ZipFile(parts) as archive:
+        listed = SHEET.findall(archive.read(BOOK)) if BOOK in archive.namelist() else []
+    parts.seek(0)
+    return len(listed)
 
 
 def _rows(book: "Workbook", sheet: Any) -> Iterator[Row]:
