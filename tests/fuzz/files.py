@@ -10,13 +10,19 @@ from tests.fuzz.originals import Original, originals
 OF_FORMAT: dict[str, tuple[Mutation, ...]] = {
     "pdf": mutate_pdf.PDF,
     "docx": mutate_docx.DOCX,
+    "pptx": mutate_docx.DOCX,
+    "xlsx": mutate_docx.DOCX,
+    "epub": mutate_docx.DOCX,
     "html": mutate_text.HTML,
     "md": mutate_text.MARKDOWN,
+    "eml": mutate_text.MAIL,
+    "csv": mutate_text.TEXT,
     "txt": mutate_text.TEXT,
 }
 KNOWING_SHARE = 0.65  # of the mutations know their format; bytes alone seldom get past its doors
 # An archive's checksums refuse nearly every change of its bytes, so most are made within.
-KNOWING_SHARES = {"docx": 0.88}
+ZIPPED = ("docx", "pptx", "xlsx", "epub")
+KNOWING_SHARES = dict.fromkeys(ZIPPED, 0.88)
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ def mutated_file(seed: int, number: int) -> MutatedFile:
 
 
 def _largest(kind: str) -> int:
-    return mutate_docx.LARGEST if kind == "docx" else LARGEST
+    return mutate_docx.LARGEST if kind in ZIPPED else LARGEST
 
 
 def _drawn(kind: str, dice: random.Random) -> Mutation:

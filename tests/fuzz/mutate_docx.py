@@ -1,4 +1,5 @@
-"""Mutations of a Word document: its XML inside, its relations, and the archive around them."""
+"""Mutations of a Word document and of other zipped formats: the XML inside, the relations of its
+parts, and the archive around them."""
 
 import io
 import random

@@ -4,7 +4,7 @@ looked for."""
 import random
 
 from tests.fuzz.dice import length, number, place
-from tests.fuzz.mutate_bytes import Mutation
+from tests.fuzz.mutate_bytes import MUTATIONS, Mutation
 
 DEEP = (10, 100, 300, 1000, 1000, 5000)
 TAGS = (
@@ -55,6 +55,21 @@ MARKDOWN_SCRAPS = (
     "\u2028# no heading\n",
     "\x0b\x0c# heading\x1c\n",
     "| a | b\n|-\n",
+)
+MAIL_SCRAPS = (
+    "Content-Type: multipart/mixed; boundary={n}",
+    "Content-Type: text/html; charset={n}",
+    "Content-Type: message/rfc822",
+    "Content-Type: ;=",
+    "Content-Transfer-Encoding: base64",
+    "Content-Transfer-Encoding: {n}",
+    "Content-Disposition: attachment; filename*=utf-{n}''%{n}",
+    "Subject: =?utf-8?q?={n}?= =?x?b?!?=",
+    "From: <<{n}>>,,;:",
+    "Date: {n} {n} {n}",
+    "To: (((((\\",
+    "--",
+    "",
 )
 MARKDOWN_NESTED = (">", "- ", "[", "*", "_", "`", "![", "1. ", "<", "(", "**a", "~", "> - ", "#")
 
@@ -111,3 +126,17 @@ def stretch_lines(data: bytes, other: bytes, dice: random.Random) -> bytes:
 HTML: tuple[Mutation, ...] = (nest, mark_up, mark_up, encode_anew)
 MARKDOWN: tuple[Mutation, ...] = (nest_down, mark_down, mark_up, nest, encode_anew, stretch_lines)
 TEXT: tuple[Mutation, ...] = (encode_anew, stretch_lines, mark_up)
+
+
+def change_mail(data: bytes, other: bytes, dice: random.Random) -> bytes:
+    """Change what stands behind some line of a mail's header: a field, or a part of the body."""
+    lines = data.split(b"\n")
+    at = dice.randrange(1, max(2, min(len(lines), 40)))
+    behind = b"\n".join(lines[at:])
+    if dice.random() < 0.4:
+        field = dice.choice(MAIL_SCRAPS).replace("{n}", number(dice)).encode()
+        return b"\n".join([*lines[:at], field, behind])
+    return b"\n".join([*lines[:at], dice.choice((*TEXT, *MUTATIONS))(behind, other, dice)])
+
+
+MAIL: tuple[Mutation, ...] = (change_mail, change_mail, *TEXT)

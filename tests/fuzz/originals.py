@@ -12,8 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 from unittest import mock
 
+from tests.fuzz import office
+
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
-FORMATS = ("pdf", "docx", "html", "md", "txt")
+FORMATS = ("pdf", "docx", "pptx", "xlsx", "epub", "html", "md", "eml", "csv", "txt")
 PASSWORD = "anchor"
 PASSAGE = "The ferry to the outer islands leaves at {hour} and carries {count} cars and a mail bag."
 
@@ -48,6 +50,11 @@ def originals() -> tuple[Original, ...]:
         "ferry-nested.md": lambda: _MARKDOWN.encode(),
         "ferry-utf16.txt": lambda: _TEXT.encode("utf-16"),
         "ferry-lines.txt": lambda: (_TEXT * 6).encode(),
+        "ferry-slides.pptx": lambda: office.presentation(_passages(6)),
+        "ferry-sheets.xlsx": lambda: office.workbook(_passages(9)),
+        "ferry-book.epub": lambda: office.book(_passages(9)),
+        "ferry-mail.eml": lambda: office.mail(_passages(6)),
+        "ferry-rows.csv": lambda: office.rows(_passages(9)),
     }
     made = [Original(name, make()) for name, make in makers.items()]
     locked = Original("ferry-locked.pdf", _locked_pdf(_compressed_pdf()), PASSWORD)

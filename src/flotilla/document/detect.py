@@ -221,6 +221,8 @@ def _called(named: MediaType) -> str:
 def _is_mail(head: bytes, named: MediaType | None, declared: str | None) -> bool:
     """Whether it begins with a mail's header; where name and type do not say so, with fields that
     no note has."""
+    if bom := find_byte_order_mark(head):
+        head = head.decode(bom, errors="ignore").encode()
     fields = []
     at = 5 if head.startswith(b"From ") else 0  # the line between the mails of a mailbox
     at = head.find(b"\n", at) + 1 if at else 0

@@ -8,6 +8,7 @@ import pytest
 from tests.fuzz.endings import COMPLETED, Endings
 from tests.fuzz.files import mutated_file
 from tests.fuzz.ledger import LostProcesses
+from tests.fuzz.originals import FORMATS
 from tests.fuzz.submission import Ended, Findings
 
 CALM: Any = SimpleNamespace(replaced=[], growing=list)
@@ -39,9 +40,12 @@ def test_of_few_files_all_may_be_damaged() -> None:
 
 def test_the_table_names_what_must_not_be_also_where_it_is_not() -> None:
     table = Endings([(COMPLETED, "pdf"), (COMPLETED, "txt"), ("no_text", "pdf")])
-    assert table.table(("internal_error",)).lines == [
-        ("`completed`", "1", "0", "0", "0", "1", "2"),
-        ("`no_text`", "1", "0", "0", "0", "0", "1"),
-        ("`internal_error`", "0", "0", "0", "0", "0", "0"),
-        ("**all**", "2", "0", "0", "0", "1", "**3**"),
+    lines = table.table(("internal_error",)).lines
+    nowhere = ("0",) * (len(FORMATS) - 2)
+    assert (FORMATS[0], FORMATS[-1]) == ("pdf", "txt")
+    assert lines == [
+        ("`completed`", "1", *nowhere, "1", "2"),
+        ("`no_text`", "1", *nowhere, "0", "1"),
+        ("`internal_error`", "0", *nowhere, "0", "0"),
+        ("**all**", "2", *nowhere, "1", "**3**"),
     ]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from email import message_from_binary_file, policy
+from email import message_from_bytes, policy
 from email.message import EmailMessage, MIMEPart
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from flotilla.document.converters import SourceInfo
 from flotilla.document.converters.html import content_page, read_tree
 from flotilla.document.converters.page_text import PageText
 from flotilla.document.converters.tables import one_line
+from flotilla.document.encoding import find_byte_order_mark
 from flotilla.errors import FileCorrupt, FileEncrypted, NoText
 from flotilla.models import Heading, Page, Region
 
@@ -54,8 +55,10 @@ class EmlConverter:
 
 
 def _parsed(path: Path) -> EmailMessage:
-    with path.open("rb") as file:
-        mail = message_from_binary_file(file, policy=policy.default)
+    data = path.read_bytes()
+    if bom := find_byte_order_mark(data):  # an editor has saved it as a text
+        data = data.decode(bom, errors="replace").encode()
+    mail = message_from_bytes(data, policy=policy.default)
     if not mail.keys():
         raise FileCorrupt("The mail has no header; save it again as EML and send that.")
     return mail

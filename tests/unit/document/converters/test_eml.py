@@ -92,6 +92,12 @@ def test_forwarded_mails_are_read_up_to_a_depth(tmp_path: Path) -> None:
     assert "(message/rfc822)" in page.text
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_mail_that_an_editor_has_saved_is_read(tmp_path: Path, encoding: str) -> None:
+    content = "From: a@b.example\nSubject: Ferry\n\nAt noon.\n".encode(encoding)
+    assert convert(tmp_path, content).text == "Ferry\n\nFrom: a@b.example\n\nAt noon."
+
+
 def test_an_unknown_character_set_costs_no_text(tmp_path: Path) -> None:
     header = b"From: a@b.example\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; "
     page = convert(tmp_path, header + b'charset="no-such"\r\n\r\ncaf\xe9\r\n')
