@@ -7,6 +7,7 @@ that are based on one, and takes hidden text for text.
 import io
 import re
 import zipfile
+from itertools import pairwise
 from typing import IO, TYPE_CHECKING
 
 from flotilla.document.converters.archives import STRICT, TRANSITIONAL
@@ -32,6 +33,7 @@ SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 HEADING = re.compile(r"heading ([1-9])", re.IGNORECASE)
 DEEPEST = 6
 """The deepest level of HTML's headings."""
+LONGEST_BOLD_LINE = 100
 LONGEST_HEADING = 250
 """Characters above which a paragraph with an outline level is a text and no heading."""
 
@@ -62,6 +64,7 @@ def prepared(parts: IO[bytes]) -> IO[bytes]:
                 _spell_out_formulas(root)
                 if root.tag == f"{WORD}document":
                     _mark_paragraphs(root, numbering, headings)
+                _drop_looks(root)
             written.writestr(name, _serialised(root))
     out.seek(0)
     return out
@@ -108,7 +111,15 @@ def _heading(style_id: str, styles: dict[str, ParagraphStyle]) -> int | None:
 
 
 def _name_headings(root: "_Element", headings: dict[str, int]) -> None:
-    for style in root.iterchildren(f"{WORD}style"):
+    """Give the styles of headings the names that mammoth knows, and leave out how they look: most
+    of its time goes into building a tree of that."""
+    for child in list(root):
+        if child.tag != f"{WORD}style":
+            root.remove(child)
+    for style in root:
+        for child in list(style):
+            if child.tag not in (f"{WORD}name", f"{WORD}pPr"):
+                style.remove(child)
         level = headings.get(style.get(f"{WORD}styleId", ""))
         name = style.find(f"{WORD}name")
         if level is not None and name is not None and style.get(f"{WORD}type") == "paragraph":
@@ -124,6 +135,13 @@ def _drop_hidden(root: "_Element") -> None:
         parent = run.getparent()
         if parent is not None:
             parent.remove(run)
+
+
+def _drop_looks(root: "_Element") -> None:
+    for properties in list(root.iter(f"{WORD}rPr")):
+        run = properties.getparent()
+        if run is not None and run.tag == f"{WORD}r":
+            run.remove(properties)
 
 
 def _spell_out_formulas(root: "_Element") -> None:
@@ -156,6 +174,8 @@ def _mark_paragraphs(root: "_Element", numbering: Numbering, headings: dict[str,
             found.append(element)
         elif element.getparent().find(f"{COMPATIBILITY}Fallback") is not None:
             walk.skip_subtree()  # mammoth reads the other one
+    if not any(_style(paragraph) in headings for paragraph in found):
+        _name_bold_lines(root)
     for paragraph in found:
         label = numbering.label(paragraph)
         text = "".join(paragraph.itertext(f"{WORD}t"))
@@ -166,6 +186,42 @@ def _mark_paragraphs(root: "_Element", numbering: Numbering, headings: dict[str,
             run = _run(f"{LABEL_MARKS[0]}{label}{LABEL_MARKS[1]}")
             properties = paragraph.find(f"{WORD}pPr")
             paragraph.insert(0 if properties is None else paragraph.index(properties) + 1, run)
+
+
+def _style(paragraph: "_Element") -> str | None:
+    properties = paragraph.find(f"{WORD}pPr")
+    return None if properties is None else value(properties, "pStyle")
+
+
+def _name_bold_lines(root: "_Element") -> None:
+    """Where no style makes a heading, one is a short bold line above a paragraph that is not."""
+    for body in root.iterchildren(f"{WORD}body"):
+        blocks = [child for child in body if child.tag in (f"{WORD}p", f"{WORD}tbl")]
+        shown = [each for each in blocks if "".join(each.itertext(f"{WORD}t")).strip()]
+        for line, next_one in pairwise(shown):
+            if _is_bold_line(line) and not _is_bold_line(next_one):
+                properties = line.find(f"{WORD}pPr")
+                if properties is None:
+                    properties = line.makeelement(f"{WORD}pPr")
+                    line.insert(0, properties)
+                if properties.find(f"{WORD}outlineLvl") is None:
+                    level = properties.makeelement(f"{WORD}outlineLvl", {f"{WORD}val": "1"})
+                    properties.append(level)
+
+
+def _is_bold_line(block: "_Element") -> bool:
+    if block.tag != f"{WORD}p":
+        return False
+    text = "".join(block.itertext(f"{WORD}t")).strip()
+    if len(text) > LONGEST_BOLD_LINE or text.endswith((".", ",", ";", ":", "!")):
+        return False
+    if not any(char.isalpha() for char in text):
+        return False
+    runs = [run for run in block.iter(f"{WORD}r") if "".join(run.itertext(f"{WORD}t")).strip()]
+    marks = [run.find(f"{WORD}rPr/{WORD}b") for run in runs]
+    return bool(marks) and all(
+        mark is not None and mark.get(f"{WORD}val") not in ("0", "false") for mark in marks
+    )
 
 
 def _name_heading(paragraph: "_Element", headings: dict[str, int], length: int) -> None:

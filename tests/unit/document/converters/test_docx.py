@@ -186,6 +186,26 @@ def test_headings_are_told_by_outline_level_and_by_what_a_style_is_based_on(tmp_
     assert [(h.level, h.title) for h in page.headings] == [(2, "Named"), (3, "Marked")]
 
 
+def test_bold_lines_are_headings_where_no_style_makes_one(tmp_path: Path) -> None:
+    made = Document()
+    for bold, text in (
+        (True, "Moorings"),
+        (False, "The north quay has ten."),
+        (True, "All of this is bold, and a sentence."),
+        (False, "The south quay has four."),
+        (True, "Last line"),
+    ):
+        made.add_paragraph().add_run(text).bold = bold
+    path = tmp_path / "bold.docx"
+    made.save(path)
+    (page,) = CONVERTER.pages(path)
+    assert [(h.level, h.title) for h in page.headings] == [(2, "Moorings")]
+    made.add_heading("Styled", level=1)
+    made.save(path)
+    (page,) = CONVERTER.pages(path)
+    assert [h.title for h in page.headings] == ["Styled"]
+
+
 WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 NOTES = f"""<w:footnotes xmlns:w="{WORD}"><w:footnote w:id="5"><w:p><w:r><w:t>Only in
 summer.</w:t></w:r></w:p></w:footnote></w:footnotes>"""
