@@ -1,14 +1,15 @@
 """Word documents: headings, paragraphs, lists and tables."""
 
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from flotilla.document.converters import SourceInfo
 from flotilla.document.converters.archives import Copying, Kind, copied, core_title, is_xml
-from flotilla.document.converters.blocks import structured_page
+from flotilla.document.converters.blocks import FILE_NAME, structured_page
 from flotilla.document.converters.word_parts import prepared
 from flotilla.errors import NoText
 from flotilla.models import Page
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
 KIND = Kind("Word document", "DOCX")
+MADE_BY_WORD = re.compile(
+    r"automatically generated|^(?:picture|image|bild|grafik) \d+$", re.IGNORECASE
+)
 STYLES = r"""
 p[style-name='Title'] => h1:fresh
 p[style-name='Subtitle'] => p:fresh
@@ -68,7 +72,7 @@ class DocxConverter:
                 converted = mammoth.convert_to_html(
                     prepared(parts),
                     style_map=STYLES,
-                    convert_image=_no_image,
+                    convert_image=_said_of_image,
                     include_embedded_style_map=False,
                 ).value
             except Exception:  # noqa: BLE001  its XML readers raise whatever bad XML leads them to
@@ -113,5 +117,11 @@ def _place_notes(tree: "HtmlElement") -> None:
         behind[block] = note
 
 
-def _no_image(_: object) -> list[object]:
-    return []
+def _said_of_image(image: Any) -> list[Any]:
+    """What is said in place of a picture; nothing of what Word says of itself."""
+    import mammoth
+
+    said = (image.alt_text or "").strip()
+    if not said or FILE_NAME.fullmatch(said) or MADE_BY_WORD.search(said):
+        return []
+    return [mammoth.html.text(f" {said} ")]

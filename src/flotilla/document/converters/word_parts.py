@@ -52,6 +52,7 @@ def prepared(parts: IO[bytes]) -> IO[bytes]:
         styles = paragraph_styles(styles_root)
         numbering = Numbering(_first(roots, "numbering"), styles)
         headings = {name: level for name in styles if (level := _heading(name, styles))}
+        with_headers = _styles_with_headers(styles_root)
         for name in archive.namelist():
             root = roots.get(name)
             if root is None:
@@ -64,6 +65,7 @@ def prepared(parts: IO[bytes]) -> IO[bytes]:
                 _spell_out_formulas(root)
                 if root.tag == f"{WORD}document":
                     _mark_paragraphs(root, numbering, headings)
+                _mark_header_rows(root, with_headers)
                 _drop_looks(root)
             written.writestr(name, _serialised(root))
     out.seek(0)
@@ -135,6 +137,47 @@ def _drop_hidden(root: "_Element") -> None:
         parent = run.getparent()
         if parent is not None:
             parent.remove(run)
+
+
+def _styles_with_headers(root: "_Element | None") -> set[str]:
+    """The table styles that set the first row off from the others."""
+    return {
+        style.get(f"{WORD}styleId", "")
+        for style in (() if root is None else root.iterchildren(f"{WORD}style"))
+        for part in style.iterchildren(f"{WORD}tblStylePr")
+        if part.get(f"{WORD}type") == "firstRow"
+    }
+
+
+def _mark_header_rows(root: "_Element", with_headers: set[str]) -> None:
+    """Mark a table's first row as its header where it looks like one: by the table's style, or
+    with all of its text bold."""
+    for table in root.iter(f"{WORD}tbl"):
+        properties, rows = table.find(f"{WORD}tblPr"), table.findall(f"{WORD}tr")
+        if len(rows) < 2 or table.find(f"{WORD}tr/{WORD}trPr/{WORD}tblHeader") is not None:
+            continue
+        look = None if properties is None else properties.find(f"{WORD}tblLook")
+        styled = properties is not None and value(properties, "tblStyle") in with_headers
+        if not (styled and look is not None and _sets_first_row_off(look)) and not all(
+            _is_bold(row) for row in rows[:1]
+        ):
+            continue
+        if _is_bold(rows[1]):
+            continue  # then all of it is bold
+        changed = rows[0].find(f"{WORD}trPr")
+        if changed is None:
+            changed = rows[0].makeelement(f"{WORD}trPr")
+            rows[0].insert(0, changed)
+        changed.append(changed.makeelement(f"{WORD}tblHeader"))
+
+
+def _sets_first_row_off(look: "_Element") -> bool:
+    said = look.get(f"{WORD}firstRow")
+    if said is not None:
+        return said in ("1", "true", "on")
+    flags = look.get(f"{WORD}val", "")
+    # The bit for the first row (ECMA-376-1, 17.18.87, in its transitional form).
+    return bool(re.fullmatch(r"[0-9A-Fa-f]{1,8}", flags)) and bool(int(flags, 16) & 0x20)
 
 
 def _drop_looks(root: "_Element") -> None:
@@ -217,6 +260,11 @@ def _is_bold_line(block: "_Element") -> bool:
         return False
     if not any(char.isalpha() for char in text):
         return False
+    return _is_bold(block)
+
+
+def _is_bold(block: "_Element") -> bool:
+    """Whether all text in it is set bold, and there is any."""
     runs = [run for run in block.iter(f"{WORD}r") if "".join(run.itertext(f"{WORD}t")).strip()]
     marks = [run.find(f"{WORD}rPr/{WORD}b") for run in runs]
     return bool(marks) and all(

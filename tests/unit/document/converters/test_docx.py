@@ -253,6 +253,23 @@ def test_tables_are_regions_with_captions_and_spans(tmp_path: Path) -> None:
     assert '<th rowspan="2">Who</th><th colspan="2">Fare</th>' in region.html
 
 
+@pytest.mark.parametrize(
+    ("style", "bold", "rows"), [("Light Grid", False, 1), (None, True, 1), (None, False, 0)]
+)
+def test_a_first_row_that_looks_like_a_header_is_one(
+    tmp_path: Path, style: str | None, bold: bool, rows: int
+) -> None:
+    made = Document()
+    table = made.add_table(rows=2, cols=2, style=style)
+    for row, texts in zip(table.rows, (("Feature", "Status"), ("Quay", "open")), strict=True):
+        for cell, text in zip(row.cells, texts, strict=True):
+            cell.paragraphs[0].add_run(text).bold = bold and text in ("Feature", "Status")
+    path = tmp_path / "features.docx"
+    made.save(path)
+    (page,) = CONVERTER.pages(path)
+    assert page.regions[0].header_rows == rows
+
+
 def test_a_document_type_is_refused(document: Path) -> None:
     """Its entities are a way to attack, and Office documents have none."""
     xml = zipfile.ZipFile(document).read("word/document.xml")
@@ -318,6 +335,21 @@ def test_a_flipped_byte_is_corrupt(document: Path) -> None:
     document.write_bytes(data)
     with pytest.raises(FileCorrupt):
         list(CONVERTER.pages(document))
+
+
+def test_what_is_said_of_a_picture_is_text(document: Path) -> None:
+    drawing = "http://schemas.openxmlformats.org/drawingml/2006/"
+    picture = (
+        f'<w:p><w:r><w:drawing><wp:inline xmlns:wp="{drawing}wordprocessingDrawing">'
+        '<wp:docPr id="1" name="a" descr="{}"/>'
+        f'<a:graphic xmlns:a="{drawing}main"><a:graphicData><pic:pic '
+        f'xmlns:pic="{drawing}picture"><pic:blipFill><a:blip r:embed="rId1" xmlns:r="http://'
+        'schemas.openxmlformats.org/officeDocument/2006/relationships"/></pic:blipFill></pic:pic>'
+        "</a:graphicData></a:graphic></wp:inline></w:drawing></w:r></w:p>"
+    )
+    body = picture.format("The quay at dawn") + picture.format("A boat. Automatically generated")
+    (page,) = CONVERTER.pages(with_body(document, body))
+    assert page.text.startswith("The quay at dawn\n\nHarbour")
 
 
 def test_a_document_without_text_says_so(tmp_path: Path) -> None:
