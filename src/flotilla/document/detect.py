@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from flotilla.document.encoding import decode_text, find_byte_order_mark
+from flotilla.document.signatures import OLD_FORMATS, ZIPPED, recognise, signature
 from flotilla.errors import (
     EmptyFile,
     FileCorrupt,
@@ -93,40 +94,6 @@ MEMBERS = {
 }
 TEXTS = (MediaType.TEXT, MediaType.MARKDOWN, MediaType.CSV, MediaType.TSV)
 HTML_OPENINGS = (b"<!doctype html", b"<html", b"<head", b"<body")
-# What opens a text-like file that is none of the types taken.
-TEXT_LIKE = {
-    b"{\\rtf": "an RTF document",
-    b"%!ps": "a PostScript file",
-    b"<svg": "an SVG image",
-}
-# What people send most, named as they know it; puremagic's long tail ranks by chance here.
-COMMON = {
-    b"\x89PNG": "a PNG image",
-    b"\xff\xd8\xff": "a JPEG image",
-    b"GIF8": "a GIF image",
-    b"II*\0": "a TIFF image",
-    b"MM\0*": "a TIFF image",
-    b"MZ": "a Windows program",
-    b"\x7fELF": "a Linux program",
-    b"ID3": "an MP3 recording",
-    b"\x1f\x8b": "a GZIP archive",
-    b"Rar!": "a RAR archive",
-    b"7z\xbc\xaf": "a 7-Zip archive",
-}
-# Members of zipped formats that are not taken, named as people know them.
-ZIPPED = {
-    "xl/workbook.bin": "a binary Excel workbook (XLSB); save it as XLSX",
-    "content.xml": "an OpenDocument file; save it as DOCX, XLSX, PPTX or PDF",
-    "META-INF/MANIFEST.MF": "a Java archive",
-    "Index/Document.iwa": "a document of Pages, Numbers or Keynote; export it as PDF",
-}
-# Streams of an OLE container by which old formats are told from one another, and what to do.
-OLD_FORMATS = {
-    "WordDocument": "an old Word document (DOC); save it as DOCX or PDF",
-    "Workbook": "an old Excel workbook (XLS); save it as XLSX or CSV",
-    "PowerPoint Document": "an old PowerPoint presentation (PPT); save it as PPTX or PDF",
-    "__properties_version1.0": "an Outlook message (MSG); save it as EML",
-}
 # Header fields by which the start of a mail is told from a text with colons (RFC 5322, 3.6).
 MAIL_FIELD = re.compile(rb"([!-9;-~]{1,80}):[ \t]?[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*\r?\n")
 MAIL_FIELDS = frozenset(
@@ -166,7 +133,7 @@ def detect(path: Path, name: str, declared: str | None = None) -> MediaType:
         return MediaType.HTML
     if _is_mail(head, named, declared):
         return MediaType.EML  # each part of it says its own encoding
-    if not find_byte_order_mark(head) and (b"\0" in head or _recognise(head)):
+    if not find_byte_order_mark(head) and (b"\0" in head or recognise(head)):
         raise _binary(head, name, named)
     return _text(path, name, named, declared)
 
@@ -252,39 +219,10 @@ def _old_office(path: Path, name: str) -> FileEncrypted | UnsupportedType:
     )
 
 
-def _recognise(head: bytes) -> str | None:
-    """A short name of a binary format, or None where the bytes look like text."""
-    for opening, seems in TEXT_LIKE.items():
-        if head.lstrip().lower().startswith(opening):
-            return seems
-    controls = sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head[:1024])
-    if controls * 20 < len(head[:1024]):
-        return None
-    return _signature(head) or "binary data of an unknown kind"
-
-
-def _signature(head: bytes) -> str | None:
-    for opening, seems in COMMON.items():
-        if head.startswith(opening):
-            return seems
-    import puremagic  # its table of signatures takes a while to load
-
-    try:
-        best = puremagic.magic_string(head)[0]
-    except (puremagic.PureError, ValueError, IndexError):
-        return None
-    # A single byte in common is chance.
-    if len(best.byte_match) < 2:
-        return None
-    return (
-        " ".join(filter(None, (best.name, f"({best.extension})" if best.extension else ""))) or None
-    )
-
-
 def _binary(
     head: bytes, name: str, named: MediaType | None
 ) -> UnsupportedType | FileCorrupt | InvalidEncoding:
-    seems = _signature(head) or _recognise(head)
+    seems = signature(head) or recognise(head)
     if seems is None or seems.startswith("binary data"):
         if named in CALLED:
             return _not_as_named(name, named)

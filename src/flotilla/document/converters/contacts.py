@@ -29,6 +29,8 @@ BLOCKS = frozenset(
         h3 h4 h5 h6 header hr li main ol p section summary table ul""",
     )
 )
+LONGEST_PLACE = 20_000
+"""Characters of a place, menus included, above which it is the page itself."""
 MOST_CHARS = 2_000
 """Characters of a place above which it is a text of its own and no contact data."""
 LONGEST_LINE = 200
@@ -69,6 +71,8 @@ def contact_data(tree: "HtmlElement") -> "list[HtmlElement]":
 
     found = []
     for place in _places(tree):
+        if len(_text(place)) > LONGEST_PLACE:
+            continue
         copied = deepcopy(place)
         copied.tail = None
         for element in list(copied.iterdescendants()):

@@ -5,7 +5,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from io import StringIO
 from itertools import islice
 from pathlib import Path
 
@@ -69,7 +68,7 @@ def _rows(text: str, delimiter: str | None) -> Iterator[Row]:
     csv.field_size_limit(LARGEST_CELL)
     quoted = _is_quoted(text, delimiter)
     reader = csv.reader(
-        StringIO(text, newline=""),
+        _lines(text),
         delimiter=delimiter,
         quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
         skipinitialspace=True,
@@ -78,12 +77,21 @@ def _rows(text: str, delimiter: str | None) -> Iterator[Row]:
         yield [Cell(one_line(text)) for text in row]
 
 
+def _lines(text: str) -> Iterator[str]:
+    """The lines one by one: a copy of them all would be several times the file."""
+    at = 0
+    while at < len(text):
+        end = text.find("\n", at) + 1 or len(text)
+        yield text[at:end]
+        at = end
+
+
 def _is_quoted(text: str, delimiter: str) -> bool:
     """Whether quotation marks enclose cells; not where one is never closed."""
     if '"' not in text:
         return False
     try:
-        for row in csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=False):
+        for row in csv.reader(_lines(text), delimiter=delimiter):
             if any(cell.count("\n") > LARGEST_CELL // 1000 for cell in row):
                 return False
     except csv.Error:
@@ -98,7 +106,7 @@ def find_delimiter(text: str) -> str:
     for delimiter in DELIMITERS:
         counts: Counter[int] = Counter()
         with suppress(csv.Error):
-            sample = csv.reader(StringIO(text[:LARGEST_CELL], newline=""), delimiter=delimiter)
+            sample = csv.reader(_lines(text[:LARGEST_CELL]), delimiter=delimiter)
             counts.update(len(row) for row in islice(sample, SAMPLED_ROWS) if row)
         if not counts:
             continue

@@ -12,6 +12,8 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 GENERAL_DIGITS = 11
 """Digits of a number in a cell that is not formatted (as Excel shows it in a wide column)."""
 MOST_DECIMALS = 30
+LONGEST_FORMAT = 255
+"""Characters of a format's code, as Excel has it."""
 # The short date of the reader's country, and that with the time: nobody can tell which is meant.
 LOCAL_DATES = frozenset(("mm-dd-yy", "m/d/yy h:mm", "m/d/yy", "m/d/yyyy"))
 # Colours, conditions and calendars; the currency of "[$€-407]" is shown.
@@ -34,6 +36,8 @@ def shown(value: object, number_format: str) -> str:
     """
     if value is None:
         return ""
+    if len(number_format) > LONGEST_FORMAT:
+        number_format = "General"
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, (int, float)):

@@ -7,12 +7,17 @@ that are based on one, and takes hidden text for text.
 import io
 import re
 import zipfile
-from itertools import pairwise
 from typing import IO, TYPE_CHECKING
 
 from flotilla.document.converters.archives import STRICT, TRANSITIONAL
 from flotilla.document.converters.formulas import latex
 from flotilla.document.converters.page_text import LABEL_MARKS
+from flotilla.document.converters.word_looks import (
+    drop_looks,
+    mark_header_rows,
+    name_bold_lines,
+    styles_with_headers,
+)
 from flotilla.document.converters.word_numbering import (
     LEVELS,
     MAX_LINKS,
@@ -33,7 +38,6 @@ SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 HEADING = re.compile(r"heading ([1-9])", re.IGNORECASE)
 DEEPEST = 6
 """The deepest level of HTML's headings."""
-LONGEST_BOLD_LINE = 100
 LONGEST_HEADING = 250
 """Characters above which a paragraph with an outline level is a text and no heading."""
 
@@ -52,7 +56,7 @@ def prepared(parts: IO[bytes]) -> IO[bytes]:
         styles = paragraph_styles(styles_root)
         numbering = Numbering(_first(roots, "numbering"), styles)
         headings = {name: level for name in styles if (level := _heading(name, styles))}
-        with_headers = _styles_with_headers(styles_root)
+        with_headers = styles_with_headers(styles_root)
         for name in archive.namelist():
             root = roots.get(name)
             if root is None:
@@ -65,8 +69,8 @@ def prepared(parts: IO[bytes]) -> IO[bytes]:
                 _spell_out_formulas(root)
                 if root.tag == f"{WORD}document":
                     _mark_paragraphs(root, numbering, headings)
-                _mark_header_rows(root, with_headers)
-                _drop_looks(root)
+                mark_header_rows(root, with_headers)
+                drop_looks(root)
             written.writestr(name, _serialised(root))
     out.seek(0)
     return out
@@ -139,54 +143,6 @@ def _drop_hidden(root: "_Element") -> None:
             parent.remove(run)
 
 
-def _styles_with_headers(root: "_Element | None") -> set[str]:
-    """The table styles that set the first row off from the others."""
-    return {
-        style.get(f"{WORD}styleId", "")
-        for style in (() if root is None else root.iterchildren(f"{WORD}style"))
-        for part in style.iterchildren(f"{WORD}tblStylePr")
-        if part.get(f"{WORD}type") == "firstRow"
-    }
-
-
-def _mark_header_rows(root: "_Element", with_headers: set[str]) -> None:
-    """Mark a table's first row as its header where it looks like one: by the table's style, or
-    with all of its text bold."""
-    for table in root.iter(f"{WORD}tbl"):
-        properties, rows = table.find(f"{WORD}tblPr"), table.findall(f"{WORD}tr")
-        if len(rows) < 2 or table.find(f"{WORD}tr/{WORD}trPr/{WORD}tblHeader") is not None:
-            continue
-        look = None if properties is None else properties.find(f"{WORD}tblLook")
-        styled = properties is not None and value(properties, "tblStyle") in with_headers
-        if not (styled and look is not None and _sets_first_row_off(look)) and not all(
-            _is_bold(row) for row in rows[:1]
-        ):
-            continue
-        if _is_bold(rows[1]):
-            continue  # then all of it is bold
-        changed = rows[0].find(f"{WORD}trPr")
-        if changed is None:
-            changed = rows[0].makeelement(f"{WORD}trPr")
-            rows[0].insert(0, changed)
-        changed.append(changed.makeelement(f"{WORD}tblHeader"))
-
-
-def _sets_first_row_off(look: "_Element") -> bool:
-    said = look.get(f"{WORD}firstRow")
-    if said is not None:
-        return said in ("1", "true", "on")
-    flags = look.get(f"{WORD}val", "")
-    # The bit for the first row (ECMA-376-1, 17.18.87, in its transitional form).
-    return bool(re.fullmatch(r"[0-9A-Fa-f]{1,8}", flags)) and bool(int(flags, 16) & 0x20)
-
-
-def _drop_looks(root: "_Element") -> None:
-    for properties in list(root.iter(f"{WORD}rPr")):
-        run = properties.getparent()
-        if run is not None and run.tag == f"{WORD}r":
-            run.remove(properties)
-
-
 def _spell_out_formulas(root: "_Element") -> None:
     """Put each formula as a run of LaTeX in its place."""
     for formula in list(root.iter(f"{MATH}oMath")):
@@ -218,7 +174,7 @@ def _mark_paragraphs(root: "_Element", numbering: Numbering, headings: dict[str,
         elif element.getparent().find(f"{COMPATIBILITY}Fallback") is not None:
             walk.skip_subtree()  # mammoth reads the other one
     if not any(_style(paragraph) in headings for paragraph in found):
-        _name_bold_lines(root)
+        name_bold_lines(root)
     for paragraph in found:
         label = numbering.label(paragraph)
         text = "".join(paragraph.itertext(f"{WORD}t"))
@@ -234,42 +190,6 @@ def _mark_paragraphs(root: "_Element", numbering: Numbering, headings: dict[str,
 def _style(paragraph: "_Element") -> str | None:
     properties = paragraph.find(f"{WORD}pPr")
     return None if properties is None else value(properties, "pStyle")
-
-
-def _name_bold_lines(root: "_Element") -> None:
-    """Where no style makes a heading, one is a short bold line above a paragraph that is not."""
-    for body in root.iterchildren(f"{WORD}body"):
-        blocks = [child for child in body if child.tag in (f"{WORD}p", f"{WORD}tbl")]
-        shown = [each for each in blocks if "".join(each.itertext(f"{WORD}t")).strip()]
-        for line, next_one in pairwise(shown):
-            if _is_bold_line(line) and not _is_bold_line(next_one):
-                properties = line.find(f"{WORD}pPr")
-                if properties is None:
-                    properties = line.makeelement(f"{WORD}pPr")
-                    line.insert(0, properties)
-                if properties.find(f"{WORD}outlineLvl") is None:
-                    level = properties.makeelement(f"{WORD}outlineLvl", {f"{WORD}val": "1"})
-                    properties.append(level)
-
-
-def _is_bold_line(block: "_Element") -> bool:
-    if block.tag != f"{WORD}p":
-        return False
-    text = "".join(block.itertext(f"{WORD}t")).strip()
-    if len(text) > LONGEST_BOLD_LINE or text.endswith((".", ",", ";", ":", "!")):
-        return False
-    if not any(char.isalpha() for char in text):
-        return False
-    return _is_bold(block)
-
-
-def _is_bold(block: "_Element") -> bool:
-    """Whether all text in it is set bold, and there is any."""
-    runs = [run for run in block.iter(f"{WORD}r") if "".join(run.itertext(f"{WORD}t")).strip()]
-    marks = [run.find(f"{WORD}rPr/{WORD}b") for run in runs]
-    return bool(marks) and all(
-        mark is not None and mark.get(f"{WORD}val") not in ("0", "false") for mark in marks
-    )
 
 
 def _name_heading(paragraph: "_Element", headings: dict[str, int], length: int) -> None:
