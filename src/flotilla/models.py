@@ -67,8 +67,9 @@ class Region(Value):
 class Page(Value):
     """One page as a converter yields it.
 
-    `number` counts from 1 and is None for formats that have no pages (HTML, Markdown, TXT,
-    DOCX); such a document is a single Page. `text` is what is shown, quoted and embedded.
+    `number` counts from 1 and is None for formats that have no pages; such a document is a single
+    Page, or several where it is made of parts (sheets, chapters) or is too long to be held. `text`
+    is what is shown, quoted and embedded.
     `headings` and `regions` are in the order of the text, and regions do not overlap.
     """
 

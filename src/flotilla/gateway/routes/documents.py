@@ -138,7 +138,7 @@ async def list_document_pages(
 ) -> Listing[PageEntry]:
     """Where each page of the live version stands; none while no version is live.
 
-    A document without pages (HTML, Markdown, text, DOCX) is one.
+    A document without pages is one, or several without numbers where it is made of parts.
     """
     first = _position(part.after) + 1 if part.after is not None else 1
     items = await services.in_thread(

@@ -41,7 +41,8 @@ UPLOAD_BODY: dict[str, Any] = {
                         "files": {
                             "type": "array",
                             "items": {"type": "string", "format": "binary"},
-                            "description": "PDF, DOCX, HTML, Markdown or TXT.",
+                            "description": "PDF, DOCX, PPTX, XLSX, EPUB, HTML, Markdown, EML, CSV "
+                            "or TXT.",
                         },
                         "collection": {"type": "string", "default": "default"},
                         "metadata": {
