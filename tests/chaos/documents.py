@@ -163,7 +163,7 @@ def markdown(stem: Path, dice: random.Random, markers: tuple[str, ...]) -> Writt
     parts = [f"## {title}\n\n" + "\n\n".join(text) for title, text in _sections(dice, markers)]
     text = "\n\n".join(parts) + "\n"
     path.write_text(text, encoding="utf-8")
-    return Written(path, text)
+    return Written(path, text.replace("## ", ""))  # as its readers see it
 
 
 def web_page(stem: Path, dice: random.Random, markers: tuple[str, ...]) -> Written:

@@ -43,6 +43,8 @@ LITTLE_SHARE = 0.3
 # Pages nest some dozens deep. Trafilatura's time grows with the cube of the depth: a minute at
 # a few thousand.
 MAX_JUDGED_DEPTH = 256
+# So many children of one element take it a minute too.
+MAX_JUDGED_WIDTH = 20_000
 # At this level libxml2 stops reading in silence: its own bound for huge documents.
 PARSED_DEPTH = 2048
 
@@ -81,7 +83,7 @@ class HtmlConverter:
 
 def content_page(tree: "HtmlElement") -> Page:
     """One Page of a document's main content, with the contact data that stands around it."""
-    judged = _depth(tree) <= MAX_JUDGED_DEPTH
+    judged = _depth(tree) <= MAX_JUDGED_DEPTH and max(map(len, tree.iter())) <= MAX_JUDGED_WIDTH
     body = _without_furniture(tree)
     page = structured_page(body)
     main = _main_content(tree) if judged and len(page.text) > LITTLE else None

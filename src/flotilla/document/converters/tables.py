@@ -120,11 +120,11 @@ class _Grid:
         return texts
 
     def _span(self, column: int, text: str, rows: int) -> None:
-        if rows > 1 and column < MAX_COLSPAN:
+        if rows > 1 and column < MAX_COLSPAN and self._left > 0:
             self._above[column] = (text, rows - 1)
 
     def _again(self, text: str) -> str:
-        self._left -= len(text)
+        self._left -= len(text) + len(CELL_GAP)
         return text if len(text) <= REPEATED_CHARS and self._left > 0 else ""
 
 
