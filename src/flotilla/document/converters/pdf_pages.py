@@ -1,0 +1,233 @@
+"""What a PDF's page shows, put together: lines and tables in order to a Page."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from flotilla.document.converters.pdf_tables import Table
+from flotilla.document.converters.pdf_text import (
+    Vocabulary,
+    clean_text,
+    join_split_words,
+    locate,
+)
+from flotilla.document.converters.pdf_words import Frame
+from flotilla.document.converters.typography import Line, Typography
+from flotilla.models import DataType, Heading, Page, Region
+
+# A line stands apart where the step from the one above is this much more than the usual step.
+APART = 1.3
+# The usual step is that of a third of a page's lines: where most lines are paragraphs of their own,
+# those within one are still the closest.
+USUAL = 0.35
+CAPTION = re.compile(
+    r"(?:table|tab\.|tabelle|tableau|tabla|tabella|tabela|tabel|taulukko|exhibit|schedule|表)"
+    r"\s*(?:[A-Z]{1,2}[.-]?)?(?:\d{1,3}(?:[.\-–]\d{1,3})*|[IVXLC]{1,6}|[A-Z])\b",
+    re.IGNORECASE,
+)
+# A caption is this many lines at most, and stands within so many of its heights of the table.
+CAPTION_LINES = 3
+CAPTION_SPACE = 2.5
+Bookmarks = Sequence[tuple[int, str]]
+
+
+class Content(NamedTuple):
+    """A page before it is text. `frame` is None where nothing tells where its lines stand."""
+
+    items: list[Line | Table]
+    frame: Frame | None = None
+
+    @property
+    def lines(self) -> list[Line]:
+        """Without the tables."""
+        return [item for item in self.items if isinstance(item, Line)]
+
+    def without_lines(self, places: set[int]) -> "Content":
+        """The content but for some of its lines, given by their place among these."""
+        kept: list[Line | Table] = []
+        at = 0
+        for item in self.items:
+            if isinstance(item, Line):
+                if at not in places:
+                    kept.append(item)
+                at += 1
+            else:
+                kept.append(item)
+        return self._replace(items=kept)
+
+
+def spaced(items: Iterable[Line | Table]) -> list[Line | Table]:
+    """The lines, each said to stand apart or not."""
+    known = list(items)
+    steps = [_step(one, two) for one, two in zip(known, known[1:], strict=False)]
+    usual = sorted(step for step in steps if step is not None)
+    limit = APART * usual[int(USUAL * (len(usual) - 1))] if usual else 0.0
+    for at, item in enumerate(known):
+        if isinstance(item, Line):
+            step = steps[at - 1] if at else None
+            before = known[at - 1] if at else None
+            apart = (
+                at == 0
+                or isinstance(before, Table)
+                or (step is not None and step > limit)
+                or (step is None and _is_higher(before, item))
+            )
+            known[at] = item._replace(apart=apart)
+    return known
+
+
+def _step(one: Line | Table, two: Line | Table) -> float | None:
+    """How many of its own heights a line's foot stands below that of the line above it."""
+    if isinstance(one, Table) or isinstance(two, Table) or one.box is None or two.box is None:
+        return None
+    height = max(one.box[3] - one.box[1], two.box[3] - two.box[1])
+    step = two.box[3] - one.box[3]
+    return step / height if step > 0 and height > 0 else None
+
+
+def _is_higher(one: Line | Table | None, two: Line) -> bool:
+    """Whether a line begins another column with type of its own: its sentence did not begin in
+    the column before."""
+    return isinstance(one, Line) and (one.size, one.weight) != (two.size, two.weight)
+
+
+def assemble(
+    number: int,
+    content: Content,
+    typography: Typography,
+    sample: Vocabulary,
+    *,
+    outlined: bool,
+    bookmarks: Bookmarks,
+) -> Page:
+    """The Page of a content.
+
+    Args:
+        number: the page's, from 1.
+        content: without running titles.
+        typography: the document's.
+        sample: words of the document.
+        outlined: whether the document has an outline, whose bookmarks are its headings.
+        bookmarks: those that lead to the page: level from 1, and title.
+    """
+    vocabulary = sample
+    items = _mended(content.items, vocabulary)
+    writer = _Writer(vocabulary)
+    for at, item in enumerate(items):
+        if isinstance(item, Table):
+            writer.table(item, _caption(items, at, vocabulary), content.frame)
+        else:
+            writer.line(item)
+    text = writer.text
+    if outlined:
+        headings = [
+            Heading(offset=locate(title, text), level=level, title=title)
+            for level, title in bookmarks
+        ]
+        headings.sort(key=lambda heading: heading.offset)
+    else:
+        headings = typography.headings(writer.lines, writer.offsets)
+    return Page(
+        number=number, text=text, headings=tuple(headings), regions=tuple(writer.regions)
+    )
+
+
+def _mended(items: Sequence[Line | Table], vocabulary: Vocabulary) -> list[Line | Table]:
+    """The items with words whole and texts clean; lines that hold nothing are left out."""
+    tables = iter([item for item in items if isinstance(item, Table)])
+    lines = join_split_words(
+        (None if isinstance(item, Table) else item for item in items), vocabulary
+    )
+    mended: list[Line | Table] = []
+    apart = False
+    for line in lines:
+        if line is None:
+            mended.append(next(tables))
+            continue
+        text = clean_text(line.text, vocabulary)
+        apart = apart or line.apart or not text
+        if text:
+            mended.append(line._replace(text=text, apart=apart))
+            apart = False
+    return mended
+
+
+def _caption(items: Sequence[Line | Table], at: int, vocabulary: Vocabulary) -> str | None:
+    """What names the table: lines just above it or just below that begin as captions do."""
+    for step in (-1, 1):
+        lines: list[str] = []
+        edge = items[at]
+        for place in range(at + step, at + step * (CAPTION_LINES + 1), step):
+            item = items[place] if 0 <= place < len(items) else None
+            if not isinstance(item, Line) or not _is_near(edge, item, step):
+                break
+            if step > 0 and lines and item.apart:
+                break
+            if step > 0 and not lines and not CAPTION.match(item.text):
+                break
+            lines.insert(0 if step < 0 else len(lines), item.text)
+            if step < 0 and CAPTION.match(item.text):
+                return " ".join(lines)
+            edge = item
+        if step > 0 and lines:
+            return " ".join(lines)
+    return None
+
+
+def _is_near(one: Line | Table, two: Line, step: int) -> bool:
+    if one.box is None or two.box is None:
+        return False
+    space = one.box[1] - two.box[3] if step < 0 else two.box[1] - one.box[3]
+    return space <= CAPTION_SPACE * (two.box[3] - two.box[1])
+
+
+class _Writer:
+    """Writes lines and tables below one another, and knows where each begins."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._parts: list[str] = []
+        self._length = 0
+        self._after_table = False
+        self._vocabulary = vocabulary
+        self.lines: list[Line | None] = []
+        self.offsets: list[int] = []
+        self.regions: list[Region] = []
+
+    @property
+    def text(self) -> str:
+        return "".join(self._parts)
+
+    def line(self, line: Line) -> None:
+        self._write(line.text, apart=line.apart or self._after_table)
+        self._after_table = False
+        self.lines.append(line)
+        self.offsets.append(self._length - len(line.text))
+
+    def table(self, table: Table, caption: str | None, frame: Frame | None) -> None:
+        clean = table._replace(
+            cells=[
+                cell._replace(text=clean_text(cell.text, self._vocabulary))
+                for cell in table.cells
+            ]
+        )
+        text = "\n".join(clean.lines())
+        self._write(text, apart=True)
+        self._after_table = True
+        self.lines.append(None)
+        self.offsets.append(self._length - len(text))
+        self.regions.append(
+            Region(
+                data_type=DataType.TABLE,
+                start=self._length - len(text),
+                end=self._length,
+                html=clean.html(),
+                header_rows=clean.header_rows,
+                caption=caption,
+                box=frame.show(clean.box) if frame else None,
+            )
+        )
+
+    def _write(self, text: str, *, apart: bool) -> None:
+        gap = ("\n\n" if apart else "\n") if self._parts else ""
+        self._parts += (gap, text)
+        self._length += len(gap) + len(text)
