@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
 
-from flotilla.document.converters.pdf_rows import Row, box_of, cell_text, join
+from flotilla.document.converters.pdf_rows import Row, box_of, cell_text, join, rows_of
 from flotilla.document.converters.pdf_rulings import Ruling
 from flotilla.document.converters.pdf_tables import (
     BOLD,
     Cell,
+    Found,
     Table,
     header_rows,
     is_figure,
@@ -29,8 +30,17 @@ MOSTLY = 0.7
 LEAST_ROWS = 3
 LONGEST_TEXT = 60
 """Characters that the cells beside the first column have on average at most: prose has more."""
+LONGEST_CELL = 600
+"""Characters of a cell between lines; what is longer is a column of the page."""
+MAX_HEADER = 3
+# Points by which the lines of a table may differ in where they begin and end.
+LINE_ENDS = 4.0
 MAX_COLUMNS = 20
 MAX_ROWS = 250
+LEADER_RUN = re.compile(r"(?:[.·…_]\s?){5,}")
+LEADER_SHARE = 0.4
+# In type whose letters are all of one width, a segment's width over its length is the same.
+SAME_PITCH = 0.02
 LEADERS = re.compile(r"(?:\s*[.·…_]){4,}\s*$")
 
 
@@ -53,6 +63,72 @@ def aligned_tables(rows: Sequence[Row], across: Sequence[Ruling]) -> list[Stretc
     for first, last in _runs(rows):
         found += _tables(rows, first, last, across)
     return found
+
+
+def lined_tables(segments: Sequence[Segment], across: Sequence[Ruling]) -> list[Found]:
+    """The tables that lines only across the page rule: above and below the header and at the
+    foot, or below each row.
+
+    They are looked for ahead of columns, since long cells look like those.
+    """
+    found: list[Found] = []
+    for lines in _ladders(across):
+        left, right = lines[0].start - LINE_ENDS, lines[0].end + LINE_ENDS
+        within = [each for each in segments if left <= each.left and each.right <= right]
+        rows = [row for row in rows_of(within) if row[0].middle < lines[-1].place]
+        first = next(
+            (at for at, row in enumerate(rows) if row[0].middle > lines[0].place), len(rows)
+        )
+        # A header above the first line.
+        above = first
+        while (
+            above > 0
+            and first - above < MAX_HEADER
+            and len(rows[above - 1]) > 1
+            and lines[0].place - _foot(rows[first - 1]) <= rows[first - 1][0].height
+        ):
+            above -= 1
+        for start in dict.fromkeys((above, first)):
+            chosen = rows[start:]
+            if len(chosen) < LEAST_ROWS or _is_crossed(segments, chosen, within):
+                continue
+            table = _Candidate(chosen, lines, lined=True).table()
+            if table is not None:
+                found.append(Found(table, [segment for row in chosen for segment in row]))
+                break
+    return found
+
+
+def _ladders(across: Sequence[Ruling]) -> list[list[Ruling]]:
+    """Lines that begin and end at the same places, three or more of them."""
+    ladders: list[list[Ruling]] = []
+    for line in across:
+        for ladder in ladders:
+            if (
+                abs(ladder[0].start - line.start) <= LINE_ENDS
+                and abs(ladder[0].end - line.end) <= LINE_ENDS
+            ):
+                ladder.append(line)
+                break
+        else:
+            ladders.append([line])
+    return [ladder for ladder in ladders if len(ladder) >= LEAST_ROWS]
+
+
+def _is_crossed(
+    segments: Sequence[Segment], rows: Sequence[Row], within: Sequence[Segment]
+) -> bool:
+    """Whether text of the same heights reaches over the lines' ends: they are no table's."""
+    top, foot = _top(rows[0]), _foot(rows[-1])
+    left, right = min(each.left for each in within), max(each.right for each in within)
+    inside = {id(segment) for segment in within}
+    return any(
+        id(segment) not in inside
+        and top <= segment.middle <= foot
+        and segment.left < right
+        and segment.right > left
+        for segment in segments
+    )
 
 
 def _runs(rows: Sequence[Row]) -> list[tuple[int, int]]:
@@ -116,10 +192,13 @@ def _with_rest(rows: Sequence[Row], first: int, last: int) -> int:
 
 
 class _Candidate:
-    """Rows that may be a table, sorted into columns."""
+    """Rows that may be a table, sorted into columns. Where it is lined, lines say that it is."""
 
-    def __init__(self, rows: Sequence[Row], across: Sequence[Ruling]) -> None:
+    def __init__(
+        self, rows: Sequence[Row], across: Sequence[Ruling], *, lined: bool = False
+    ) -> None:
         self._rows = rows
+        self._lined = lined
         segments = [segment for row in rows for segment in row]
         self._size = median(segment.size or segment.height for segment in segments)
         self._box = box_of(segments)
@@ -139,7 +218,7 @@ class _Candidate:
         if not 2 <= len(columns) <= MAX_COLUMNS:  # noqa: PLR2004
             return None
         placed = self._placed(columns)
-        if placed is None or not self._is_aligned(placed, len(columns)):
+        if placed is None or not (self._lined or self._is_aligned(placed, len(columns))):
             return None
         logical = self._logical(placed)
         grid = [[""] * len(columns) for _ in logical]
@@ -277,12 +356,13 @@ class _Candidate:
                 first_empty = all(column > 0 for column, _ in row)
                 known = all(cell in before for cell in row)
                 tight = spaces[at] <= 0.5 * heights  # noqa: PLR2004
-                joined = not ruled and not figures and tight and known and (
-                    first_empty or by_rules or spread or _goes_on(row, before)
-                )
+                if by_rules:
+                    joined = not ruled and not (figures and known)
+                elif not ruled and not figures and tight:
+                    joined = spread or (known and (first_empty or _goes_on(row, before)))
             if joined:
                 for cell, parts in row.items():
-                    logical[-1][cell] = logical[-1][cell] + parts
+                    logical[-1][cell] = logical[-1].get(cell, []) + parts
             else:
                 logical.append(dict(row))
         return logical
@@ -293,6 +373,9 @@ class _Candidate:
         if len(body) < 2 or len(grid) < LEAST_ROWS:  # noqa: PLR2004
             return False
         wide = sum(sum(map(bool, row)) > 1 for row in grid)
+        if self._lined:
+            longest = max(len(text) for row in grid for text in row)
+            return wide * 2 >= len(grid) and head > 0 and longest <= LONGEST_CELL
         if wide < LEAST_ROWS or wide * 2 < len(grid):
             return False
         filled = [[row[column] for row in body if row[column]] for column in range(columns)]
@@ -311,6 +394,11 @@ class _Candidate:
         ]
         ruled = len(self._rules) > 1
         if _is_contents(filled, columns) and not ruled:
+            return False
+        leaders = sum(any(LEADER_RUN.search(part.text) for part in row) for row in self._rows)
+        if leaders > LEADER_SHARE * len(self._rows) and sum(figures) < 2:  # noqa: PLR2004
+            return False
+        if not ruled and _is_monospaced(self._rows) and not (head and any(figures)):
             return False
         share = sum(map(len, filled)) / (columns * len(body))
         if any(figures):
@@ -354,6 +442,18 @@ def _is_contents(filled: list[list[str]], columns: int) -> bool:
         return False
     numbers = [int(page) for page in pages]
     return numbers == sorted(numbers) and not all(is_year(page) for page in pages)
+
+
+def _is_monospaced(rows: Sequence[Row]) -> bool:
+    """Whether the rows are code, a listing or a dump: type whose letters are of one width."""
+    pitches = sorted(
+        part.width / len(part.text) for row in rows for part in row if len(part.text) > LEAST_ROWS
+    )
+    if len(pitches) < LEAST_ROWS:
+        return False
+    usual = median(pitches)
+    near = sum(abs(pitch - usual) <= SAME_PITCH * usual for pitch in pitches)
+    return near >= 0.9 * len(pitches)  # noqa: PLR2004
 
 
 def _is_short(texts: list[str]) -> bool:

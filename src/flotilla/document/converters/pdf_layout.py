@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import NamedTuple
 
-from flotilla.document.converters.pdf_aligned_tables import aligned_tables
+from flotilla.document.converters.pdf_aligned_tables import aligned_tables, lined_tables
 from flotilla.document.converters.pdf_rows import Row, is_rtl, join, rows_of
-from flotilla.document.converters.pdf_ruled_tables import Found, ruled_tables
+from flotilla.document.converters.pdf_ruled_tables import ruled_tables
 from flotilla.document.converters.pdf_rulings import Ruling, Rulings
-from flotilla.document.converters.pdf_tables import Table
+from flotilla.document.converters.pdf_tables import Found, Table
 from flotilla.document.converters.pdf_words import Segment
 
 # The space between columns is at least this share of the size.
@@ -42,14 +42,22 @@ class _Block(NamedTuple):
 def reading_order(segments: Sequence[Segment], rulings: Rulings) -> list[Segment | Table]:
     """A page's lines and tables, as a person reads them. A line's words are one segment."""
     tables = ruled_tables(rulings, segments) if rulings.across and rulings.down else []
-    inside = {id(segment) for table in tables for segment in table.segments}
-    free = [segment for segment in segments if id(segment) not in inside]
+    free = _without(segments, tables)
+    if len(rulings.across) > 2:  # noqa: PLR2004
+        lined = lined_tables(free, rulings.across)
+        tables += lined
+        free = _without(free, lined)
     blocks = [
         _Block(segment.left, segment.top, segment.right, segment.bottom, segment)
         for segment in free
     ]
     blocks += [_Block(*table.table.box, table) for table in tables]
     return _Reader(rulings.across, backwards=is_rtl(free)).read(blocks, 0)
+
+
+def _without(segments: Sequence[Segment], tables: Iterable[Found]) -> list[Segment]:
+    inside = {id(segment) for table in tables for segment in table.segments}
+    return [segment for segment in segments if id(segment) not in inside]
 
 
 def has_neighbours(segments: Sequence[Segment]) -> bool:

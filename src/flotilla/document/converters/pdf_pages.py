@@ -21,13 +21,15 @@ APART = 1.3
 # those within one are still the closest.
 USUAL = 0.35
 CAPTION = re.compile(
-    r"(?:table|tab\.|tabelle|tableau|tabla|tabella|tabela|tabel|taulukko|exhibit|schedule|表)"
-    r"\s*(?:[A-Z]{1,2}[.-]?)?(?:\d{1,3}(?:[.\-–]\d{1,3})*|[IVXLC]{1,6}|[A-Z])\b",
-    re.IGNORECASE,
+    r"(?i:table|tab\.|tabelle|tableau|tabla|tabella|tabela|tabel|taulukko|exhibit|schedule|表)"
+    r"\s*(?:(?:[A-Z]{1,2}[.-]?)?\d{1,3}(?:[.\-–]\d{1,3})*[a-z]?|[IVXLC]{1,6}|[A-Z])"
+    # A sentence that says what a table shows goes on in small letters.
+    r"(?:\s*[:.|–—-]|\s*$|\s+[^\Wa-z_]|\s+[(\"“])"
 )
 # A caption is this many lines at most, and stands within so many of its heights of the table.
 CAPTION_LINES = 3
 CAPTION_SPACE = 2.5
+FULL_LINE = 0.8
 Bookmarks = Sequence[tuple[int, str]]
 
 
@@ -154,6 +156,7 @@ def _mended(items: Sequence[Line | Table], vocabulary: Vocabulary) -> list[Line 
 
 def _caption(items: Sequence[Line | Table], at: int, vocabulary: Vocabulary) -> str | None:
     """What names the table: lines just above it or just below that begin as captions do."""
+    widest = max((item.box[2] for item in items if item.box is not None), default=0.0)
     for step in (-1, 1):
         lines: list[str] = []
         edge = items[at]
@@ -161,7 +164,7 @@ def _caption(items: Sequence[Line | Table], at: int, vocabulary: Vocabulary) -> 
             item = items[place] if 0 <= place < len(items) else None
             if not isinstance(item, Line) or not _is_near(edge, item, step):
                 break
-            if step > 0 and lines and item.apart:
+            if step > 0 and isinstance(edge, Line) and not _is_full(edge, widest):
                 break
             if step > 0 and not lines and not CAPTION.match(item.text):
                 break
@@ -172,6 +175,11 @@ def _caption(items: Sequence[Line | Table], at: int, vocabulary: Vocabulary) -> 
         if step > 0 and lines:
             return " ".join(lines)
     return None
+
+
+def _is_full(line: Line, widest: float) -> bool:
+    """Whether a line goes so far to the right that a sentence may go on in the next."""
+    return line.box is not None and line.box[2] >= FULL_LINE * widest
 
 
 def _is_near(one: Line | Table, two: Line, step: int) -> bool:

@@ -3,11 +3,10 @@
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from flotilla.document.converters.pdf_rows import cell_text, rows_of, split_at
 from flotilla.document.converters.pdf_rulings import Ruling, Rulings
-from flotilla.document.converters.pdf_tables import BOLD, Cell, Table, header_rows, is_figure
+from flotilla.document.converters.pdf_tables import BOLD, Cell, Found, Table, header_rows, is_figure
 from flotilla.document.converters.pdf_words import Segment
 
 TOUCH = 3.0
@@ -20,13 +19,6 @@ LEAST_FILLED = 0.35
 """Share of cells with text below which a grid is a form to be filled in, or a drawing."""
 LONGEST_CELL = 1500
 """Characters beyond which a cell is a part of the page."""
-
-
-class Found(NamedTuple):
-    """A table, and the segments that it is made of."""
-
-    table: Table
-    segments: list[Segment]
 
 
 def ruled_tables(rulings: Rulings, segments: Sequence[Segment]) -> list[Found]:

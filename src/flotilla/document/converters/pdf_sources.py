@@ -8,7 +8,7 @@ from flotilla.document.converters.pdf_layout import has_neighbours, reading_orde
 from flotilla.document.converters.pdf_pages import Content, spaced
 from flotilla.document.converters.pdf_rulings import NO_RULINGS, rulings_of
 from flotilla.document.converters.pdf_tables import Table
-from flotilla.document.converters.pdf_words import Segment, placed_text
+from flotilla.document.converters.pdf_words import Segment, is_doubtful, placed_text
 from flotilla.document.converters.typography import Line
 from flotilla.errors import FileCorrupt, FileEncrypted, WrongPassword
 
@@ -53,7 +53,7 @@ def open_pdf(path: Path, password: str | None) -> PdfSource:
 
     try:
         with PDFIUM:
-            return _Pdfium(PdfDocument(path, password=password))
+            return _Pdfium(PdfDocument(path, password=password), path, password)
     except PdfiumError as error:
         locked = error.err_code == PDFIUM_PASSWORD
     # PDFium knows passwords in UTF-8 only; older files have them in Latin-1.
@@ -69,8 +69,10 @@ def _refused(password: str | None) -> FileEncrypted | WrongPassword:
 
 
 class _Pdfium:
-    def __init__(self, document: "PdfDocument") -> None:
+    def __init__(self, document: "PdfDocument", path: Path, password: str | None) -> None:
         self._document = document
+        self._path, self._password = path, password
+        self._other: _Pypdf | None = None
         self._count = len(document)
         title = document.get_metadata_value("Title")
         self.title = " ".join(title.replace("\0", "").split()) or None
@@ -87,11 +89,24 @@ class _Pdfium:
             except PdfiumError:
                 return None
             try:
-                return _content(page)
+                content, doubtful = _content(page)
             except PdfiumError:
                 return None
             finally:
                 page.close()
+        return (self._by_pypdf(index) or content) if doubtful else content
+
+    def _by_pypdf(self, index: int) -> Content | None:
+        """What pypdf reads of a page, where that is characters: it reads some fonts' own tables
+        which PDFium does not."""
+        if self._other is None:
+            try:
+                self._other = _Pypdf(_open_with_pypdf(self._path, self._password))
+            except (FileCorrupt, FileEncrypted, WrongPassword):
+                return None
+        content = self._other.content(index)
+        text = "".join(line.text for line in content.lines) if content else ""
+        return content if text.strip() and not is_doubtful(text) else None
 
     def bookmarks(self) -> dict[int, list[tuple[int, str]]]:
         found: dict[int, list[tuple[int, str]]] = {}
@@ -107,11 +122,14 @@ class _Pdfium:
         return found
 
     def close(self) -> None:
+        if self._other is not None:
+            self._other.close()
         with PDFIUM:
             self._document.close()
 
 
-def _content(page: "PdfPage") -> Content:
+def _content(page: "PdfPage") -> tuple[Content, bool]:
+    """What a page shows, and whether much of it stands for no character."""
     text_page = page.get_textpage()
     try:
         text = placed_text(page, text_page)
@@ -124,7 +142,7 @@ def _content(page: "PdfPage") -> Content:
     ordered = reading_order(text.segments, rulings)
     items = spaced(item if isinstance(item, Table) else _line(item) for item in ordered)
     items += [Line(turned, 0.0, 0) for turned in text.turned]
-    return Content(items, text.frame)
+    return Content(items, text.frame), text.doubtful
 
 
 def _line(segment: Segment) -> Line:

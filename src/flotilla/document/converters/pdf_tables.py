@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import NamedTuple
 
+from flotilla.document.converters.pdf_words import Segment
 from flotilla.models import Box
 
 CELL_GAP = " | "
@@ -71,6 +72,13 @@ class Table(NamedTuple):
         return "".join(parts)
 
 
+class Found(NamedTuple):
+    """A table, and the segments that it is made of."""
+
+    table: Table
+    segments: list[Segment]
+
+
 def is_figure(text: str) -> bool:
     """Whether a cell's text is a number, an amount, a share, or says that there is none."""
     return bool(FIGURE.fullmatch(text) or NOTHING.fullmatch(text))
@@ -105,11 +113,17 @@ def header_rows(grid: list[list[str]], bold: Iterable[bool] = ()) -> int:
         if 2 * sum(is_figure(row[at]) for row in grid[1:] if row[at])
         > sum(1 for row in grid[1:] if row[at])
     }
+    # Columns of years, whose first one is as good a figure as the others.
+    dated = {at for at in figures if sum(is_year(row[at]) for row in grid[1:]) * 2 >= rows}
     if figures:
         head = 0
         for row in grid[: min(3, rows - 1)]:
             named = [at for at in figures if row[at]]
-            labels = [at for at in named if not is_figure(row[at]) or is_year(row[at])]
+            labels = [
+                at
+                for at in named
+                if not is_figure(row[at]) or (is_year(row[at]) and at not in dated)
+            ]
             if not named and not any(row[1:]):
                 break
             if len(labels) < len(named):

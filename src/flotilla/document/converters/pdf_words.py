@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 # PDFium puts U+FFFE (older versions U+0002) for a hyphen at a line's end, and joins the lines.
 SPLIT_MARKS = "\ufffe\x02"
 WORD = re.compile(rf"[^\s{SPLIT_MARKS}]+[{SPLIT_MARKS}]?|[{SPLIT_MARKS}]")
+UNKNOWN = re.compile("[\x00\x01\x03-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff]")
+DOUBTFUL_SHARE = 0.2
+# An alef ahead of a lam, or a mark ahead of its letter: one glyph, the wrong way round.
+REVERSED = re.compile(
+    "[\u0622\u0623\u0625\u0627](?=\u0644)|[\u05b0-\u05bd\u05bf-\u05c7](?=[\u05d0-\u05ea])"
+)
 # Words further apart than this share of the size are of different segments.
 GAP = 0.9
 QUARTERS = 4
@@ -106,11 +112,15 @@ def _turned(
 
 
 class PlacedText(NamedTuple):
-    """A page's text: the segments that are read in its frame, and those that are turned."""
+    """A page's text: the segments that are read in its frame, and those that are turned.
+
+    It is `doubtful` where much of it stands for no character: a font says nothing of them.
+    """
 
     frame: Frame
     segments: list[Segment]
     turned: list[str]
+    doubtful: bool = False
 
 
 _Word = tuple[str, int, int, float, float, float, float]
@@ -132,7 +142,8 @@ class _Raw(NamedTuple):
 
 def placed_text(page: "PdfPage", text_page: "PdfTextPage") -> PlacedText:
     """The segments of a page. The caller holds PDFium's lock."""
-    raw = list(_Reader(text_page).segments())
+    reader = _Reader(text_page)
+    raw = list(reader.segments())
     letters: Counter[int] = Counter()
     for segment in raw:
         letters[segment.turns] += len(segment.text)
@@ -155,7 +166,13 @@ def placed_text(page: "PdfPage", text_page: "PdfTextPage") -> PlacedText:
             )
         else:
             turned.append(segment.text)
-    return PlacedText(frame, segments, turned)
+    return PlacedText(frame, segments, turned, is_doubtful(reader.text))
+
+
+def is_doubtful(text: str) -> bool:
+    """Whether much of a page's text stands for no character."""
+    unknown = 0 if text.isascii() and text.isprintable() else len(UNKNOWN.findall(text))
+    return unknown > DOUBTFUL_SHARE * len(text)
 
 
 def _edges(page: "PdfPage") -> Box:
@@ -171,10 +188,11 @@ class _Reader:
 
         self._raw: Any = raw
         self._page = text_page.raw
-        self._text = text_page.get_text_range()
+        self.text = text_page.get_text_range()
         # PDFium's text leaves out what has no character, and counts in UTF-16 units.
-        self._straight = raw.FPDFText_CountChars(self._page) == len(self._text)
+        self._straight = raw.FPDFText_CountChars(self._page) == len(self.text)
         self._before = (0.0, 0, 0)
+        self._step = 0.0
         self._rectangle = raw.FS_RECTF()
         self._matrix = raw.FS_MATRIX()
         self._to_rectangle = ctypes.byref(self._rectangle)
@@ -186,11 +204,13 @@ class _Reader:
     def segments(self) -> Iterator[_Raw]:
         order = 0
         position = astral = 0
-        for line in self._text.split("\n"):
-            words = [
-                (found[0], *self._box(position + astral + found.start(), found))
-                for found in WORD.finditer(line)
-            ]
+        for line in self.text.split("\n"):
+            if REVERSED.search(line):
+                line = self._unreversed(line, position + astral)  # noqa: PLW2901
+            words: list[_Word] = []
+            for found in WORD.finditer(line):
+                word = self._word(position + astral + found.start(), found[0])
+                words += self._stacked(word) if len(found[0]) > 1 else (word,)
             for segment in self._cut(words):
                 yield segment._replace(order=order)
                 order += 1
@@ -198,15 +218,17 @@ class _Reader:
             if not line.isascii():
                 astral += sum(char > "\uffff" for char in line)
 
-    def _box(self, start: int, found: re.Match[str]) -> tuple[int, int, float, float, float, float]:
-        """Of a word the places of its first and last character, and the box of both."""
-        end = start + len(found[0]) - 1
+    def _word(self, start: int, text: str) -> _Word:
+        """A word with the box around its first and its last character."""
+        end = start + len(text) - 1
         rectangle = self._rectangle
         left = bottom = right = top = math.nan
+        self._step = 0.0
         if self._measured(start):
             left, bottom = rectangle.left, rectangle.bottom
             right, top = rectangle.right, rectangle.top
         if end > start and self._measured(end):
+            self._step = max(rectangle.bottom - top, bottom - rectangle.top)
             if not (rectangle.left >= left):
                 left = rectangle.left
             if not (rectangle.bottom >= bottom):
@@ -215,7 +237,43 @@ class _Reader:
                 right = rectangle.right
             if not (rectangle.top <= top):
                 top = rectangle.top
-        return start, end, left, bottom, right, top
+        return text, start, end, left, bottom, right, top
+
+    def _stacked(self, word: _Word) -> list[_Word]:
+        """A word that was just measured; letters one above the other are no word, though PDFium
+        writes them without a space where nothing stands between them."""
+        if not self._step > 0 or self._type(word[1])[2] % 2:
+            return [word]
+        parts: list[_Word] = []
+        for at, char in enumerate(word[0]):
+            letter = self._word(word[1] + at, char)
+            if parts and not (letter[4] > parts[-1][6] or letter[6] < parts[-1][4]):
+                before = parts[-1]
+                parts[-1] = (
+                    before[0] + char,
+                    before[1],
+                    letter[2],
+                    min(before[3], letter[3]),
+                    min(before[4], letter[4]),
+                    max(before[5], letter[5]),
+                    max(before[6], letter[6]),
+                )
+            else:
+                parts.append(letter)
+        return parts
+
+    def _unreversed(self, line: str, start: int) -> str:
+        """A line in which the letters of a ligature stand in the order in which they are read.
+
+        PDFium turns lines from right to left around, and with them what a single glyph stands for.
+        """
+        chars = list(line)
+        for found in REVERSED.finditer(line):
+            at = found.start()
+            places = [self._word(start + at + step, chars[at + step])[3:] for step in (0, 1)]
+            if places[0] == places[1]:
+                chars[at], chars[at + 1] = chars[at + 1], chars[at]
+        return "".join(chars)
 
     def _measured(self, position: int) -> bool:
         index = self._index(position)
