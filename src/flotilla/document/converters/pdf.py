@@ -80,25 +80,31 @@ class _Document:
 
     def __init__(self, source: PdfSource) -> None:
         self._source = source
-        sample = self._sample()
+        self._sampled = self._sample()
+        sample = [
+            line for content in self._sampled.values() if content for line in content.lines
+        ]
         self._typography = Typography(sample)
         self._words = Vocabulary(line.text for line in sample)
         self._bookmarks = source.bookmarks()
         self._contents: dict[int, Content | None] = {}
         self._edges: dict[int, PageEdges] = {}
 
-    def _sample(self) -> list[Line]:
+    def _sample(self) -> dict[int, Content | None]:
         count = len(self._source)
         indexes = {i * (count - 1) // max(1, SAMPLE_PAGES - 1) for i in range(SAMPLE_PAGES)}
-        contents = [self._source.content(i) for i in sorted(indexes) if i < count]
-        return [line for content in contents if content for line in content.lines]
+        return {i: self._source.content(i) for i in sorted(indexes) if i < count}
 
     def page(self, index: int) -> tuple[Page, bool]:
         """The page at an index, and whether it can be read; indexes only go up."""
         last = min(index + REACH, len(self._source) - 1)
         for at in range(max(0, index - REACH), last + 1):
             if at not in self._contents:
-                content = self._contents[at] = self._source.content(at)
+                if at in self._sampled:
+                    content = self._sampled.pop(at)
+                else:
+                    content = self._source.content(at)
+                self._contents[at] = content
                 known = content or Content([])
                 height = known.frame.height if known.frame else 0.0
                 self._edges[at] = PageEdges(known.lines, height)

@@ -60,11 +60,6 @@ def _without(segments: Sequence[Segment], tables: Iterable[Found]) -> list[Segme
     return [segment for segment in segments if id(segment) not in inside]
 
 
-def has_neighbours(segments: Sequence[Segment]) -> bool:
-    """Whether segments stand side by side anywhere: without that there are no columns."""
-    return any(len(row) > 1 for row in rows_of(segments))
-
-
 class _Reader:
     def __init__(self, across: Sequence[Ruling], *, backwards: bool) -> None:
         self._across = across

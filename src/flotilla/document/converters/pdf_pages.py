@@ -58,7 +58,7 @@ class Content(NamedTuple):
         return self._replace(items=kept)
 
 
-def spaced(items: Iterable[Line | Table]) -> list[Line | Table]:
+def _spaced(items: Iterable[Line | Table]) -> list[Line | Table]:
     """The lines, each said to stand apart or not."""
     known = list(items)
     steps = [_step(one, two) for one, two in zip(known, known[1:], strict=False)]
@@ -113,7 +113,7 @@ def assemble(
         bookmarks: those that lead to the page: level from 1, and title.
     """
     vocabulary = sample
-    items = _mended(content.items, vocabulary)
+    items = _mended(_spaced(content.items), vocabulary)
     writer = _Writer(vocabulary)
     for at, item in enumerate(items):
         if isinstance(item, Table):

@@ -105,12 +105,11 @@ def cell_text(segments: Iterable[Segment]) -> str:
 
 def is_rtl(segments: Iterable[Segment]) -> bool:
     """Whether most letters are of a script that is written from right to left."""
-    letters = backwards = 0
-    for segment in segments:
-        if not segment.text.isascii():
-            backwards += len(RTL.findall(segment.text))
-        letters += sum(char.isalpha() for char in segment.text)
-    return backwards * 2 > letters
+    texts = [segment.text for segment in segments]
+    backwards = sum(len(RTL.findall(text)) for text in texts if not text.isascii())
+    return backwards > 0 and backwards * 2 > sum(
+        char.isalpha() for text in texts for char in text
+    )
 
 
 def box_of(segments: Iterable[Segment]) -> Box:

@@ -4,9 +4,10 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from flotilla.document.converters.pdf_layout import has_neighbours, reading_order
-from flotilla.document.converters.pdf_pages import Content, spaced
-from flotilla.document.converters.pdf_rulings import NO_RULINGS, rulings_of
+from flotilla.document.converters.pdf_layout import reading_order
+from flotilla.document.converters.pdf_pages import Content
+from flotilla.document.converters.pdf_rows import rows_of
+from flotilla.document.converters.pdf_rulings import rulings_of
 from flotilla.document.converters.pdf_tables import Table
 from flotilla.document.converters.pdf_words import Segment, is_doubtful, placed_text
 from flotilla.document.converters.typography import Line
@@ -135,12 +136,13 @@ def _content(page: "PdfPage") -> tuple[Content, bool]:
         text = placed_text(page, text_page)
     finally:
         text_page.close()
-    # What has nothing beside it anywhere has neither columns nor tables: no look at its lines.
-    rulings = (
-        rulings_of(page, text.frame) if has_neighbours(text.segments) else NO_RULINGS
-    )
-    ordered = reading_order(text.segments, rulings)
-    items = spaced(item if isinstance(item, Table) else _line(item) for item in ordered)
+    rows = rows_of(text.segments)
+    if all(len(row) == 1 for row in rows):
+        # What has nothing beside it anywhere has neither columns nor tables.
+        ordered: list[Segment | Table] = [row[0] for row in rows]
+    else:
+        ordered = reading_order(text.segments, rulings_of(page, text.frame))
+    items = [item if isinstance(item, Table) else _line(item) for item in ordered]
     items += [Line(turned, 0.0, 0) for turned in text.turned]
     return Content(items, text.frame), text.doubtful
 

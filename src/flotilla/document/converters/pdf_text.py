@@ -9,6 +9,7 @@ from flotilla.document.converters.typography import Line
 # PDFium puts U+FFFE (older versions U+0002) for a hyphen at a line's end, and joins the lines.
 SPLIT_WORD = re.compile("(\\w*)[\ufffe\x02\u00ad] ?(\\w*)")
 SPLIT_END = re.compile("(\\w+)([\ufffe\x02\u00ad]|(?<=[^\\W\\d_])[-\u2010])$")
+SPLIT_SIGNS = frozenset("\ufffe\x02\u00ad-\u2010")
 WORD_START = re.compile(r"\w+")
 UNSHOWN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\ufeff\ufffe\uffff\ud800-\udfff]")
 # One character for two letters, or for a letter in the shape that its place in the word gives it.
@@ -88,7 +89,8 @@ def join_split_words(
             if line is None:
                 yield None
             continue
-        split = SPLIT_END.search(before.text.rstrip())
+        ended = before.text.rstrip()
+        split = SPLIT_END.search(ended) if ended[-1:] in SPLIT_SIGNS else None
         if line is not None and split is not None:
             text = line.text.lstrip()
             start = WORD_START.match(text)
@@ -105,7 +107,7 @@ def join_split_words(
                 clinging = re.match(r"\S*", rest)
                 end = clinging.end() if clinging else 0
                 yield before._replace(
-                    text=before.text.rstrip()[: split.start()] + whole + rest[:end]
+                    text=ended[: split.start()] + whole + rest[:end]
                 )
                 rest = rest[end:].lstrip()
                 before = line._replace(text=rest) if rest else None

@@ -74,6 +74,14 @@ class Frame(NamedTuple):
         """From the file's coordinates to left, top, right and bottom as the text is read."""
         return _turned(self.turns, self.edges, left, bottom, right, top)
 
+    def spans(self, words: "list[_Word]") -> tuple[tuple[float, float], ...]:
+        """Where words begin and end, in the direction in which they are read."""
+        if not self.turns:
+            left = self.edges[0]
+            return tuple((word[3] - left, word[5] - left) for word in words)
+        boxes = [self.read(word[3], word[4], word[5], word[6]) for word in words]
+        return tuple((box[0], box[2]) for box in boxes)
+
     def show(self, box: Box) -> Box:
         """From the frame in which the text is read to the page as it is shown."""
         page_left, page_bottom, page_right, page_top = self.edges
@@ -153,7 +161,6 @@ def placed_text(page: "PdfPage", text_page: "PdfTextPage") -> PlacedText:
     for segment in raw:
         if segment.turns == frame.turns:
             box = frame.read(segment.left, segment.bottom, segment.right, segment.top)
-            spans = [frame.read(word[3], word[4], word[5], word[6]) for word in segment.words]
             segments.append(
                 Segment(
                     segment.text,
@@ -161,7 +168,7 @@ def placed_text(page: "PdfPage", text_page: "PdfTextPage") -> PlacedText:
                     segment.size,
                     segment.weight,
                     segment.order,
-                    tuple((span[0], span[2]) for span in spans),
+                    frame.spans(segment.words),
                 )
             )
         else:
@@ -190,13 +197,14 @@ class _Reader:
         self._page = text_page.raw
         self.text = text_page.get_text_range()
         # PDFium's text leaves out what has no character, and counts in UTF-16 units.
+        self._measure = raw.FPDFText_GetLooseCharBox
         self._straight = raw.FPDFText_CountChars(self._page) == len(self.text)
         self._before = (0.0, 0, 0)
-        self._step = 0.0
         self._rectangle = raw.FS_RECTF()
         self._matrix = raw.FS_MATRIX()
         self._to_rectangle = ctypes.byref(self._rectangle)
         self._to_matrix = ctypes.byref(self._matrix)
+        self._bold: dict[bytes, bool] = {}
         self._name = ctypes.create_string_buffer(LONGEST_NAME)
         self._flags = ctypes.c_int()
         self._to_flags = ctypes.byref(self._flags)
@@ -205,48 +213,60 @@ class _Reader:
         order = 0
         position = astral = 0
         for line in self.text.split("\n"):
-            if REVERSED.search(line):
+            if not line.isascii() and REVERSED.search(line):
                 line = self._unreversed(line, position + astral)  # noqa: PLW2901
-            words: list[_Word] = []
-            for found in WORD.finditer(line):
-                word = self._word(position + astral + found.start(), found[0])
-                words += self._stacked(word) if len(found[0]) > 1 else (word,)
-            for segment in self._cut(words):
+            for segment in self._cut(self._words(line, position + astral)):
                 yield segment._replace(order=order)
                 order += 1
             position += len(line) + 1
             if not line.isascii():
                 astral += sum(char > "\uffff" for char in line)
 
-    def _word(self, start: int, text: str) -> _Word:
-        """A word with the box around its first and its last character."""
-        end = start + len(text) - 1
-        rectangle = self._rectangle
-        left = bottom = right = top = math.nan
-        self._step = 0.0
-        if self._measured(start):
-            left, bottom = rectangle.left, rectangle.bottom
-            right, top = rectangle.right, rectangle.top
-        if end > start and self._measured(end):
-            self._step = max(rectangle.bottom - top, bottom - rectangle.top)
-            if not (rectangle.left >= left):
-                left = rectangle.left
-            if not (rectangle.bottom >= bottom):
-                bottom = rectangle.bottom
-            if not (rectangle.right <= right):
-                right = rectangle.right
-            if not (rectangle.top <= top):
-                top = rectangle.top
-        return text, start, end, left, bottom, right, top
+    def _words(self, line: str, start: int) -> list[_Word]:
+        """The words of a line that begins at a place in the text, each with the box around its
+        first and its last character."""
+        # Most of a conversion's time goes here: the loop looks nothing up twice.
+        page, rectangle, to_rectangle = self._page, self._rectangle, self._to_rectangle
+        measure, index = self._measure, self._index
+        straight = self._straight
+        words: list[_Word] = []
+        for found in WORD.finditer(line):
+            text = found[0]
+            first = start + found.start()
+            last = first + len(text) - 1
+            left = bottom = right = top = math.nan
+            if measure(page, first if straight else index(first), to_rectangle):
+                left, bottom = rectangle.left, rectangle.bottom
+                right, top = rectangle.right, rectangle.top
+            if last == first or not measure(page, last if straight else index(last), to_rectangle):
+                words.append((text, first, last, left, bottom, right, top))
+                continue
+            end_left, end_bottom = rectangle.left, rectangle.bottom
+            end_right, end_top = rectangle.right, rectangle.top
+            # Written so that what is no number gives way.
+            word = (
+                text,
+                first,
+                last,
+                left if end_left >= left else end_left,
+                bottom if end_bottom >= bottom else end_bottom,
+                right if end_right <= right else end_right,
+                top if end_top <= top else end_top,
+            )
+            if end_bottom > top or bottom > end_top:
+                words += self._stacked(word)
+            else:
+                words.append(word)
+        return words
 
     def _stacked(self, word: _Word) -> list[_Word]:
-        """A word that was just measured; letters one above the other are no word, though PDFium
-        writes them without a space where nothing stands between them."""
-        if not self._step > 0 or self._type(word[1])[2] % 2:
+        """A word as its parts: letters one above the other are no word, though PDFium writes them
+        without a space where nothing stands between them."""
+        if self._type(word[1])[2] % 2:
             return [word]
         parts: list[_Word] = []
         for at, char in enumerate(word[0]):
-            letter = self._word(word[1] + at, char)
+            (letter,) = self._words(char, word[1] + at)
             if parts and not (letter[4] > parts[-1][6] or letter[6] < parts[-1][4]):
                 before = parts[-1]
                 parts[-1] = (
@@ -270,16 +290,10 @@ class _Reader:
         chars = list(line)
         for found in REVERSED.finditer(line):
             at = found.start()
-            places = [self._word(start + at + step, chars[at + step])[3:] for step in (0, 1)]
-            if places[0] == places[1]:
+            one, two = (self._words(chars[at + step], start + at + step) for step in (0, 1))
+            if one and two and one[0][3:] == two[0][3:]:
                 chars[at], chars[at + 1] = chars[at + 1], chars[at]
         return "".join(chars)
-
-    def _measured(self, position: int) -> bool:
-        index = self._index(position)
-        return index >= 0 and bool(
-            self._raw.FPDFText_GetLooseCharBox(self._page, index, self._to_rectangle)
-        )
 
     def _index(self, position: int) -> int:
         if self._straight:
@@ -290,8 +304,9 @@ class _Reader:
         """A line's words as segments: cut at wide gaps and where a hyphen ended the line."""
         group: list[_Word] = []
         face = (0.0, 0, 0)
+        parts = self._parts
         for word in words:
-            if group and self._parts(group, word, face[0], face[2]):
+            if group and parts(group, word, face[0], face[2]):
                 yield self._segment(group, face)
                 group = []
             if not group:
@@ -300,18 +315,14 @@ class _Reader:
         if group:
             yield self._segment(group, face)
 
-    def _parts(
-        self,
-        group: list[_Word],
-        word: _Word,
-        size: float,
-        turns: int,
-    ) -> bool:
+    @staticmethod
+    def _parts(group: list[_Word], word: _Word, size: float, turns: int) -> bool:
         before = group[-1]
         if before[0][-1] in SPLIT_MARKS:
             return True
-        beside = max(word[3] - before[5], before[3] - word[5])
-        above = max(word[4] - before[6], before[4] - word[6])
+        _, _, _, left, bottom, right, top = word
+        beside = left - before[5] if left > before[5] else before[3] - right
+        above = bottom - before[6] if bottom > before[6] else before[4] - top
         if turns % 2:
             beside, above = above, beside
             size = size or before[5] - before[3]
@@ -359,8 +370,13 @@ class _Reader:
         length = self._raw.FPDFText_GetFontInfo(
             self._page, index, self._name, LONGEST_NAME, self._to_flags
         )
-        if 0 < length <= LONGEST_NAME and BOLD_NAME.search(self._name.value):
-            return BOLD_WEIGHT
+        if 0 < length <= LONGEST_NAME:
+            name = self._name.value
+            bold = self._bold.get(name)
+            if bold is None:
+                bold = self._bold[name] = BOLD_NAME.search(name) is not None
+            if bold:
+                return BOLD_WEIGHT
         return max(0, int(self._raw.FPDFText_GetFontWeight(self._page, index)))
 
 
