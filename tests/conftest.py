@@ -52,6 +52,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="also what takes minutes, and the ledger's state machines twenty times as often",
     )
+    parser.addoption(
+        "--robustness",
+        type=Path,
+        metavar="FOLDER",
+        help="files of others with their texts, as tests/reference_texts.py says, to convert",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -6,6 +6,7 @@ expected of it: `status` (`ok`, `password` or `any`), and where that is known `p
 `exclude` (passages), `scanned`, and `reject` (it is of no format that is read).
 """
 
+import html
 import json
 import re
 import unicodedata
@@ -15,14 +16,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-WORD = re.compile(r"\w+")
+from flotilla.document.converters import converter_for
+from flotilla.document.detect import detect
+from flotilla.models import PAGE_BREAK, Page
+
+MAX_UNPACKED = 2**30
+# Letters, or digits: "H2O" is as good as an H, a lowered 2 and an O.
+WORD = re.compile(r"[^\W\d_]+|\d+")
 # What Markdown writes and nobody reads.
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _LINK = re.compile(r"!?\[([^\]\n]*)\]\((?:[^()\n]|\([^()\n]*\))*\)")
 _TAG = re.compile(r"</?[a-zA-Z][^<>\n]*>")
-_RULE = re.compile(r"^[\s|:*_=-]+$", re.MULTILINE)
+_RULE = re.compile(r"^[ \t|:*_=-]+$", re.MULTILINE)
 _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+\-.!|<>~])")
-_ENTITY = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&nbsp;": " "}
 
 
 class Reference:
@@ -56,18 +62,28 @@ def references(folder: Path) -> list[Reference]:
     return [Reference(folder, json.loads(line)) for line in lines]
 
 
+def converted(reference: Reference, password: str | None = None) -> list[Page]:
+    """A file as Flotilla converts it."""
+    media_type = detect(reference.path, reference.path.name, None)
+    converter = converter_for(media_type, max_unpacked_bytes=MAX_UNPACKED)
+    return list(converter.pages(reference.path, password=password))
+
+
+def text_of(pages: Iterable[Page]) -> str:
+    """The pages' texts in a row."""
+    return PAGE_BREAK.join(page.text for page in pages)
+
+
 def plain(markdown: str) -> str:
     """Markdown without its marks: addresses of links, emphasis, rules, escapes, tags."""
     text = _LINK.sub(r"\1", _COMMENT.sub(" ", markdown))
     text = _TAG.sub(" ", _RULE.sub("", text))
-    for entity, char in _ENTITY.items():
-        text = text.replace(entity, char)
-    text = _ESCAPE.sub(r"\1", text)
+    text = _ESCAPE.sub(r"\1", html.unescape(text))
     return re.sub(r"^```\w*|(?<!\w)[*_]{1,3}|[*_]{1,3}(?!\w)|~~", " ", text, flags=re.MULTILINE)
 
 
 def words(text: str) -> Counter[str]:
-    """How often each word stands in a text, in any order.
+    """How often each word stands in a text, in any order; a word is letters, or digits.
 
     Case, marks of punctuation, ligatures and the shapes of letters (Unicode's NFKC) make no
     difference. A hyphen at a line's end is part of nothing: "ex-", "pected" is "expected".

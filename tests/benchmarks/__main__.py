@@ -16,6 +16,7 @@ from types import FrameType
 from tests.benchmarks import (
     answers,
     caches,
+    conversion,
     enqueueing,
     followups,
     ingestion,
@@ -46,7 +47,7 @@ FRESH: dict[str, Benchmark] = {"memory": memory.run}
 
 def main() -> int:
     """Run what is asked for; exit code 1 when a benchmark broke off, whatever the goals."""
-    names = [*SHARED, "followups", *FRESH]
+    names = [*SHARED, "followups", "conversion", *FRESH]
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--quick", action="store_true", help="fewer rounds, less data: a look")
@@ -54,8 +55,14 @@ def main() -> int:
     parser.add_argument(
         "--conversations", type=Path, metavar="FOLDER", help="real ones, for `followups`"
     )
+    parser.add_argument(
+        "--robustness", type=Path, metavar="FOLDER", help="files and their texts, for `conversion`"
+    )
     options = parser.parse_args()
-    benchmarks = SHARED | {"followups": lambda _stack, _quick: followups.run(options.conversations)}
+    benchmarks = SHARED | {
+        "followups": lambda _stack, _quick: followups.run(options.conversations),
+        "conversion": lambda _stack, quick: conversion.run(options.robustness, quick=quick),
+    }
     wanted = set(options.only or names)
 
     isolate_environment()

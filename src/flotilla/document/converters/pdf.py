@@ -5,12 +5,14 @@ from pathlib import Path
 
 from flotilla.document.converters import SourceInfo
 from flotilla.document.converters.pdf_pages import Content, assemble
-from flotilla.document.converters.pdf_sources import PdfSource, open_pdf
+from flotilla.document.converters.pdf_sources import PDFIUM, PdfSource, open_pdf
 from flotilla.document.converters.pdf_text import Vocabulary
 from flotilla.document.converters.running_titles import REACH, PageEdges, running_titles
 from flotilla.document.converters.typography import Line, Typography
 from flotilla.errors import FileCorrupt, NoText
 from flotilla.models import Page
+
+__all__ = ("PDFIUM", "PdfConverter")
 
 # Pages looked at to learn a document's typography, spread evenly over it.
 SAMPLE_PAGES = 8
