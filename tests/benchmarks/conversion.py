@@ -111,7 +111,7 @@ def measure(files: Sequence[Reference], readers: dict[str, Read], rounds: int) -
                 try:
                     texts[file.id], count = read(file)
                     pages += count
-                except Exception as error:  # noqa: BLE001  whatever a library raises, it has no text
+                except Exception as error:
                     if read is flotilla and not isinstance(error, FlotillaError):
                         raise
                     texts[file.id] = ""
@@ -137,9 +137,7 @@ def run(folder: Path | None, *, quick: bool = False) -> Outcome:
     for name, files in formats.items():
         progress(f"conversion: {name}")
         readers = {"Flotilla": flotilla} | BASELINES.get(name, {})
-        measured = dict(
-            zip(readers, measure(files, readers, 1 if quick else ROUNDS), strict=True)
-        )
+        measured = dict(zip(readers, measure(files, readers, 1 if quick else ROUNDS), strict=True))
         values[name] = {by: {"f1": each.scores, "pace": each.pace} for by, each in measured.items()}
         for by, each in measured.items():
             scores = list(each.scores.values())

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flotilla.document.converters import SourceInfo
-from flotilla.document.converters.pdf_pages import Content, assemble
+from flotilla.document.converters.pdf_pages import Content, assemble, without_false_header
 from flotilla.document.converters.pdf_sources import PDFIUM, PdfSource, open_pdf
 from flotilla.document.converters.pdf_text import Vocabulary
 from flotilla.document.converters.running_titles import REACH, PageEdges, running_titles
-from flotilla.document.converters.typography import Line, Typography
+from flotilla.document.converters.typography import Typography
 from flotilla.errors import FileCorrupt, NoText
 from flotilla.models import Page
 
@@ -83,9 +83,7 @@ class _Document:
     def __init__(self, source: PdfSource) -> None:
         self._source = source
         self._sampled = self._sample()
-        sample = [
-            line for content in self._sampled.values() if content for line in content.lines
-        ]
+        sample = [line for content in self._sampled.values() if content for line in content.lines]
         self._typography = Typography(sample)
         self._words = Vocabulary(line.text for line in sample)
         self._bookmarks = source.bookmarks()
@@ -102,10 +100,8 @@ class _Document:
         last = min(index + REACH, len(self._source) - 1)
         for at in range(max(0, index - REACH), last + 1):
             if at not in self._contents:
-                if at in self._sampled:
-                    content = self._sampled.pop(at)
-                else:
-                    content = self._source.content(at)
+                sampled = at in self._sampled
+                content = self._sampled.pop(at) if sampled else self._source.content(at)
                 self._contents[at] = content
                 known = content or Content([])
                 height = known.frame.height if known.frame else 0.0
@@ -114,9 +110,10 @@ class _Document:
         self._edges.pop(index - REACH - 1, None)
         content = self._contents[index]
         running = running_titles(index, self._edges, self._typography.body_size)
+        shown = (content or Content([])).without_lines(running)
         page = assemble(
             index + 1,
-            (content or Content([])).without_lines(running),
+            without_false_header(shown, self._contents.get(index - 1)),
             self._typography,
             self._words,
             outlined=bool(self._bookmarks),

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import NamedTuple
 
-from flotilla.document.converters.pdf_aligned_tables import aligned_tables, lined_tables
+from flotilla.document.converters.pdf_aligned_tables import aligned_tables
+from flotilla.document.converters.pdf_lined_tables import lined_tables
 from flotilla.document.converters.pdf_rows import Row, is_rtl, join, rows_of
 from flotilla.document.converters.pdf_ruled_tables import ruled_tables
 from flotilla.document.converters.pdf_rulings import Ruling, Rulings
@@ -43,7 +44,7 @@ def reading_order(segments: Sequence[Segment], rulings: Rulings) -> list[Segment
     """A page's lines and tables, as a person reads them. A line's words are one segment."""
     tables = ruled_tables(rulings, segments) if rulings.across and rulings.down else []
     free = _without(segments, tables)
-    if len(rulings.across) > 2:  # noqa: PLR2004
+    if len(rulings.across) > 2:
         lined = lined_tables(free, rulings.across)
         tables += lined
         free = _without(free, lined)
@@ -79,10 +80,9 @@ class _Reader:
         """Blocks of a single column: tables are told, the rest are lines from the top down."""
         segments = [block.content for block in blocks if isinstance(block.content, Segment)]
         known = [block for block in blocks if isinstance(block.content, Found)]
-        placed: list[tuple[float, Segment | Table]] = []
-        for block in known:
-            if isinstance(block.content, Found):
-                placed.append((block.top, block.content.table))
+        placed: list[tuple[float, Segment | Table]] = [
+            (block.top, block.content.table) for block in known if isinstance(block.content, Found)
+        ]
         # Rows above a ruled table and below it are of no table in common.
         cuts = sorted(block.middle for block in known)
         groups: list[list[Segment]] = [[] for _ in range(len(cuts) + 1)]
@@ -94,9 +94,7 @@ class _Reader:
             for stretch in aligned_tables(rows, self._across) if rows else ():
                 taken.update(range(stretch.first, stretch.last))
                 placed.append((_middle(rows[stretch.first]), stretch.table))
-            placed += [
-                (_middle(row), join(row)) for at, row in enumerate(rows) if at not in taken
-            ]
+            placed += [(_middle(row), join(row)) for at, row in enumerate(rows) if at not in taken]
         placed.sort(key=lambda each: each[0])
         return [content for _, content in placed]
 
@@ -169,9 +167,7 @@ def _edges(segments: Sequence[_Block], size: float) -> list[float]:
     return [group[0] for group in wanted[:MAX_CANDIDATES]]
 
 
-def _beside(
-    left: Sequence[_Block], right: Sequence[_Block], gutter: float, place: float
-) -> bool:
+def _beside(left: Sequence[_Block], right: Sequence[_Block], gutter: float, place: float) -> bool:
     """Whether two sides are columns that are read one after the other, and no cells of rows."""
     top = max(min(block.top for block in left), min(block.top for block in right))
     foot = min(max(block.bottom for block in left), max(block.bottom for block in right))
@@ -191,9 +187,7 @@ def _beside(
         or max(drawn[1]) < min(drawn[0])
     )
     edges = (min(block.left for block in left), gutter), (place, max(b.right for b in right))
-    shares = [
-        _prose(lines, edge[1] - edge[0]) for lines, edge in zip(rows, edges, strict=True)
-    ]
+    shares = [_prose(lines, edge[1] - edge[0]) for lines, edge in zip(rows, edges, strict=True)]
     if min(shares) >= PROSE_LINES:
         return True
     # The file draws one side after the other, as nobody draws rows; one of them is running text.
@@ -230,7 +224,7 @@ def _share_rows(rows: Sequence[Sequence[Sequence[_Block]]]) -> bool:
     few, many = sorted(rows, key=len)
     heights = [line[0].middle for line in many]
     same = sum(any(abs(line[0].middle - height) < 1 for height in heights) for line in few)
-    return same >= 0.8 * len(few)  # noqa: PLR2004
+    return same >= 0.8 * len(few)
 
 
 def _middle(row: Row) -> float:

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
+from flotilla.document.converters.pdf_frame import Frame
 from flotilla.document.converters.pdf_tables import Table
 from flotilla.document.converters.pdf_text import (
     Vocabulary,
@@ -11,7 +13,6 @@ from flotilla.document.converters.pdf_text import (
     join_split_words,
     locate,
 )
-from flotilla.document.converters.pdf_words import Frame
 from flotilla.document.converters.typography import Line, Typography
 from flotilla.models import DataType, Heading, Page, Region
 
@@ -30,6 +31,10 @@ CAPTION = re.compile(
 CAPTION_LINES = 3
 CAPTION_SPACE = 2.5
 FULL_LINE = 0.8
+# A table that goes on over pages keeps its sides, by so many points; what stands between its parts
+# is in these shares of the page's height at the top and the foot.
+SAME_SIDES = 6.0
+PAGE_MARGIN = 0.12
 Bookmarks = Sequence[tuple[int, str]]
 
 
@@ -58,10 +63,47 @@ class Content(NamedTuple):
         return self._replace(items=kept)
 
 
+def without_false_header(content: Content, before: Content | None) -> Content:
+    """The content, where a table that goes on from the page before has no header of its own.
+
+    Its first row is one of many then, though it stands where a header does. Where the header is
+    said again on the page, it is one.
+    """
+    table = next(iter(_inside(content)), None)
+    above = next(iter(reversed(_inside(before))), None) if before else None
+    if (
+        not isinstance(table, Table)
+        or not isinstance(above, Table)
+        or not table.header_rows
+        or table.columns != above.columns
+        or abs(table.box[0] - above.box[0]) > SAME_SIDES
+        or abs(table.box[2] - above.box[2]) > SAME_SIDES
+        or table.lines()[0] == above.lines()[0]
+    ):
+        return content
+    items = [item._replace(header_rows=0) if item is table else item for item in content.items]
+    return content._replace(items=items)
+
+
+def _inside(content: Content) -> list[Line | Table]:
+    """A page's items but for the lines in its margins."""
+    height = content.frame.height if content.frame else 0.0
+    return [
+        item
+        for item in content.items
+        if isinstance(item, Table)
+        or (
+            item.box is not None
+            and item.box[3] > PAGE_MARGIN * height
+            and item.box[1] < (1 - PAGE_MARGIN) * height
+        )
+    ]
+
+
 def _spaced(items: Iterable[Line | Table]) -> list[Line | Table]:
     """The lines, each said to stand apart or not."""
     known = list(items)
-    steps = [_step(one, two) for one, two in zip(known, known[1:], strict=False)]
+    steps = [_step(one, two) for one, two in pairwise(known)]
     usual = sorted(step for step in steps if step is not None)
     limit = APART * usual[int(USUAL * (len(usual) - 1))] if usual else 0.0
     for at, item in enumerate(known):
@@ -97,7 +139,7 @@ def assemble(
     number: int,
     content: Content,
     typography: Typography,
-    sample: Vocabulary,
+    vocabulary: Vocabulary,
     *,
     outlined: bool,
     bookmarks: Bookmarks,
@@ -108,16 +150,15 @@ def assemble(
         number: the page's, from 1.
         content: without running titles.
         typography: the document's.
-        sample: words of the document.
+        vocabulary: words of the document.
         outlined: whether the document has an outline, whose bookmarks are its headings.
         bookmarks: those that lead to the page: level from 1, and title.
     """
-    vocabulary = sample
     items = _mended(_spaced(content.items), vocabulary)
     writer = _Writer(vocabulary)
     for at, item in enumerate(items):
         if isinstance(item, Table):
-            writer.table(item, _caption(items, at, vocabulary), content.frame)
+            writer.table(item, _caption(items, at), content.frame)
         else:
             writer.line(item)
     text = writer.text
@@ -129,9 +170,7 @@ def assemble(
         headings.sort(key=lambda heading: heading.offset)
     else:
         headings = typography.headings(writer.lines, writer.offsets)
-    return Page(
-        number=number, text=text, headings=tuple(headings), regions=tuple(writer.regions)
-    )
+    return Page(number=number, text=text, headings=tuple(headings), regions=tuple(writer.regions))
 
 
 def _mended(items: Sequence[Line | Table], vocabulary: Vocabulary) -> list[Line | Table]:
@@ -154,7 +193,7 @@ def _mended(items: Sequence[Line | Table], vocabulary: Vocabulary) -> list[Line 
     return mended
 
 
-def _caption(items: Sequence[Line | Table], at: int, vocabulary: Vocabulary) -> str | None:
+def _caption(items: Sequence[Line | Table], at: int) -> str | None:
     """What names the table: lines just above it or just below that begin as captions do."""
     widest = max((item.box[2] for item in items if item.box is not None), default=0.0)
     for step in (-1, 1):
@@ -214,8 +253,7 @@ class _Writer:
     def table(self, table: Table, caption: str | None, frame: Frame | None) -> None:
         clean = table._replace(
             cells=[
-                cell._replace(text=clean_text(cell.text, self._vocabulary))
-                for cell in table.cells
+                cell._replace(text=clean_text(cell.text, self._vocabulary)) for cell in table.cells
             ]
         )
         text = "\n".join(clean.lines())

@@ -70,9 +70,7 @@ def join(segments: Sequence[Segment]) -> Segment:
         min(each.weight for each in segments),
         min(each.order for each in segments),
         tuple(
-            span
-            for each in (reversed(segments) if backwards else segments)
-            for span in each.spans
+            span for each in (reversed(segments) if backwards else segments) for span in each.spans
         ),
     )
 
@@ -107,9 +105,7 @@ def is_rtl(segments: Iterable[Segment]) -> bool:
     """Whether most letters are of a script that is written from right to left."""
     texts = [segment.text for segment in segments]
     backwards = sum(len(RTL.findall(text)) for text in texts if not text.isascii())
-    return backwards > 0 and backwards * 2 > sum(
-        char.isalpha() for text in texts for char in text
-    )
+    return backwards > 0 and backwards * 2 > sum(char.isalpha() for text in texts for char in text)
 
 
 def box_of(segments: Iterable[Segment]) -> Box:
@@ -121,3 +117,13 @@ def box_of(segments: Iterable[Segment]) -> Box:
         max(each.right for each in placed),
         max(each.bottom for each in placed),
     )
+
+
+def top_of(row: Row) -> float:
+    """The highest point of a row."""
+    return min(segment.top for segment in row)
+
+
+def foot_of(row: Row) -> float:
+    """The lowest point of a row."""
+    return max(segment.bottom for segment in row)

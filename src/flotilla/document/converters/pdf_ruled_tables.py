@@ -15,6 +15,7 @@ NARROWEST = 5.0
 """Points below which the space between two lines is a double line."""
 MAX_LINES = 600
 """Lines across or down in a table; more are hatching or a plot."""
+MAX_SQUARES = 20_000
 LEAST_FILLED = 0.35
 """Share of cells with text below which a grid is a form to be filled in, or a drawing."""
 LONGEST_CELL = 1500
@@ -62,12 +63,12 @@ def _grids(rulings: Rulings) -> list[tuple[list[Ruling], list[Ruling]]]:
     return [grid for grid in grids.values() if len(grid[0]) > 1 and len(grid[1]) > 0]
 
 
-def _table(
-    across: list[Ruling], down: list[Ruling], segments: Sequence[Segment]
-) -> Found | None:
+def _table(across: list[Ruling], down: list[Ruling], segments: Sequence[Segment]) -> Found | None:
     lefts = _places(down, across)
     tops = _places(across, down)
-    if len(lefts) < 3 or len(tops) < 3:  # noqa: PLR2004  two columns and two rows
+    if len(lefts) < 3 or len(tops) < 3:
+        return None
+    if len(lefts) * len(tops) > MAX_SQUARES:
         return None
     inside = [
         segment
@@ -121,18 +122,14 @@ def _squares(
     """Of each square between neighbouring lines the upper left one of its cell."""
     rows, columns = len(tops) - 1, len(lefts) - 1
     upper = [[(row, column) for column in range(columns)] for row in range(rows)]
+    sides = [_at(down, left) for left in lefts]
+    heads = [_at(across, top) for top in tops]
     beside = [
-        [
-            _is_drawn(down, lefts[column], (tops[row] + tops[row + 1]) / 2)
-            for column in range(columns)
-        ]
+        [_is_drawn(sides[column], tops[row], tops[row + 1]) for column in range(columns)]
         for row in range(rows)
     ]
     above = [
-        [
-            _is_drawn(across, tops[row], (lefts[column] + lefts[column + 1]) / 2)
-            for column in range(columns)
-        ]
+        [_is_drawn(heads[row], lefts[column], lefts[column + 1]) for column in range(columns)]
         for row in range(rows)
     ]
     taken: set[tuple[int, int]] = set()
@@ -159,11 +156,14 @@ def _squares(
     return upper
 
 
-def _is_drawn(lines: list[Ruling], place: float, at: float) -> bool:
-    return any(
-        abs(line.place - place) <= NARROWEST and line.start - TOUCH <= at <= line.end + TOUCH
-        for line in lines
-    )
+def _at(lines: list[Ruling], place: float) -> list[Ruling]:
+    return [line for line in lines if abs(line.place - place) <= NARROWEST]
+
+
+def _is_drawn(lines: list[Ruling], start: float, end: float) -> bool:
+    """Whether one of the lines passes the middle between two places."""
+    middle = (start + end) / 2
+    return any(line.start - TOUCH <= middle <= line.end + TOUCH for line in lines)
 
 
 class _Grid:
@@ -191,13 +191,10 @@ class _Grid:
             )
             heads = self._figure_heads(owners) if begun and single else []
             base = len(squares)
-            for part in range(max(1, len(heads))):
-                squares.append(
-                    [
-                        (base + part, owner[1]) if owner[0] == at else moved[owner]
-                        for owner in row
-                    ]
-                )
+            squares += [
+                [(base + part, owner[1]) if owner[0] == at else moved[owner] for owner in row]
+                for part in range(max(1, len(heads)))
+            ]
             for owner in owners:
                 if owner[0] != at:
                     continue
@@ -217,9 +214,7 @@ class _Grid:
                 return [line[0].top for line in lines]
         return []
 
-    def table(
-        self, inside: list[Segment], box: tuple[float, float, float, float]
-    ) -> Found | None:
+    def table(self, inside: list[Segment], box: tuple[float, float, float, float]) -> Found | None:
         texts = {owner: cell_text(parts) for owner, parts in self._cells.items()}
         rows = [
             at
@@ -231,20 +226,24 @@ class _Grid:
             for at in range(len(self._squares[0]))
             if any(texts.get(row[at]) and row[at][1] == at for row in self._squares)
         ]
-        if len(rows) < 2 or len(columns) < 2:  # noqa: PLR2004
+        if len(rows) < 2 or len(columns) < 2:
             return None
         cells, grid = self._spanned(rows, columns, texts)
         filled = sum(1 for cell in cells if cell.text)
         wide = sum(1 for row in grid if sum(map(bool, row)) > 1)
         if (
-            wide < 2  # noqa: PLR2004
+            wide < 2
             or filled < LEAST_FILLED * len(cells)
             or max(len(cell.text) for cell in cells) > LONGEST_CELL
         ):
             return None
         bold = [
-            all(part.weight >= BOLD for owner in set(self._squares[at]) if owner[0] == at
-                for part in self._cells.get(owner, ()))
+            all(
+                part.weight >= BOLD
+                for owner in set(self._squares[at])
+                if owner[0] == at
+                for part in self._cells.get(owner, ())
+            )
             for at in rows
         ]
         head = _head(cells, grid, bold)
@@ -274,7 +273,7 @@ class _Grid:
 def _head(cells: list[Cell], grid: list[list[str]], bold: list[bool]) -> int:
     """The header's rows: those of a title across the table, and of heads above heads."""
     first = [cell for cell in cells if cell.row == 0]
-    if len(first) == 1 and len(grid) > 2:  # noqa: PLR2004
+    if len(first) == 1 and len(grid) > 2:
         return 1 + header_rows(grid[1:], bold[1:])
     deepest = max(cell.rowspan for cell in first)
     head = header_rows(grid, bold)

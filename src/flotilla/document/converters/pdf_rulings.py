@@ -4,7 +4,7 @@ import ctypes
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flotilla.document.converters.pdf_words import Frame
+from flotilla.document.converters.pdf_frame import Frame
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfPage
@@ -15,6 +15,7 @@ SHORTEST = 4.0
 # A page that draws more than this is a picture, whose lines rule nothing.
 MAX_PATHS = 4000
 MAX_SEGMENTS = 400
+MAX_STROKES = 20_000
 MAX_DEPTH = 3
 # Two stretches of one line may be this far apart.
 JOIN = 3.0
@@ -108,6 +109,7 @@ class _Reader:
     def __init__(self, raw: Any) -> None:
         self._raw = raw
         self._paths = 0
+        self._segments = 0
         self.overflown = False
         self._edges = [ctypes.c_float() for _ in range(4)]
         self._to_edges = [ctypes.byref(edge) for edge in self._edges]
@@ -127,7 +129,7 @@ class _Reader:
             kind = raw.FPDFPageObj_GetType(shape)
             if kind == raw.FPDF_PAGEOBJ_PATH:
                 self._paths += 1
-                if self._paths > MAX_PATHS:
+                if self._paths > MAX_PATHS or self.overflown:
                     self.overflown = True
                     return
                 yield from self._path(shape, matrix)
@@ -136,9 +138,7 @@ class _Reader:
                 if inner is not None:
                     yield from self.boxes(shape, _times(inner, matrix), depth + 1)
 
-    def _path(
-        self, shape: Any, matrix: _Matrix
-    ) -> Iterator[tuple[float, float, float, float]]:
+    def _path(self, shape: Any, matrix: _Matrix) -> Iterator[tuple[float, float, float, float]]:
         raw = self._raw
         if not self._shows(shape) or not raw.FPDFPageObj_GetBounds(shape, *self._to_edges):
             return
@@ -149,6 +149,10 @@ class _Reader:
         if thin or count <= 1:
             yield whole
         elif count <= MAX_SEGMENTS:
+            self._segments += count
+            self.overflown = self.overflown or self._segments > MAX_STROKES
+            if self.overflown:
+                return
             own = self._matrix(shape) or _IDENTITY
             yield from self._strokes(shape, count, _times(own, matrix))
 

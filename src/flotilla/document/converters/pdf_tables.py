@@ -101,7 +101,7 @@ def header_rows(grid: list[list[str]], bold: Iterable[bool] = ()) -> int:
     """
     rows = len(grid)
     heavy = list(bold)
-    if rows < 2:  # noqa: PLR2004  a header and a row
+    if rows < 2:
         return 0
     if heavy and heavy[0] and not all(heavy):
         return min(heavy.index(False), rows - 1)

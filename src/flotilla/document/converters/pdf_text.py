@@ -20,8 +20,27 @@ OPEN_COMPOUND = re.compile(r"(?:and|or|to|und|oder|bis|et|ou|y|o|e|och|og|en|of)
 # First parts that keep their hyphen, and those that rarely have one though they are words.
 HYPHENED = frozenset(("self", "non", "ex", "half", "well", "cross", "all", "quasi", "long", "high"))
 CLOSED = frozenset(
-    """after any back every fore here how inter more none out over some super there trans under
-    what when where with""".split()
+    (
+        "after",
+        "any",
+        "back",
+        "every",
+        "fore",
+        "here",
+        "how",
+        "inter",
+        "more",
+        "over",
+        "some",
+        "super",
+        "there",
+        "trans",
+        "under",
+        "what",
+        "when",
+        "where",
+        "with",
+    )
 )
 # Parts shorter than this are more likely syllables than words.
 LEAST_PART = 4
@@ -106,9 +125,7 @@ def join_split_words(
                 # What clings to the word, a full stop or a bracket, goes with it.
                 clinging = re.match(r"\S*", rest)
                 end = clinging.end() if clinging else 0
-                yield before._replace(
-                    text=ended[: split.start()] + whole + rest[:end]
-                )
+                yield before._replace(text=ended[: split.start()] + whole + rest[:end])
                 rest = rest[end:].lstrip()
                 before = line._replace(text=rest) if rest else None
                 continue

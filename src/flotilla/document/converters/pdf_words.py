@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flotilla.document.converters.pdf_frame import Frame, Word
 from flotilla.models import Box
 
 if TYPE_CHECKING:
@@ -62,63 +63,6 @@ class Segment(NamedTuple):
         return (self.top + self.bottom) / 2
 
 
-class Frame(NamedTuple):
-    """How a page is held to be read: quarter turns of its text against the file's axes, quarter
-    turns of the page as it is shown, and its edges in the file's coordinates."""
-
-    turns: int
-    shown: int
-    edges: Box
-
-    def read(self, left: float, bottom: float, right: float, top: float) -> Box:
-        """From the file's coordinates to left, top, right and bottom as the text is read."""
-        return _turned(self.turns, self.edges, left, bottom, right, top)
-
-    def spans(self, words: "list[_Word]") -> tuple[tuple[float, float], ...]:
-        """Where words begin and end, in the direction in which they are read."""
-        if not self.turns:
-            left = self.edges[0]
-            return tuple((word[3] - left, word[5] - left) for word in words)
-        boxes = [self.read(word[3], word[4], word[5], word[6]) for word in words]
-        return tuple((box[0], box[2]) for box in boxes)
-
-    def show(self, box: Box) -> Box:
-        """From the frame in which the text is read to the page as it is shown."""
-        page_left, page_bottom, page_right, page_top = self.edges
-        left, top, right, bottom = box
-        if self.turns == 0:
-            found = (page_left + left, page_top - bottom, page_left + right, page_top - top)
-        elif self.turns == 1:
-            found = (page_left + top, page_bottom + left, page_left + bottom, page_bottom + right)
-        elif self.turns == 2:  # noqa: PLR2004  half a turn
-            found = (page_right - right, page_bottom + top, page_right - left, page_bottom + bottom)
-        else:
-            found = (page_right - bottom, page_top - right, page_right - top, page_top - left)
-        shown = _turned(self.shown, self.edges, *found)
-        return (round(shown[0], 1), round(shown[1], 1), round(shown[2], 1), round(shown[3], 1))
-
-    @property
-    def height(self) -> float:
-        """Points from the top to the foot, as the text is read."""
-        left, bottom, right, top = self.edges
-        return right - left if self.turns % 2 else top - bottom
-
-
-def _turned(
-    turns: int, edges: Box, left: float, bottom: float, right: float, top: float
-) -> Box:
-    page_left, page_bottom, page_right, page_top = edges
-    match turns:
-        case 0:
-            return left - page_left, page_top - top, right - page_left, page_top - bottom
-        case 1:
-            return bottom - page_bottom, left - page_left, top - page_bottom, right - page_left
-        case 2:
-            return page_right - right, bottom - page_bottom, page_right - left, top - page_bottom
-        case _:
-            return page_top - top, page_right - right, page_top - bottom, page_right - left
-
-
 class PlacedText(NamedTuple):
     """A page's text: the segments that are read in its frame, and those that are turned.
 
@@ -131,10 +75,6 @@ class PlacedText(NamedTuple):
     doubtful: bool = False
 
 
-_Word = tuple[str, int, int, float, float, float, float]
-"""A word, the places of its first and last character in the page's text, and its box."""
-
-
 class _Raw(NamedTuple):
     text: str
     left: float
@@ -145,7 +85,7 @@ class _Raw(NamedTuple):
     weight: int
     turns: int
     order: int
-    words: list["_Word"]
+    words: list[Word]
 
 
 def placed_text(page: "PdfPage", text_page: "PdfTextPage") -> PlacedText:
@@ -214,7 +154,7 @@ class _Reader:
         position = astral = 0
         for line in self.text.split("\n"):
             if not line.isascii() and REVERSED.search(line):
-                line = self._unreversed(line, position + astral)  # noqa: PLW2901
+                line = self._unreversed(line, position + astral)
             for segment in self._cut(self._words(line, position + astral)):
                 yield segment._replace(order=order)
                 order += 1
@@ -222,14 +162,14 @@ class _Reader:
             if not line.isascii():
                 astral += sum(char > "\uffff" for char in line)
 
-    def _words(self, line: str, start: int) -> list[_Word]:
+    def _words(self, line: str, start: int) -> list[Word]:
         """The words of a line that begins at a place in the text, each with the box around its
         first and its last character."""
         # Most of a conversion's time goes here: the loop looks nothing up twice.
         page, rectangle, to_rectangle = self._page, self._rectangle, self._to_rectangle
         measure, index = self._measure, self._index
         straight = self._straight
-        words: list[_Word] = []
+        words: list[Word] = []
         for found in WORD.finditer(line):
             text = found[0]
             first = start + found.start()
@@ -248,10 +188,10 @@ class _Reader:
                 text,
                 first,
                 last,
-                left if end_left >= left else end_left,
-                bottom if end_bottom >= bottom else end_bottom,
-                right if end_right <= right else end_right,
-                top if end_top <= top else end_top,
+                min(left, end_left),
+                min(bottom, end_bottom),
+                max(right, end_right),
+                max(top, end_top),
             )
             if end_bottom > top or bottom > end_top:
                 words += self._stacked(word)
@@ -259,12 +199,12 @@ class _Reader:
                 words.append(word)
         return words
 
-    def _stacked(self, word: _Word) -> list[_Word]:
+    def _stacked(self, word: Word) -> list[Word]:
         """A word as its parts: letters one above the other are no word, though PDFium writes them
         without a space where nothing stands between them."""
         if self._type(word[1])[2] % 2:
             return [word]
-        parts: list[_Word] = []
+        parts: list[Word] = []
         for at, char in enumerate(word[0]):
             (letter,) = self._words(char, word[1] + at)
             if parts and not (letter[4] > parts[-1][6] or letter[6] < parts[-1][4]):
@@ -300,9 +240,9 @@ class _Reader:
             return position
         return int(self._raw.FPDFText_GetCharIndexFromTextIndex(self._page, position))
 
-    def _cut(self, words: list[_Word]) -> Iterator[_Raw]:
+    def _cut(self, words: list[Word]) -> Iterator[_Raw]:
         """A line's words as segments: cut at wide gaps and where a hyphen ended the line."""
-        group: list[_Word] = []
+        group: list[Word] = []
         face = (0.0, 0, 0)
         parts = self._parts
         for word in words:
@@ -316,7 +256,7 @@ class _Reader:
             yield self._segment(group, face)
 
     @staticmethod
-    def _parts(group: list[_Word], word: _Word, size: float, turns: int) -> bool:
+    def _parts(group: list[Word], word: Word, size: float, turns: int) -> bool:
         before = group[-1]
         if before[0][-1] in SPLIT_MARKS:
             return True
@@ -329,7 +269,7 @@ class _Reader:
         size = size or before[6] - before[4]
         return above > 0 or beside > GAP * size > 0
 
-    def _segment(self, group: list[_Word], face: tuple[float, int, int]) -> _Raw:
+    def _segment(self, group: list[Word], face: tuple[float, int, int]) -> _Raw:
         last = group[-1]
         size, weight, turns = face
         # A second look takes as long as the first: where the type changes, it is worth it.

@@ -31,13 +31,11 @@ class PageEdges:
     """
 
     def __init__(self, lines: Sequence[Line], height: float) -> None:
-        self.lines = {at: line for at, line in _edges(lines, height)}
+        self.lines = dict(_edges(lines, height))
         self.height = height
 
 
-def running_titles(
-    index: int, pages: Mapping[int, PageEdges], body_size: float
-) -> set[int]:
+def running_titles(index: int, pages: Mapping[int, PageEdges], body_size: float) -> set[int]:
     """Which lines of a page are running titles, by their place among its lines.
 
     A line is one where a page beside this one has it at the same place: with a number that goes
@@ -71,7 +69,9 @@ def running_titles(
 
 
 def _may_recur(line: Line, height: float, body_size: float, same: int) -> bool:
-    if line.box is None or not 0 < line.size <= LARGEST * body_size:
+    if line.box is None:
+        return height > 0  # turned against the page: a stamp on every page
+    if not 0 < line.size <= LARGEST * body_size:
         return False
     narrow = line.box[3] <= NARROW_MARGIN * height or line.box[1] >= (1 - NARROW_MARGIN) * height
     return narrow or same > 1 or line.size < body_size / LARGEST
@@ -79,13 +79,16 @@ def _may_recur(line: Line, height: float, body_size: float, same: int) -> bool:
 
 def _edges(lines: Sequence[Line], height: float) -> list[tuple[int, Line]]:
     shown = [(at, line) for at, line in enumerate(lines) if line.text.strip()]
-    if not height or any(line.box is None for _, line in shown):
+    if not height:
         few = EDGE_LINES - 1
         return shown if len(shown) <= 2 * few else shown[:few] + shown[-few:]
-    shown.sort(key=lambda each: (each[1].box or (0, 0))[1])
-    heads = [each for each in shown if (each[1].box or (0, 0, 0, 0))[3] <= MARGIN * height]
-    feet = [each for each in shown if (each[1].box or (0, 0))[1] >= (1 - MARGIN) * height]
-    return _rows(heads) + _rows(feet[::-1])
+    placed = sorted(
+        (line.box[1], line.box[3], at, line) for at, line in shown if line.box is not None
+    )
+    heads = [(at, line) for _, foot, at, line in placed if foot <= MARGIN * height]
+    feet = [(at, line) for top, _, at, line in placed if top >= (1 - MARGIN) * height]
+    turned = [(at, line) for at, line in shown if line.box is None]
+    return _rows(heads) + _rows(feet[::-1]) + turned
 
 
 def _rows(lines: list[tuple[int, Line]]) -> list[tuple[int, Line]]:
@@ -120,7 +123,7 @@ def _kinship(one: Line, other: Line, step: int) -> str:
         steps = {
             int(b) - int(a)
             for a, b in zip(NUMBER.findall(ours), NUMBER.findall(theirs), strict=True)
-            if len(a) < 6 and len(b) < 6  # noqa: PLR2004  longer ones count no pages
+            if len(a) < 6 and len(b) < 6
         }
         return "numbered" if steps and steps <= {0, step} else ""
     if ROMAN.fullmatch(ours) and ROMAN.fullmatch(theirs):
@@ -130,6 +133,4 @@ def _kinship(one: Line, other: Line, step: int) -> str:
 
 def _roman(text: str) -> int:
     values = [VALUES[char] for char in text.lower()]
-    return sum(
-        -value if value < max(values[at:]) else value for at, value in enumerate(values)
-    )
+    return sum(-value if value < max(values[at:]) else value for at, value in enumerate(values))

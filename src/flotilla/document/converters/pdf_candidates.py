@@ -1,0 +1,294 @@
+"""Rows of a PDF's page as a table: sorted into columns, and judged whether they are one."""
+
+import re
+from collections.abc import Sequence
+from statistics import median
+
+from flotilla.document.converters.pdf_rows import Row, box_of, cell_text, foot_of, join, top_of
+from flotilla.document.converters.pdf_rulings import Ruling
+from flotilla.document.converters.pdf_tables import (
+    BOLD,
+    Cell,
+    Table,
+    header_rows,
+    is_figure,
+    is_year,
+)
+from flotilla.document.converters.pdf_words import Segment
+
+# Columns are parted by at least this share of the size.
+COLUMN_GAP = 0.5
+ALIGNED = 0.45
+"""Share of the size by which the edges of a column's cells may differ."""
+MOSTLY = 0.7
+LEAST_ROWS = 3
+LONGEST_TEXT = 60
+"""Characters that the cells beside the first column have on average at most: prose has more."""
+LONGEST_CELL = 600
+"""Characters of a cell between lines; what is longer is a column of the page."""
+MAX_COLUMNS = 20
+LEADER_RUN = re.compile(r"(?:[.·…_]\s?){5,}")
+LEADER_SHARE = 0.4
+# In type whose letters are all of one width, a segment's width over its length is the same.
+SAME_PITCH = 0.02
+LEADERS = re.compile(r"(?:\s*[.·…_]){4,}\s*$")
+
+Cells = dict[tuple[int, int], list[Segment]]
+"""Of a row the segments by their column and the number of columns."""
+
+
+class Candidate:
+    """Rows that may be a table, sorted into columns. Where it is lined, lines say that it is."""
+
+    def __init__(
+        self, rows: Sequence[Row], across: Sequence[Ruling], *, lined: bool = False
+    ) -> None:
+        self._rows = rows
+        self._lined = lined
+        segments = [segment for row in rows for segment in row]
+        self._size = median(segment.size or segment.height for segment in segments)
+        self._box = box_of(segments)
+        left, top, right, bottom = self._box
+        self._rules = sorted(
+            {
+                round(line.place)
+                for line in across
+                if top - 2 * self._size <= line.place <= bottom + 2 * self._size
+                and min(line.end, right) - max(line.start, left) >= 0.6 * (right - left)
+            }
+        )
+
+    def table(self) -> Table | None:
+        """The table that the rows are, or None where they are something else."""
+        columns = self._columns()
+        if not 2 <= len(columns) <= MAX_COLUMNS:
+            return None
+        placed = self._placed(columns)
+        if placed is None or not (self._lined or self._is_aligned(placed, len(columns))):
+            return None
+        logical = self._logical(placed)
+        grid = [[""] * len(columns) for _ in logical]
+        cells: list[Cell] = []
+        for at, row in enumerate(logical):
+            for (column, span), parts in sorted(row.items()):
+                text = LEADERS.sub("", cell_text(parts))
+                grid[at][column] = text
+                cells.append(Cell(text, at, column, 1, span))
+            taken = {c for column, span in row for c in range(column, column + span)}
+            cells += [Cell("", at, c) for c in range(len(columns)) if c not in taken]
+        cells.sort(key=lambda cell: (cell.row, cell.column))
+        bold = [
+            all(part.weight >= BOLD for parts in row.values() for part in parts) for row in logical
+        ]
+        head = header_rows(grid, bold)
+        if not self._is_table(grid, head, any(bold[:head]) and not all(bold)):
+            return None
+        return Table(cells, len(grid), len(columns), head, self._box)
+
+    def _columns(self) -> list[tuple[float, float]]:
+        """Left and right of each column, parted by what the cells of nearly all rows leave free."""
+        tabular = [row for row in self._rows if len(row) > 1]
+        spared = max(int(len(tabular) > LEAST_ROWS), len(tabular) // 10)
+        edges = sorted(
+            [(segment.left, 1) for row in tabular for segment in row]
+            + [(segment.right, -1) for row in tabular for segment in row]
+        )
+        columns: list[tuple[float, float]] = []
+        depth, start = 0, 0.0
+        for place, step in edges:
+            if step > 0 and depth == spared:
+                start = place
+            if step < 0 and depth == spared + 1:
+                columns.append((start, place))
+            depth += step
+        if spared:
+            columns = self._with_rare(columns, tabular)
+        merged: list[tuple[float, float]] = []
+        for left, right in sorted(columns):
+            if merged and left - merged[-1][1] < COLUMN_GAP * self._size:
+                merged[-1] = (merged[-1][0], max(right, merged[-1][1]))
+            else:
+                merged.append((left, right))
+        return merged
+
+    def _with_rare(
+        self, columns: list[tuple[float, float]], tabular: Sequence[Row]
+    ) -> list[tuple[float, float]]:
+        """With those that few rows have a cell in."""
+        added = list(columns)
+        for row in tabular:
+            for segment in row:
+                if all(segment.right < left or segment.left > right for left, right in added):
+                    added.append((segment.left, segment.right))
+        return added
+
+    def _placed(self, columns: list[tuple[float, float]]) -> list[Cells] | None:
+        """Of each row the segments by column and number of columns; None where too many cells
+        reach over columns."""
+        placed: list[Cells] = []
+        bridges = 0
+        for row in self._rows:
+            cells: Cells = {}
+            for segment in row:
+                met = [
+                    at
+                    for at, (left, right) in enumerate(columns)
+                    if min(right, segment.right) - max(left, segment.left) > 0
+                ]
+                if not met:
+                    gaps = [
+                        max(left - segment.right, segment.left - right) for left, right in columns
+                    ]
+                    met = [gaps.index(min(gaps))]
+                if len(row) > 1:
+                    bridges += len(met) > 1
+                cells.setdefault((met[0], met[-1] - met[0] + 1), []).append(segment)
+            placed.append(_without_overlaps(cells))
+        return placed if bridges <= max(2, len(self._rows) // 8) else None
+
+    def _is_aligned(self, placed: list[Cells], columns: int) -> bool:
+        """Whether most columns have cells that begin, or end, at the same place."""
+        tolerance = ALIGNED * self._size
+        good = counted = 0
+        for column in range(columns):
+            parts = [part for row in placed for part in row.get((column, 1), ()) if len(row) > 1]
+            if len(parts) < 2:
+                continue
+            counted += 1
+            shares = [
+                sum(abs(place - median(places)) <= tolerance for place in places) / len(places)
+                for places in (
+                    [part.left for part in parts],
+                    [part.right for part in parts],
+                    # Centred cells are those of a table where lines speak for one.
+                    [(part.left + part.right) / 2 for part in parts] if self._rules else [0.0, 9e9],
+                )
+            ]
+            good += max(shares) >= (MOSTLY if len(parts) > LEAST_ROWS else 0.6)
+        return counted > 1 and good >= MOSTLY * counted
+
+    def _logical(self, placed: list[Cells]) -> list[Cells]:
+        """The rows as they are meant: a cell that goes on over lines is one."""
+        heights = median(max(part.height for part in row) for row in self._rows)
+        spaces = [0.0] + [
+            top_of(self._rows[at]) - foot_of(self._rows[at - 1]) for at in range(1, len(self._rows))
+        ]
+        loose = sum(space > 0.5 * heights for space in spaces)
+        spread = loose > 1 and loose * 4 >= len(placed)
+        inner = [
+            place
+            for place in self._rules
+            if self._box[1] + heights < place < self._box[3] - heights
+        ]
+        by_rules = len(inner) >= LEAST_ROWS
+        logical: list[Cells] = []
+        for at, row in enumerate(placed):
+            joined = False
+            if logical:
+                ruled = any(
+                    self._rows[at - 1][0].middle < place < self._rows[at][0].middle
+                    for place in self._rules
+                )
+                figures = any(is_figure(join(parts).text) for parts in row.values())
+                before = logical[-1]
+                first_empty = all(column > 0 for column, _ in row)
+                known = all(cell in before for cell in row)
+                tight = spaces[at] <= 0.5 * heights
+                if by_rules:
+                    joined = not ruled and not (figures and known)
+                elif not ruled and not figures and tight:
+                    joined = spread or (known and (first_empty or _goes_on(row, before)))
+            if joined:
+                for cell, parts in row.items():
+                    logical[-1][cell] = logical[-1].get(cell, []) + parts
+            else:
+                logical.append(dict(row))
+        return logical
+
+    def _is_table(self, grid: list[list[str]], head: int, bold_head: bool) -> bool:
+        body = grid[head:]
+        columns = len(grid[0])
+        if len(body) < 2 or len(grid) < LEAST_ROWS:
+            return False
+        wide = sum(sum(map(bool, row)) > 1 for row in grid)
+        if self._lined:
+            longest = max(len(text) for row in grid for text in row)
+            return wide * 2 >= len(grid) and head > 0 and longest <= LONGEST_CELL
+        if wide < LEAST_ROWS or wide * 2 < len(grid):
+            return False
+        filled = [[row[column] for row in body if row[column]] for column in range(columns)]
+        others = [text for column in filled[1:] for text in column]
+        if not others or sum(map(len, others)) > LONGEST_TEXT * len(others):
+            return False
+        if any(
+            2 * sum(text.endswith(":") for text in column) > len(column) for column in filled[:-1]
+        ):
+            return False
+        figures = [
+            column > 0 and len(texts) > 1 and sum(map(is_figure, texts)) >= 0.6 * len(texts)
+            for column, texts in enumerate(filled)
+        ]
+        ruled = len(self._rules) > 1
+        if _is_contents(filled, columns) and not ruled:
+            return False
+        leaders = sum(any(LEADER_RUN.search(part.text) for part in row) for row in self._rows)
+        if leaders > LEADER_SHARE * len(self._rows) and sum(figures) < 2:
+            return False
+        if not ruled and _is_monospaced(self._rows) and not (head and any(figures)):
+            return False
+        share = sum(map(len, filled)) / (columns * len(body))
+        if any(figures):
+            return share >= 0.5
+        named = ruled or bold_head
+        if columns == 2:
+            return named and head > 0 and share >= MOSTLY
+        return share >= MOSTLY and (named or len(grid) > LEAST_ROWS) and _is_short(others)
+
+
+def _without_overlaps(
+    cells: Cells,
+) -> Cells:
+    """Cells of a row that reach into one another as one."""
+    merged: Cells = {}
+    for (column, span), parts in sorted(cells.items()):
+        if merged:
+            (start, width), known = next(reversed(merged.items()))
+            if column < start + width:
+                del merged[(start, width)]
+                merged[(start, max(start + width, column + span) - start)] = known + parts
+                continue
+        merged[(column, span)] = parts
+    return merged
+
+
+def _goes_on(row: Cells, before: Cells) -> bool:
+    """Whether a row's only cell is the rest of a sentence that the one above it begins."""
+    if len(row) > 1:
+        return False
+    ((cell, parts),) = row.items()
+    return cell in before and parts[0].text[:1].islower()
+
+
+def _is_contents(filled: list[list[str]], columns: int) -> bool:
+    """Whether it is a table of contents: titles, and pages that only go up."""
+    pages = filled[-1]
+    if columns > 3 or len(pages) < LEAST_ROWS or not all(map(str.isdecimal, pages)):
+        return False
+    numbers = [int(page) for page in pages]
+    return numbers == sorted(numbers) and not all(is_year(page) for page in pages)
+
+
+def _is_monospaced(rows: Sequence[Row]) -> bool:
+    """Whether the rows are code, a listing or a dump: type whose letters are of one width."""
+    pitches = sorted(
+        part.width / len(part.text) for row in rows for part in row if len(part.text) > LEAST_ROWS
+    )
+    if len(pitches) < LEAST_ROWS:
+        return False
+    usual = median(pitches)
+    near = sum(abs(pitch - usual) <= SAME_PITCH * usual for pitch in pitches)
+    return near >= 0.9 * len(pitches)
+
+
+def _is_short(texts: list[str]) -> bool:
+    return median(map(len, texts)) <= LONGEST_TEXT / 2
