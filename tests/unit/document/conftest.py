@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
 
 MakePdf = Callable[..., Path]
+DrawPdf = Callable[..., Path]
 
 
 @pytest.fixture
@@ -46,3 +48,20 @@ def make_pdf(tmp_path: Path) -> MakePdf:
         return path
 
     return make
+
+
+@pytest.fixture
+def draw_pdf(tmp_path: Path) -> DrawPdf:
+    """A PDF of A4 pages, each drawn by a function that is given the canvas."""
+
+    def draw(*pages: Callable[[Canvas], None]) -> Path:
+        path = tmp_path / "drawn.pdf"
+        canvas = Canvas(str(path), pagesize=A4)
+        for page in pages:
+            canvas.setFont("Helvetica", 10)
+            page(canvas)
+            canvas.showPage()
+        canvas.save()
+        return path
+
+    return draw

@@ -24,6 +24,7 @@ MOSTLY = 0.7
 LEAST_ROWS = 3
 LONGEST_TEXT = 60
 """Characters that the cells beside the first column have on average at most: prose has more."""
+LONG_TEXT = 25
 LONGEST_CELL = 600
 """Characters of a cell between lines; what is longer is a column of the page."""
 MAX_COLUMNS = 20
@@ -45,6 +46,7 @@ class Candidate:
     ) -> None:
         self._rows = rows
         self._lined = lined
+        self._spread = False
         segments = [segment for row in rows for segment in row]
         self._size = median(segment.size or segment.height for segment in segments)
         self._box = box_of(segments)
@@ -174,7 +176,7 @@ class Candidate:
             top_of(self._rows[at]) - foot_of(self._rows[at - 1]) for at in range(1, len(self._rows))
         ]
         loose = sum(space > 0.5 * heights for space in spaces)
-        spread = loose > 1 and loose * 4 >= len(placed)
+        spread = self._spread = loose > 1 and loose * 4 >= len(placed)
         inner = [
             place
             for place in self._rules
@@ -213,7 +215,10 @@ class Candidate:
         wide = sum(sum(map(bool, row)) > 1 for row in grid)
         if self._lined:
             longest = max(len(text) for row in grid for text in row)
-            return wide * 2 >= len(grid) and head > 0 and longest <= LONGEST_CELL
+            prose = sum(sum(len(text) >= LONG_TEXT for text in row) > 1 for row in body)
+            # Columns of the page's text, whose lines happen to be level.
+            level = not self._spread and prose >= MOSTLY * len(body)
+            return wide * 2 >= len(grid) and head > 0 and longest <= LONGEST_CELL and not level
         if wide < LEAST_ROWS or wide * 2 < len(grid):
             return False
         filled = [[row[column] for row in body if row[column]] for column in range(columns)]

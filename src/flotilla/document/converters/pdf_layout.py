@@ -205,16 +205,12 @@ def _lines(side: Sequence[_Block]) -> list[list[_Block]]:
 
 
 def _prose(lines: Sequence[Sequence[_Block]], width: float) -> float:
-    """The share of lines that are a single stretch of text and fill their column."""
+    """The share of lines whose every stretch of text is long, and that fill their column."""
     full = 0
     for line in lines:
-        block = line[0]
-        full += len(line) == 1 and (
-            isinstance(block.content, Found)
-            or (
-                block.right - block.left >= FILLED * width
-                and len(block.content.text) >= PROSE_CHARACTERS
-            )
+        full += sum(block.right - block.left for block in line) >= FILLED * width and all(
+            isinstance(block.content, Found) or len(block.content.text) >= PROSE_CHARACTERS
+            for block in line
         )
     return full / len(lines)
 

@@ -8,9 +8,10 @@ from flotilla.models import Box
 
 # Segments are of one row where the lower one's middle is above the foot of the row's text.
 ROW_OVERLAP = 0.5
+BULLET = re.compile("[•‣◦▪▫■□●○◆◇➢➤✓✔\uf0b7\uf0a7\uf0d8\uf076]")
+# What also stands in a table's cells, and begins a list's item only at the start of a row.
 MARKER = re.compile(
-    r"(?:[•‣◦▪▫■□●○◆◇➢➤✓✔–—*·\uf0b7\uf0a7\uf0d8\uf076o-]|"
-    r"\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)]|\[\d{1,3}\])$"
+    r"[–—*·o-]|\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)]|\[\d{1,3}\]|\d{1,2}(?:\.\d{1,2}){1,3}\.?"
 )
 # A sign of currency ahead of its amount, and what stands behind one, are apart from it in columns.
 AHEAD = re.compile(r"[$€£¥₹(]|[A-Z]{2}\$|[$€£¥]\s?\(")
@@ -44,7 +45,12 @@ def _with_markers(row: Row) -> Row:
         if (
             before is not None
             and (
-                MARKER.match(before.text)
+                BULLET.fullmatch(before.text)
+                or (
+                    len(joined) == 1
+                    and MARKER.fullmatch(before.text)
+                    and not segment.text[:1].isdigit()
+                )
                 or (AHEAD.fullmatch(before.text) and segment.text[:1].isdigit())
                 or (BEHIND.fullmatch(segment.text) and before.text[-1:].isdigit())
             )

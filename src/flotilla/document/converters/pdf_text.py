@@ -18,7 +18,7 @@ COMPOUND = re.compile(r"\w+(?:[-\u2010]\w+)+")
 # What a compound that is left open goes on with: "pre- and post-war".
 OPEN_COMPOUND = re.compile(r"(?:and|or|to|und|oder|bis|et|ou|y|o|e|och|og|en|of)\b")
 # First parts that keep their hyphen, and those that rarely have one though they are words.
-HYPHENED = frozenset(("self", "non", "ex", "half", "well", "cross", "all", "quasi", "long", "high"))
+HYPHENED = frozenset(("self", "non", "quasi"))
 CLOSED = frozenset(
     (
         "after",
@@ -50,15 +50,22 @@ class Vocabulary:
     """The words of a document that its hyphens at line ends are judged by.
 
     Args:
-        texts: what is known of the document.
+        texts: its lines, as far as they are known, one after another.
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._words: set[str] = set()
         self._compounds: set[str] = set()
+        split = False
         for text in texts:
-            folded = text.lower()
-            self._words.update(re.findall(r"\w+", folded))
+            folded = text.lower().strip()
+            # The halves of a split word are no words.
+            if split:
+                folded = WORD_START.sub("", folded, count=1)
+            split = folded[-1:] in SPLIT_SIGNS
+            if split:
+                folded = SPLIT_END.sub("", folded)
+            self._words.update(WORD_START.findall(folded))
             self._compounds.update(COMPOUND.findall(folded))
 
     def mended(self, first: str, second: str) -> str:

@@ -1,27 +1,63 @@
 import pytest
 
-from flotilla.document.converters.pdf_text import clean_lines, locate
+from flotilla.document.converters.pdf_text import (
+    Vocabulary,
+    clean_text,
+    join_split_words,
+    locate,
+)
 from flotilla.document.converters.typography import Line
 
 
-def clean(*texts: str, compounds: frozenset[str] = frozenset()) -> list[str]:
-    return [line.text for line in clean_lines([Line(t, 11, 400) for t in texts], compounds)]
+def joined(*texts: str, known: str = "", apart: bool = False) -> list[str]:
+    lines = [Line(text, 11, 400, apart=apart) for text in texts]
+    words = Vocabulary([known])
+    return [clean_text(line.text, words) for line in join_split_words(lines, words) if line]
 
 
-@pytest.mark.parametrize("mark", ["\ufffe", "\x02"])
+@pytest.mark.parametrize("mark", ["\ufffe", "\x02", "\u00ad", "-", "\u2010"])
 def test_a_word_split_at_a_lines_end_is_mended(mark: str) -> None:
-    assert clean(f"an ex{mark}pected guest") == ["an expected guest"]
+    assert joined(f"an ex{mark}", "pected guest") == ["an expected", "guest"]
 
 
-def test_compounds_and_numbers_keep_their_hyphen() -> None:
-    known = frozenset(("in-network",))
-    assert clean("an In\ufffenetwork fee of 2024\ufffe25", compounds=known) == [
-        "an In-network fee of 2024-25"
-    ]
+def test_a_split_word_takes_what_clings_to_it_along() -> None:
+    assert joined("the quay was inspec\ufffe", "ted.) It") == ["the quay was inspected.)", "It"]
+    assert joined("the inspec\ufffe", "tion") == ["the inspection"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "known", "whole"),
+    [
+        (("the In\ufffe", "network fee"), "paid in-network", "the In-network"),
+        (("in 2024\ufffe", "25 only"), "", "in 2024-25"),
+        (("the Anglo-", "saxon"), "", "the Anglosaxon"),
+        (("the Anglo\ufffe", "Saxon"), "", "the Anglo-Saxon"),
+        (("a self-", "made man"), "", "a self-made"),
+        (("by decision-", "making"), "a decision is in the making", "by decision-making"),
+        (("we under-", "stand it"), "stand under it", "we understand"),
+        (("of infor-", "mation"), "information", "of information"),
+    ],
+)
+def test_compounds_keep_their_hyphen(lines: tuple[str, ...], known: str, whole: str) -> None:
+    assert joined(*lines, known=known)[0] == whole
+
+
+def test_a_compound_that_is_left_open_is_no_split_word() -> None:
+    assert joined("both pre-", "and post-war") == ["both pre-", "and post-war"]
+
+
+def test_a_dash_and_a_line_of_its_own_are_no_split_word() -> None:
+    assert joined("the fee -", "all of it") == ["the fee -", "all of it"]
+    assert joined("Notes on co-", "operation", apart=True) == ["Notes on co-", "operation"]
 
 
 def test_what_is_not_shown_is_removed() -> None:
-    assert clean("a\x00b\u00adc\x1f \t d\r", "", "", "e", "") == ["abc d", "", "e"]
+    assert clean_text("a\x00bc\x1f \t d\r") == "abc d"
+
+
+def test_ligatures_are_letters() -> None:
+    assert clean_text("e\ufb03cient \ufb01eld") == "efficient field"
+    assert clean_text("\ufefb") == "\u0644\u0627"
 
 
 @pytest.mark.parametrize(
