@@ -99,7 +99,7 @@ def test_chunks_of_the_terms_carry_clause_and_page() -> None:
 def test_chunks_of_the_price_list_carry_their_group() -> None:
     chunk = next(chunk for chunk in chunks("price-list.pdf") if "SL-4016" in chunk.text)
     assert chunk.heading_path == ("Price List", "Electric cars")
-    assert "SL-4016 Tesla Model 3 Long Range 2021 35,200" in chunk.text
+    assert "SL-4016 | Tesla Model 3 Long Range | 2021 | 35,200" in chunk.text
 
 
 def test_a_web_pages_furniture_is_left_out() -> None:

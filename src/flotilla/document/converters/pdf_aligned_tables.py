@@ -8,6 +8,7 @@ from flotilla.document.converters.pdf_candidates import (
     COLUMN_GAP,
     LEAST_ROWS,
     Candidate,
+    begins_anew,
 )
 from flotilla.document.converters.pdf_rows import Row, foot_of, top_of
 from flotilla.document.converters.pdf_rulings import Ruling
@@ -57,6 +58,8 @@ def _runs(rows: Sequence[Row]) -> list[tuple[int, int]]:
             space = top_of(rows[below]) - foot_of(rows[below - 1])
             lone = 0 if len(rows[below]) > 1 else lone + 1
             if space > ROW_SPACE * height or lone > MAX_LONE:
+                break
+            if begins_anew(rows[below], rows[at]):
                 break
             if not lone:
                 end = below + 1

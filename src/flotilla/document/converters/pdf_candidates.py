@@ -15,6 +15,7 @@ from flotilla.document.converters.pdf_tables import (
     is_year,
 )
 from flotilla.document.converters.pdf_words import Segment
+from flotilla.document.converters.typography import SIZE_STEP
 
 # Columns are parted by at least this share of the size.
 COLUMN_GAP = 0.5
@@ -36,6 +37,14 @@ LEADERS = re.compile(r"(?:\s*[.·…_]){4,}\s*$")
 
 Cells = dict[tuple[int, int], list[Segment]]
 """Of a row the segments by their column and the number of columns."""
+
+
+def begins_anew(row: Row, first: Row) -> bool:
+    """Whether a row is not of the table that begins with another: it is a heading, or the same
+    header once more."""
+    if len(row) == 1:
+        return row[0].size >= SIZE_STEP * max(segment.size for segment in first) > 0
+    return [segment.text for segment in row] == [segment.text for segment in first]
 
 
 class Candidate:
@@ -196,7 +205,11 @@ class Candidate:
                 first_empty = all(column > 0 for column, _ in row)
                 known = all(cell in before for cell in row)
                 tight = spaces[at] <= 0.5 * heights
-                if by_rules:
+                # A single first cell names the rows below it, and is no part of them.
+                names = all(column == 0 for column, _ in before) and not first_empty
+                if names and not _goes_on(row, before):
+                    joined = False
+                elif by_rules:
                     joined = not ruled and not (figures and known)
                 elif not ruled and not figures and tight:
                     joined = spread or (known and (first_empty or _goes_on(row, before)))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from flotilla.document.converters.pdf_candidates import LEAST_ROWS, Candidate
+from flotilla.document.converters.pdf_candidates import LEAST_ROWS, Candidate, begins_anew
 from flotilla.document.converters.pdf_rows import Row, box_of, foot_of, rows_of
 from flotilla.document.converters.pdf_rulings import Ruling
 from flotilla.document.converters.pdf_tables import Found
@@ -76,14 +76,18 @@ def _ladders(across: Sequence[Ruling]) -> list[list[Ruling]]:
 
 
 def _without_prose(ladder: Sequence[Ruling], rows: Sequence[Row]) -> list[list[Ruling]]:
-    """A ladder's lines in the groups that running text leaves: tables of one width often follow
-    one another on a page."""
+    """A ladder's lines in the groups that running text and headings leave: tables of one width
+    often follow one another on a page."""
     groups: list[list[Ruling]] = [[ladder[0]]]
     for above, line in pairwise(ladder):
         between = [row for row in rows if above.place < row[0].middle < line.place]
         width = PROSE_WIDTH * (line.end - line.start)
         full = sum(len(row) == 1 and row[0].width >= width for row in between)
-        if full * 2 > len(between):
+        first = next((row for row in rows if row[0].middle > groups[-1][0].place), None)
+        anew = first is not None and any(
+            begins_anew(row, first) for row in between if row is not first
+        )
+        if full * 2 > len(between) or anew:
             groups.append([])
         groups[-1].append(line)
     return [group for group in groups if len(group) >= LEAST_ROWS]

@@ -322,3 +322,23 @@ def test_two_columns_of_prose_between_lines_are_no_table(draw_pdf) -> None:
     (found,) = convert(draw_pdf(page))
     assert found.regions == ()
     assert "\n".join(lines) in found.text.replace("\n\n", "\n")
+
+
+@pytest.mark.parametrize("style", ["lines", "bare"])
+def test_a_heading_between_two_tables_parts_them(draw_pdf, style: str) -> None:
+    more = [TEXTS[0], ["Elbe", "Hamburg", "Germany"], ["Fram", "Oslo", "Norway"]]
+    more.append(["Gull", "Cork", "Ireland"])
+
+    def page(canvas: Canvas) -> None:
+        for rows, y in ((TEXTS, 600), (more, 500)):
+            table = Table(rows, style=STYLES[style], colWidths=[120, 120, 120])
+            table.wrapOn(canvas, 480, 400)
+            table.drawOn(canvas, 60, y)
+        canvas.setFont("Helvetica-Bold", 14)
+        canvas.drawString(60, 580, "Further boats")
+
+    (found,) = convert(draw_pdf(page))
+    assert [rows_of(found, region) for region in found.regions] == [
+        [" | ".join(row) for row in rows] for rows in (TEXTS, more)
+    ]
+    assert "\nFurther boats\n" in found.text
