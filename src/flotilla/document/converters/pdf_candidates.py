@@ -22,7 +22,10 @@ COLUMN_GAP = 0.5
 ALIGNED = 0.45
 """Share of the size by which the edges of a column's cells may differ."""
 MOSTLY = 0.7
+INDENTED = 0.5
 LEAST_ROWS = 3
+LEAST_PLAIN_ROWS = 5
+"""Of a table that neither figures nor lines nor bold heads speak for."""
 LONGEST_TEXT = 60
 """Characters that the cells beside the first column have on average at most: prose has more."""
 LONG_TEXT = 25
@@ -175,7 +178,9 @@ class Candidate:
                     [(part.left + part.right) / 2 for part in parts] if self._rules else [0.0, 9e9],
                 )
             ]
-            good += max(shares) >= (MOSTLY if len(parts) > LEAST_ROWS else 0.6)
+            # The first column's are indented where they are of what stands above them.
+            few = column == 0 or len(parts) <= LEAST_ROWS
+            good += max(shares) >= (INDENTED if few else MOSTLY)
         return counted > 1 and good >= MOSTLY * counted
 
     def _logical(self, placed: list[Cells]) -> list[Cells]:
@@ -191,7 +196,9 @@ class Candidate:
             for place in self._rules
             if self._box[1] + heights < place < self._box[3] - heights
         ]
-        by_rules = len(inner) >= LEAST_ROWS
+        begun = sum(len(row) > 1 and min(row)[0] == 0 for row in placed)
+        # Fewer lines than that part groups of rows.
+        by_rules = len(inner) >= LEAST_ROWS and 2 * (len(inner) + 1) >= begun
         logical: list[Cells] = []
         for at, row in enumerate(placed):
             joined = False
@@ -207,12 +214,14 @@ class Candidate:
                 tight = spaces[at] <= 0.5 * heights
                 # A single first cell names the rows below it, and is no part of them.
                 names = all(column == 0 for column, _ in before) and not first_empty
-                if names and not _goes_on(row, before):
-                    joined = False
+                if names:
+                    joined = not ruled and (tight or by_rules) and _goes_on(row, before)
                 elif by_rules:
                     joined = not ruled and not (figures and known)
                 elif not ruled and not figures and tight:
-                    joined = spread or (known and (first_empty or _goes_on(row, before)))
+                    joined = spread or (
+                        known and (first_empty or (len(row) == 1 and _goes_on(row, before)))
+                    )
             if joined:
                 for cell, parts in row.items():
                     logical[-1][cell] = logical[-1].get(cell, []) + parts
@@ -260,7 +269,12 @@ class Candidate:
         named = ruled or bold_head
         if columns == 2:
             return named and head > 0 and share >= MOSTLY
-        return share >= MOSTLY and (named or len(grid) > LEAST_ROWS) and _is_short(others)
+        begun = len(filled[0]) >= MOSTLY * len(body)
+        return (
+            share >= MOSTLY
+            and (named or (len(grid) >= LEAST_PLAIN_ROWS and begun))
+            and _is_short(others)
+        )
 
 
 def _without_overlaps(
@@ -280,11 +294,9 @@ def _without_overlaps(
 
 
 def _goes_on(row: Cells, before: Cells) -> bool:
-    """Whether a row's only cell is the rest of a sentence that the one above it begins."""
-    if len(row) > 1:
-        return False
-    ((cell, parts),) = row.items()
-    return cell in before and parts[0].text[:1].islower()
+    """Whether a row's first cell is the rest of a phrase that the one above it begins."""
+    cell = min(row)
+    return cell in before and row[cell][0].text[:1].islower()
 
 
 def _is_contents(filled: list[list[str]], columns: int) -> bool:

@@ -1,10 +1,10 @@
 """Tables that only lines across a PDF's page rule, as those of books and papers."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 
 from flotilla.document.converters.pdf_candidates import LEAST_ROWS, Candidate, begins_anew
-from flotilla.document.converters.pdf_rows import Row, box_of, foot_of, rows_of
+from flotilla.document.converters.pdf_rows import Row, box_of, foot_of, rows_of, top_of
 from flotilla.document.converters.pdf_rulings import Ruling
 from flotilla.document.converters.pdf_tables import Found
 from flotilla.document.converters.pdf_words import Segment
@@ -49,8 +49,14 @@ def _table(
         and lines[0].place - foot_of(rows[first - 1]) <= rows[first - 1][0].height
     ):
         above -= 1
-    for start in dict.fromkeys((above, first)):
-        chosen = rows[start:last]
+    # Where every other row is shaded, the last one may be below the last edge.
+    below = last
+    if first < below < len(rows) and len(rows[below]) > 1:
+        space = top_of(rows[below]) - foot_of(rows[below - 1])
+        begun = abs(rows[below][0].left - rows[below - 1][0].left) <= LINE_ENDS
+        below += begun and space <= rows[below][0].height
+    for start, end in dict.fromkeys(product((above, first), (below, last))):
+        chosen = rows[start:end]
         if len(chosen) < LEAST_ROWS or _is_crossed(segments, chosen):
             continue
         table = Candidate(chosen, lines, lined=True).table()

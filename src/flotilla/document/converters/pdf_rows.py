@@ -15,6 +15,7 @@ MARKER = re.compile(
 )
 # A sign of currency ahead of its amount, and what stands behind one, are apart from it in columns.
 AHEAD = re.compile(r"[$€£¥₹(]|[A-Z]{2}\$|[$€£¥]\s?\(")
+AMOUNT_START = frozenset("0123456789(-–−—")
 BEHIND = re.compile(r"[%)‰°*†‡]{1,2}")
 # A list's marker and its text stand no further apart than this many times the size.
 MARKER_GAP = 5.0
@@ -51,7 +52,7 @@ def _with_markers(row: Row) -> Row:
                     and MARKER.fullmatch(before.text)
                     and not segment.text[:1].isdigit()
                 )
-                or (AHEAD.fullmatch(before.text) and segment.text[:1].isdigit())
+                or (AHEAD.fullmatch(before.text) and segment.text[:1] in AMOUNT_START)
                 or (BEHIND.fullmatch(segment.text) and before.text[-1:].isdigit())
             )
             and segment.left - before.right <= MARKER_GAP * (segment.size or segment.height)

@@ -12,7 +12,7 @@ CELL_GAP = " | "
 BOLD = 600
 """The weight from which type is bold, as in CSS."""
 FIGURE = re.compile(
-    r"[(\[]?[-+−–~<>≤≥±]?\s*(?:[$€£¥₹%]|[A-Z]{1,3}\$|USD|EUR|GBP|CHF)?\s*[-+−–]?"
+    r"[(\[]?[-+−–~<>≤≥±]?\s*(?:[$€£¥₹%]|[A-Z]{1,3}\$|USD|EUR|GBP|CHF)?\s*[-+−–(]?"
     r"\d[\d.,'’\u00a0\u202f ]*(?:st|nd|rd|th)?"
     r"\s*(?:[%‰°€$£¥]|[a-zA-Zµ]{1,3}[²³]?)?[)\]]?[*†‡a-d¹²³⁴]?"
 )

@@ -224,6 +224,60 @@ def test_a_table_that_goes_on_has_no_header_on_the_next_page(draw_pdf) -> None:
     assert again[1].regions[0].header_rows == 1
 
 
+def test_lines_between_groups_of_rows_make_no_row_of_a_group(draw_pdf) -> None:
+    rows = [*TEXTS, *([f"Boat {n}", f"Port {n}", f"Flag {n}"] for n in range(8))]
+    groups = [("LINEBELOW", (0, at), (-1, at), 0.5, colors.black) for at in (3, 6, 9)]
+    style = TableStyle([*LINES.getCommands(), *groups])
+    page, region = only_table(draw_pdf(lambda canvas: put(canvas, rows, style)))
+    assert rows_of(page, region) == [" | ".join(row) for row in rows]
+
+
+def statement(canvas: Canvas) -> None:
+    rows = [
+        ("Net revenue", "12,345", "11,222"),
+        ("Cost of revenue", "(5,000)", "(4,000)"),
+        ("Operating expenses:", "", ""),
+        ("  Sales, general and administrative costs of", "", ""),
+        ("  the group", "900", "800"),
+        ("Total", "6,445", "6,422"),
+    ]
+    canvas.drawRightString(440, 700, "2025")
+    canvas.drawRightString(540, 700, "2024")
+    for at, row in enumerate(rows):
+        canvas.drawString(60, 686 - 14 * at, row[0])
+        for x, amount in zip((440, 540), row[1:], strict=True):
+            if amount:
+                canvas.drawString(x - 60, 686 - 14 * at, "$")
+                canvas.drawRightString(x, 686 - 14 * at, amount)
+
+
+def test_a_statement_with_signs_of_currency_and_indented_rows(draw_pdf) -> None:
+    page, region = only_table(draw_pdf(around(statement)))
+    assert rows_of(page, region) == [
+        "| 2025 | 2024",
+        "Net revenue | $ 12,345 | $ 11,222",
+        "Cost of revenue | $ (5,000) | $ (4,000)",
+        "Operating expenses:",
+        "Sales, general and administrative costs of the group | $ 900 | $ 800",
+        "Total | $ 6,445 | $ 6,422",
+    ]
+    assert region.header_rows == 1
+
+
+def test_a_row_that_is_shaded_last_and_one_that_is_not(draw_pdf) -> None:
+    rows = TEXTS[:4]
+    page, region = only_table(draw_pdf(around(lambda canvas: put(canvas, rows, SHADED))))
+    assert rows_of(page, region) == [" | ".join(row) for row in rows]
+
+
+def letterhead(canvas: Canvas) -> None:
+    write(canvas, 700, ["Harbour Office", "1 Quay Street", "Hull HU1 2AB"])
+    meta = [("Invoice number", "INV-1234"), ("Date", "2 May 2026"), ("Total due", "$1,234.50")]
+    for at, (label, value) in enumerate(meta):
+        canvas.drawString(350, 700 - 13 * at, label)
+        canvas.drawRightString(540, 700 - 13 * at, value)
+
+
 def listing(canvas: Canvas) -> None:
     canvas.setFont("Courier", 9)
     write(
@@ -299,7 +353,7 @@ def blanks(canvas: Canvas) -> None:
 
 @pytest.mark.parametrize(
     "draw",
-    [listing, bullets, contents, dotted_contents, form, authors, frame, terms, blanks],
+    [listing, letterhead, bullets, contents, dotted_contents, form, authors, frame, terms, blanks],
     ids=lambda draw: draw.__name__,
 )
 def test_what_only_looks_like_a_table_is_none(draw_pdf, draw: Callable[[Canvas], None]) -> None:
@@ -327,10 +381,10 @@ def test_two_columns_of_prose_between_lines_are_no_table(draw_pdf) -> None:
 @pytest.mark.parametrize("style", ["lines", "bare"])
 def test_a_heading_between_two_tables_parts_them(draw_pdf, style: str) -> None:
     more = [TEXTS[0], ["Elbe", "Hamburg", "Germany"], ["Fram", "Oslo", "Norway"]]
-    more.append(["Gull", "Cork", "Ireland"])
+    more += [["Gull", "Cork", "Ireland"], ["Hero", "Riga", "Latvia"]]
 
     def page(canvas: Canvas) -> None:
-        for rows, y in ((TEXTS, 600), (more, 500)):
+        for rows, y in ((TEXTS, 600), (more, 460)):
             table = Table(rows, style=STYLES[style], colWidths=[120, 120, 120])
             table.wrapOn(canvas, 480, 400)
             table.drawOn(canvas, 60, y)

@@ -74,8 +74,11 @@ def line(text: str, weight: int = 400, *, size: float = 10, apart: bool = False)
 @pytest.mark.parametrize(
     "lines",
     [
-        [line("Please note that boats", 700, apart=True), line("longer than this", 700)]
-        + [line("may not moor here at all", 700)],
+        [
+            line("Please note that boats", 700, apart=True),
+            line("longer than this", 700),
+            line("may not moor here at all", 700),
+        ],
         [line("a warning in the text", 700)],
         [line("Never moor here.", 700, apart=True)],
         [line("12.50 | 13.80 | 14", 700, apart=True)],
