@@ -75,7 +75,10 @@ class _Pdfium:
         self._path, self._password = path, password
         self._other: _Pypdf | None = None
         self._count = len(document)
-        title = document.get_metadata_value("Title")
+        try:
+            title = document.get_metadata_value("Title")
+        except UnicodeDecodeError:  # a title is not worth a failure
+            title = ""
         self.title = " ".join(title.replace("\0", "").split()) or None
 
     def __len__(self) -> int:
@@ -117,7 +120,10 @@ class _Pdfium:
                     break
                 destination = bookmark.get_dest()
                 index = destination.get_index() if destination else None
-                title = " ".join(bookmark.get_title().replace("\0", "").split())
+                try:
+                    title = " ".join(bookmark.get_title().replace("\0", "").split())
+                except UnicodeDecodeError:
+                    continue
                 if index is not None and title:
                     found.setdefault(index, []).append((bookmark.level + 1, title))
         return found
@@ -178,7 +184,8 @@ class _Pypdf:
             title = reader.metadata.title if reader.metadata else None
         except Exception:  # noqa: BLE001  a title is not worth a failure
             title = None
-        self.title = " ".join((title or "").split()) or None
+        # A damaged file may have something else in its place.
+        self.title = (" ".join(title.split()) if isinstance(title, str) else "") or None
 
     def __len__(self) -> int:
         return len(self._reader.pages)

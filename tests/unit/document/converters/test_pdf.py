@@ -4,6 +4,7 @@ import pytest
 from pypdf import PdfWriter
 
 from flotilla.document.converters.pdf import PdfConverter
+from flotilla.document.converters.pdf_words import is_doubtful
 from flotilla.errors import FileCorrupt, FileEncrypted, NoText, WrongPassword
 from flotilla.models import Page
 
@@ -118,3 +119,20 @@ def test_a_truncated_file_gives_what_is_left_or_says_so(make_pdf) -> None:
         return
     assert all(page.text in ("", f"page {page.number}") for page in pages)
     assert any(page.text for page in pages)
+
+
+def test_a_title_that_is_no_text_is_none(make_pdf) -> None:
+    path = make_pdf("The quay.", title="HARBOUR")
+    written = path.read_bytes()
+    # A lone surrogate of UTF-16 in the place of the title's letters.
+    broken = written.replace(b"(HARBOUR)", b"<FEFFDC00>")
+    assert broken != written
+    path.write_bytes(broken)
+    assert PdfConverter().inspect(path).title is None
+    assert convert(path)[0].text == "The quay."
+
+
+def test_a_text_of_characters_that_are_none_is_doubtful() -> None:
+    assert is_doubtful("\x01\x04\x05 \x06\x07\x08")
+    assert is_doubtful("\ue001\ue002 and \ue003")
+    assert not is_doubtful("Line one\r\nline two\ufffe\x02 and some more of it")
