@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from flotilla.retrieval_steps import Retrieval, RetrievalSteps
+
 # The namespace of chunk ids: fixed for ever, since ids of stored points follow from it.
 CHUNK_NAMESPACE = uuid.UUID("6f0b5a3e-43a5-5e0b-9d4c-2f6d1c9e8a17")
 
@@ -123,13 +125,17 @@ def chunk_id(document_id: str, version_id: str, position: int) -> str:
 
 
 class Query(Value):
-    """A question and where to look for its answer."""
+    """A question and where to look for its answer.
+
+    `retrieval` is what is asked of the steps of the search; what it leaves open the settings say.
+    """
 
     tenant_id: str
     question: str
     collection_ids: tuple[str, ...]
     top_k: int = 5
     filter: Metadata = Field(default_factory=dict)
+    retrieval: Retrieval = Field(default_factory=Retrieval)
 
 
 class Passage(Value):
@@ -299,10 +305,17 @@ class Answer(Value):
 
 
 class Found(Value):
-    """What retrieval alone finds for a question, best first; `timings` are milliseconds."""
+    """What retrieval alone finds for a question, best first.
+
+    `timings` are milliseconds: `retrieve` of it all, and beside it the steps that it was made of.
+    `retrieval` says which steps these were; `notes` are sentences that a reader should know of how
+    it came about.
+    """
 
     question: str
     passages: tuple[Passage, ...]
+    retrieval: RetrievalSteps | None = None
+    notes: tuple[str, ...] = ()
     timings: dict[str, float] = Field(default_factory=dict)
     cached: Cached = Field(default_factory=Cached)
 

@@ -138,7 +138,7 @@ def plain_bm25(texts: Sequence[str]) -> Retrieval:
 def hybrid(texts: Sequence[str], settings: Settings) -> Retrieval:
     """What the fleet does, over all passages: the same vectors, weights and fusion."""
     embedder, encoder = load_embedder(settings, threads=cores()), Bm25Encoder()
-    rag = settings.rag
+    retrieval = settings.retrieval
     dense = embedder.embed_passages(texts)
     where: dict[int, list[tuple[int, float]]] = defaultdict(list)
     for at, vector in enumerate(encoder.encode_passages(texts)):
@@ -157,10 +157,13 @@ def hybrid(texts: Sequence[str], settings: Settings) -> Retrieval:
     def search(question: str) -> Scores:
         fused = np.zeros(len(texts))
         near = (dense @ embedder.embed_query(question)).astype(float)
-        for scores, weight in ((near, rag.dense_weight), (by_words(question), rag.bm25_weight)):
+        for scores, weight in (
+            (near, retrieval.dense_weight),
+            (by_words(question), retrieval.bm25_weight),
+        ):
             ranked = [at for at in np.argsort(-scores, kind="stable") if scores[at] > 0]
-            for rank, at in enumerate(ranked[: rag.prefetch]):
-                fused[at] += weight / (rag.rrf_k + rank + 1)
+            for rank, at in enumerate(ranked[: retrieval.prefetch]):
+                fused[at] += weight / (retrieval.rrf_k + rank + 1)
         return fused
 
     return search

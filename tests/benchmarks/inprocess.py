@@ -37,7 +37,7 @@ class InProcess:
         self._top_k = settings.rag.top_k
         embedder = load_embedder(settings, threads=settings.rag.embedding_threads, batch_size=2)
         points = PointStore(connect(settings), collection_name(settings), embedder.dimensions)
-        self.search = Retriever(points, embedder, Bm25Encoder(), settings.rag).search
+        self.search = Retriever(points, embedder, Bm25Encoder(), settings.retrieval).search
         self.answer = Answerer(self.search, build_generator(embedder)).answer
 
     def query(self, question: str) -> Query:

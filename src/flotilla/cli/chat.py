@@ -14,7 +14,7 @@ from flotilla.cli.connection import (
     json_object,
 )
 from flotilla.cli.problems import UsageMistake, told
-from flotilla.cli.questions import FilterOption, TopKOption
+from flotilla.cli.questions import FilterOption, RetrievalOption, TopKOption, retrieval_steps
 from flotilla.models import Mode
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def chat(
     mode: Annotated[
         Mode | None, typer.Option("--mode", help="How it is answered; the fleet's own way if left.")
     ] = None,
+    retrieval: RetrievalOption = None,
     user: UserOption = None,
     trace: Annotated[
         bool, typer.Option("--trace", help="Print how each answer came about, step by step.")
@@ -72,8 +73,9 @@ def chat(
         "top_k": top_k,
         "filter": json_object(filter_, "--filter"),
         "mode": mode,
+        "retrieval": retrieval_steps(retrieval),
     } | ({"user": user} if user is not None else {})
-    options = _options(collection, top_k, filter_, mode, user, url, data)
+    options = _options(collection, top_k, filter_, mode, retrieval, user, url, data)
     with connect(url, data) as flotilla:
         if message is None:
             _talk(flotilla, asked, options, trace)
@@ -178,6 +180,7 @@ def _options(
     top_k: int | None,
     filter_: str | None,
     mode: Mode | None,
+    retrieval: str | None,
     user: str | None,
     url: str | None,
     data: Any,
@@ -188,6 +191,7 @@ def _options(
         ("--top-k", top_k),
         ("--filter", filter_),
         ("--mode", mode),
+        ("--retrieval", retrieval),
         ("--user", user),
         ("--url", url),
         ("--data", data),

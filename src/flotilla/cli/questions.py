@@ -1,5 +1,7 @@
 """`flotilla ask` and `flotilla search`."""
 
+from contextlib import suppress
+from math import isfinite
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,6 +42,15 @@ FilterOption = Annotated[
         help='Conditions on metadata, such as \'{"year": {"gte": 2024}, "kind": ["faq"]}\'.',
     ),
 ]
+RetrievalOption = Annotated[
+    str | None,
+    typer.Option(
+        "--retrieval",
+        metavar="STEPS",
+        help="Steps of the search that are to be other than the fleet's settings say, such as "
+        "fusion=linear,prefetch=100.",
+    ),
+]
 
 
 def ask(
@@ -50,6 +61,7 @@ def ask(
     mode: Annotated[
         Mode | None, typer.Option("--mode", help="How it is answered; the fleet's own way if left.")
     ] = None,
+    retrieval: RetrievalOption = None,
     timeout: Annotated[
         float | None, typer.Option("--timeout", min=0.1, help="Seconds to wait for the answer.")
     ] = None,
@@ -68,6 +80,7 @@ def ask(
     from flotilla.cli.traces import print_trace
 
     conditions = json_object(filter_, "--filter")
+    steps = retrieval_steps(retrieval)
     with connect(url, data) as flotilla:
         if stream:
             if timeout is not None:
@@ -79,6 +92,7 @@ def ask(
                     top_k=top_k,
                     filter=conditions,
                     mode=mode,
+                    retrieval=steps,
                 ),
                 as_json,
                 trace,
@@ -90,6 +104,7 @@ def ask(
             top_k=top_k,
             filter=conditions,
             mode=mode,
+            retrieval=steps,
             timeout=timeout,
         )
     if as_json:
@@ -105,6 +120,7 @@ def search(
     collection: CollectionsOption = None,
     top_k: TopKOption = None,
     filter_: FilterOption = None,
+    retrieval: RetrievalOption = None,
     as_json: JsonOption = False,
     url: UrlOption = None,
     data: DataOption = None,
@@ -113,14 +129,51 @@ def search(
     from flotilla.cli.terminal import print_json, print_note
 
     conditions = json_object(filter_, "--filter")
+    steps = retrieval_steps(retrieval)
     with connect(url, data) as flotilla:
-        found = flotilla.search(question, collections=collection, top_k=top_k, filter=conditions)
+        found = flotilla.search(
+            question, collections=collection, top_k=top_k, filter=conditions, retrieval=steps
+        )
     if as_json:
         print_json(found)
     elif found.passages:
         print_passages(found.passages)
     else:
         print_note("Nothing was found. `flotilla documents` lists what there is.")
+    if not as_json:
+        for note in found.notes:
+            print_note(note)
+
+
+def retrieval_steps(text: str | None) -> dict[str, str | float] | None:
+    """What `--retrieval` says: `name=value` with commas between.
+
+    The gateway knows the names and what their values may be, and says what is wrong with one.
+
+    Raises:
+        typer.BadParameter: a part is not of that form, or a name stands in two of them.
+    """
+    if text is None:
+        return None
+    steps: dict[str, str | float] = {}
+    for part in filter(None, (each.strip() for each in text.split(","))):
+        name, equals, value = (each.strip() for each in part.partition("="))
+        if not (name and equals and value):
+            raise typer.BadParameter(f"{part!r} is not name=value", param_hint="--retrieval")
+        if name in steps:
+            raise typer.BadParameter(f"{name} is given twice", param_hint="--retrieval")
+        steps[name] = _value(value)
+    return steps
+
+
+def _value(text: str) -> str | float:
+    """A number where it is one that JSON knows."""
+    for kind in (int, float):
+        with suppress(ValueError):
+            number = kind(text)
+            if isfinite(number):
+                return number
+    return text
 
 
 def print_stream(events: "Iterable[AnswerEvent]", as_json: bool, trace: bool = False) -> None:

@@ -56,6 +56,8 @@ def _called(call: "ModelCall") -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(map(_shown, value)) or "none"
+    if isinstance(value, dict):
+        return " ".join(f"{name}={_shown(each)}" for name, each in value.items())
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = str(value)

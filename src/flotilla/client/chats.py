@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from flotilla.client.operation import Operation, delete, get, patch, post, segment
-from flotilla.client.operations import SYNC_TIMEOUT
+from flotilla.client.operations import SYNC_TIMEOUT, Asked, steps_asked_for
 from flotilla.models import Metadata, Mode
 from flotilla.schemas import (
     ChatRequest,
@@ -25,6 +25,7 @@ def _turn(
     top_k: int | None,
     filter: Metadata | None,  # noqa: A002 - the field's name on the wire
     mode: Mode | None,
+    retrieval: Asked | None,
 ) -> ChatRequest:
     return ChatRequest.model_construct(
         question=question,
@@ -34,6 +35,7 @@ def _turn(
         top_k=top_k,
         filter=filter or {},
         mode=mode,
+        retrieval=steps_asked_for(retrieval),
     )
 
 
@@ -46,6 +48,7 @@ def chat(
     top_k: int | None = None,
     filter: Metadata | None = None,  # noqa: A002 - the field's name on the wire
     mode: Mode | None = None,
+    retrieval: Asked | None = None,
     timeout: float | None = None,
 ) -> Operation[ChatResponse]:
     """Ask in a conversation and wait for the answer; without an id a new one is begun.
@@ -53,7 +56,7 @@ def chat(
     `timeout` is how many seconds the gateway waits; past it the error has status 504 and the
     `task_id` under which the answer will be found.
     """
-    body = _turn(question, conversation_id, user, collections, top_k, filter, mode)
+    body = _turn(question, conversation_id, user, collections, top_k, filter, mode, retrieval)
     return post(
         "/chat",
         body,
@@ -72,10 +75,11 @@ def chat_stream(
     top_k: int | None = None,
     filter: Metadata | None = None,  # noqa: A002
     mode: Mode | None = None,
+    retrieval: Asked | None = None,
 ) -> Operation[ChatResponse]:
     """Ask in a conversation, and read the answer while it is written; without an id a new one is
     begun. The events and the errors are those of `stream`; DoneEvent has a ChatResponse."""
-    body = _turn(question, conversation_id, user, collections, top_k, filter, mode)
+    body = _turn(question, conversation_id, user, collections, top_k, filter, mode, retrieval)
     return post("/chat/stream", body, ChatResponse)
 
 

@@ -5,13 +5,14 @@ wherever it is made.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from flotilla.client.operation import Operation, delete, get, post, segment
 from flotilla.client.sources import FileSource, Source, UploadProgress
 from flotilla.models import Metadata, Mode
+from flotilla.retrieval_steps import Retrieval
 from flotilla.schemas import (
     DEFAULT_COLLECTION,
     AddRequest,
@@ -41,6 +42,9 @@ from flotilla.schemas import (
 )
 
 T = TypeVar("T")
+
+Asked = Retrieval | Mapping[str, Any]
+"""What is asked of the steps of a search."""
 
 SYNC_TIMEOUT = 60.0
 """Seconds that the gateway holds a synchronous query by default (FLOTILLA_GATEWAY_SYNC_TIMEOUT)."""
@@ -238,6 +242,7 @@ def _question(
     filter: Metadata | None,  # noqa: A002 - the field's name on the wire
     callback_url: str | None = None,
     mode: Mode | None = None,
+    retrieval: Asked | None = None,
 ) -> QuestionRequest:
     return QuestionRequest.model_construct(
         question=question,
@@ -245,8 +250,16 @@ def _question(
         top_k=top_k,
         filter=filter or {},
         mode=mode,
+        retrieval=steps_asked_for(retrieval),
         callback_url=callback_url,
     )
+
+
+def steps_asked_for(retrieval: Asked | None) -> Any:
+    """The same as it goes over the wire, without what is left open."""
+    if isinstance(retrieval, Retrieval):
+        return retrieval.model_dump(mode="json", exclude_none=True)
+    return None if retrieval is None else dict(retrieval)
 
 
 def ask(
@@ -256,18 +269,20 @@ def ask(
     top_k: int | None = None,
     filter: Metadata | None = None,  # noqa: A002
     mode: Mode | None = None,
+    retrieval: Asked | None = None,
     timeout: float | None = None,
     cache_control: str | None = None,
 ) -> Operation[AnswerResponse]:
     """Ask and wait for the answer.
 
-    `mode` is the graph, the fleet's own when not given. `timeout` is how many seconds the gateway
-    waits; past it the error has status 504 and the `task_id` under which the answer will be found.
+    `mode` is the graph, and `retrieval` the steps of the search that are to be other than the
+    fleet's own, such as `{"fusion": "linear"}`. `timeout` is how many seconds the gateway waits;
+    past it the error has status 504 and the `task_id` under which the answer will be found.
     `cache_control` is sent as that header: `no-cache` has the question answered anew.
     """
     return post(
         "/rag/query/sync",
-        _question(question, collections, top_k, filter, mode=mode),
+        _question(question, collections, top_k, filter, mode=mode, retrieval=retrieval),
         AnswerResponse,
         params={"timeout": timeout},
         headers=_asking(cache_control),
@@ -282,6 +297,7 @@ def stream(
     top_k: int | None = None,
     filter: Metadata | None = None,  # noqa: A002
     mode: Mode | None = None,
+    retrieval: Asked | None = None,
     cache_control: str | None = None,
 ) -> Operation[AnswerResponse]:
     """Ask, and read the answer while it is written.
@@ -295,7 +311,7 @@ def stream(
         FlotillaAPIError: the question is refused, or there is no answer.
         GatewayUnreachable: the gateway stays away, or the client was closed meanwhile.
     """
-    body = _question(question, collections, top_k, filter, mode=mode)
+    body = _question(question, collections, top_k, filter, mode=mode, retrieval=retrieval)
     return post("/rag/query/stream", body, AnswerResponse, headers=_asking(cache_control))
 
 
@@ -306,11 +322,12 @@ def ask_async(
     top_k: int | None = None,
     filter: Metadata | None = None,  # noqa: A002
     mode: Mode | None = None,
+    retrieval: Asked | None = None,
     callback_url: str | None = None,
     cache_control: str | None = None,
 ) -> Operation[TaskAccepted]:
     """Ask and get a task id; the answer will be the task's result."""
-    body = _question(question, collections, top_k, filter, callback_url, mode)
+    body = _question(question, collections, top_k, filter, callback_url, mode, retrieval)
     return post("/rag/query", body, TaskAccepted, headers=_asking(cache_control))
 
 
@@ -320,12 +337,13 @@ def search(
     collections: Sequence[str] | None = None,
     top_k: int | None = None,
     filter: Metadata | None = None,  # noqa: A002
+    retrieval: Asked | None = None,
     cache_control: str | None = None,
 ) -> Operation[SearchResponse]:
     """The passages that retrieval alone finds, best first."""
     return post(
         "/rag/search",
-        _question(question, collections, top_k, filter),
+        _question(question, collections, top_k, filter, retrieval=retrieval),
         SearchResponse,
         headers=_asking(cache_control),
         patience=SYNC_TIMEOUT,

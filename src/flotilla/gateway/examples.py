@@ -208,7 +208,27 @@ _refusal = {
     "code": "file_too_large",
     "message": "plans/harbour.pdf is larger than the 209,715,200 bytes that are allowed.",
 }
-_question = {"question": QUESTION, "collection": "default", "top_k": 5}
+_retrieval = {"fusion": "linear", "dense_weight": 0.6, "bm25_weight": 0.4, "prefetch": 100}
+_steps = {
+    "search": "hybrid",
+    "fusion": "linear",
+    "dense_weight": 0.6,
+    "bm25_weight": 0.4,
+    "rrf_k": 60,
+    "prefetch": 100,
+    "expand_tokens": 0,
+    "documents": 0,
+    "mmr": 0.0,
+    "queries": 0,
+    "rerank": "none",
+    "rerank_depth": 20,
+}
+_question = {
+    "question": QUESTION,
+    "collection": "default",
+    "top_k": 5,
+    "retrieval": {"fusion": "linear"},
+}
 
 _call = {
     "role": "answer",
@@ -367,10 +387,13 @@ SCHEMAS: dict[str, Any] = {
         "task_id": QUESTION_TASK,
         "question": QUESTION,
         "passages": [_passage],
-        "timings": {"retrieve": 11.4},
+        "retrieval": _steps,
+        "timings": {"retrieve": 11.4, "embed": 4.2, "search": 5.9},
         "cached": {"retrieval": "miss", "embedding": "hit"},
     },
     "QuestionRequest": _question,
+    "RetrievalRequest": _retrieval,
+    "RetrievalSteps": _steps,
     "Task": _task,
     "TaskAccepted": {"task_id": TASK, "status": "pending"},
     "TaskError": _error,

@@ -16,7 +16,7 @@ from flotilla.ledger.spaces import SpaceState
 from flotilla.ledger.turns import OwnedTurn
 from flotilla.models import Turn
 from flotilla.rag.text.terms import coverage, terms, weights
-from flotilla.settings import RagSettings
+from flotilla.settings import RagSettings, RetrievalSettings
 from flotilla.vectorstore.bm25 import Bm25Encoder
 from flotilla.vectorstore.hybrid_collection import Fusion
 from flotilla.vectorstore.spaces import VectorSpace
@@ -43,6 +43,7 @@ class Memory:
         space: gives the space that answers.
         bm25: makes the sparse vectors.
         settings: the fleet's.
+        retrieval: says how the two searches for turns are fused.
     """
 
     def __init__(
@@ -51,11 +52,13 @@ class Memory:
         space: Callable[[], VectorSpace],
         bm25: Bm25Encoder,
         settings: RagSettings,
+        retrieval: RetrievalSettings,
     ) -> None:
         self._database = database
         self._space = space
         self._bm25 = bm25
         self._settings = settings
+        self._retrieval = retrieval
 
     def recall(
         self,
@@ -88,10 +91,10 @@ class Memory:
             space.embedder.embed_query(question),
             self._bm25.encode_query(question),
             Fusion(
-                prefetch=self._settings.prefetch,
-                k=self._settings.rrf_k,
-                dense_weight=self._settings.dense_weight,
-                bm25_weight=self._settings.bm25_weight,
+                prefetch=self._retrieval.prefetch,
+                k=self._retrieval.rrf_k,
+                dense_weight=self._retrieval.dense_weight,
+                bm25_weight=self._retrieval.bm25_weight,
             ),
             CANDIDATES * limit,
             without=[turn.id for turn in without],

@@ -103,7 +103,8 @@ def _space() -> VectorSpace:
 @lru_cache(maxsize=1)
 def get_memory() -> Memory:
     """What recalls and remembers turns of conversations."""
-    return Memory(get_database, _space, get_bm25(), get_settings().rag)
+    settings = get_settings()
+    return Memory(get_database, _space, get_bm25(), settings.rag, settings.retrieval)
 
 
 @lru_cache(maxsize=1)

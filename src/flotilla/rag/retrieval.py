@@ -98,7 +98,7 @@ def _retrieve(query: Query, space: VectorSpace) -> list[Passage]:
     than the ledger's word may have found only the version before, or passages of the two in each
     other's place. It is made again then, without those that do not count.
     """
-    retriever = Retriever(space.points, space.embedder, get_bm25(), get_settings().rag)
+    retriever = Retriever(space.points, space.embedder, get_bm25(), get_settings().retrieval)
     limit = query.top_k + SPARE
     documents_of: dict[str, str] = {}  # by their versions that were found
     not_live: set[str] = set()

@@ -22,7 +22,9 @@ from flotilla.rag.questions import answer_query, answer_turn, answerer_of, get_m
 from flotilla.rag.retrieval import get_caches, get_spaces, retrieve
 from flotilla.rag.streamed_runs import listening
 from flotilla.redis_connections import get_redis
+from flotilla.retrieval_steps import Retrieval, chosen, resolve
 from flotilla.settings import get_settings
+from flotilla.vectorstore.timings import timing
 
 REMEMBERING = "flotilla:remembering"
 REMEMBERING_MILLISECONDS = 60_000
@@ -43,12 +45,14 @@ def _warm_up() -> None:
 
 
 def _query(job: Job) -> Query:
+    asked = Retrieval.model_validate(job.payload.get("retrieval", {}))
     return Query(
         tenant_id=job.tenant_id,
         question=job.payload["question"],
         collection_ids=tuple(job.payload["collection_ids"]),
         top_k=job.payload["top_k"],
         filter=job.payload["filter"],
+        retrieval=chosen(asked, get_settings().retrieval),
     )
 
 
@@ -71,13 +75,19 @@ def answer(run: ReplyRun) -> str:
 def search(run: ReplyRun) -> str:
     """Find the passages that are nearest to the job's question."""
     began = time.perf_counter()
-    with at_work(), get_caches().searching(run.job.tenant_id, _policy(run.job)) as use:
-        passages = retrieve(_query(run.job), get_spaces().readable())
+    query = _query(run.job)
+    with (
+        at_work(),
+        get_caches().searching(run.job.tenant_id, _policy(run.job)) as use,
+        timing() as steps,
+    ):
+        passages = retrieve(query, get_spaces().readable())
     took = round(1000 * (time.perf_counter() - began), 2)
     found = Found(
         question=run.job.payload["question"],
         passages=tuple(passages),
-        timings={"retrieve": took},
+        retrieval=resolve(query.retrieval, get_settings().retrieval),
+        timings={"retrieve": took} | steps,
         cached=use.cached(),
     )
     return found.model_dump_json()

@@ -27,6 +27,8 @@ from flotilla.rag.busy import stand_back
 from flotilla.rag.questions import answer_query
 from flotilla.rag.retrieval import get_caches
 from flotilla.redis_connections import get_quick_redis
+from flotilla.retrieval_steps import Retrieval, chosen
+from flotilla.settings import get_settings
 
 logger = get_logger(__name__)
 
@@ -109,6 +111,8 @@ class _Warming:
             collection_ids=(job.collection_id or "",),
             top_k=job.payload["top_k"],
             filter=job.payload["filter"],
+            # As a question that asks for nothing has it, whose answer this is to be.
+            retrieval=chosen(Retrieval(), get_settings().retrieval),
         )
         try:
             answer = self._ask(query)

@@ -84,6 +84,7 @@ from flotilla.schemas.questions import (
     GenerateQuestionsRequest,
     GenerateQuestionsResponse,
     QuestionRequest,
+    RetrievalRequest,
     SearchResponse,
 )
 from flotilla.schemas.smoke import (
@@ -196,6 +197,7 @@ __all__ = [
     "Request",
     "Response",
     "Retried",
+    "RetrievalRequest",
     "RetryRefused",
     "RetryRequest",
     "SearchResponse",

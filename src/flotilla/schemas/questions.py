@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from flotilla.models import Answer, Found, Metadata, Mode
+from flotilla.retrieval_steps import Retrieval
 from flotilla.schemas.base import (
     COLLECTION_NAME,
     DEFAULT_COLLECTION,
@@ -32,6 +33,10 @@ def _check_collections(one: str | None, several: list[str] | None) -> None:
         )
 
 
+class RetrievalRequest(Retrieval, Request):
+    """How passages are looked for, where the fleet's settings are not to decide."""
+
+
 class QuestionRequest(Request):
     """A question and where to look."""
 
@@ -50,6 +55,9 @@ class QuestionRequest(Request):
         description="Conditions on metadata, all of which hold: a value, a list of values, or "
         "an object with gt, gte, lt, lte or not.",
         examples=[{"year": {"gte": 2024}, "kind": ["faq", "terms"]}],
+    )
+    retrieval: RetrievalRequest | None = Field(
+        None, description="Steps of the search that are to be other than the fleet's settings say."
     )
     mode: Mode | None = Field(
         None,

@@ -32,6 +32,7 @@ from flotilla.settings.groups import (
 )
 from flotilla.settings.llm import AFTER_MODELS, CACHED, EXTRACTIVE, LLMSettings, Price
 from flotilla.settings.process import FLEETS, Settings
+from flotilla.settings.retrieval import RetrievalSettings
 from flotilla.settings.web import WebSettings
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "Price",
     "QdrantSettings",
     "RagSettings",
+    "RetrievalSettings",
     "Settings",
     "ThreadedFleetSettings",
     "VectorstoreSettings",

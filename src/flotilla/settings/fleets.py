@@ -199,16 +199,6 @@ class RagSettings(ThreadedFleetSettings):
         description="Tokens that the model calls of one answer may take together, prompts and "
         "replies.",
     )
-    prefetch: int = Field(
-        50, ge=1, description="Candidates that dense and BM25 search each hand to the fusion."
-    )
-    dense_weight: float = Field(
-        0.7, ge=0, description="Weight of the dense ranks in the reciprocal rank fusion."
-    )
-    bm25_weight: float = Field(
-        0.3, ge=0, description="Weight of the BM25 ranks in the reciprocal rank fusion."
-    )
-    rrf_k: int = Field(60, ge=1, description="The k of the reciprocal rank fusion.")
     context_tokens: int = Field(
         3000,
         ge=100,
@@ -255,13 +245,6 @@ class RagSettings(ThreadedFleetSettings):
         description="Seconds within which tokens of a streamed answer are joined; the first one is "
         "never delayed.",
     )
-
-    @field_validator("bm25_weight")
-    @classmethod
-    def _some_weight(cls, weight: float, info: ValidationInfo) -> float:
-        if weight == 0 and info.data.get("dense_weight") == 0:
-            raise ValueError("one of the two weights has to be more than 0")
-        return weight
 
 
 class DefaultSettings(ThreadedFleetSettings):

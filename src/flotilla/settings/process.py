@@ -23,6 +23,7 @@ from flotilla.settings.groups import (
     WebhookSettings,
 )
 from flotilla.settings.llm import LLMSettings
+from flotilla.settings.retrieval import RetrievalSettings
 from flotilla.settings.web import WebSettings
 
 FLEETS = ("document", "vectorstore", "rag", "default")
@@ -70,6 +71,7 @@ class Settings(BaseSettings):
     vectorstore: VectorstoreSettings = Field(default_factory=VectorstoreSettings)
     rag: RagSettings = Field(default_factory=RagSettings)
     default: DefaultSettings = Field(default_factory=DefaultSettings)
+    retrieval: RetrievalSettings = Field(default_factory=RetrievalSettings)
     job: JobSettings = Field(default_factory=JobSettings)
     webhook: WebhookSettings = Field(default_factory=WebhookSettings)
     qdrant: QdrantSettings = Field(default_factory=QdrantSettings)

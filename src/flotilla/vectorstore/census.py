@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from qdrant_client import QdrantClient, models
 
-from flotilla.vectorstore.point_queries import equal, one_of
+from flotilla.vectorstore.point_search import equal, one_of
 from flotilla.vectorstore.qdrant import CollectionAbsent, call
 
 PAGE = 1000

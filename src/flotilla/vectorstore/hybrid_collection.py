@@ -18,9 +18,12 @@ TENANT_INDEX = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, i
 
 @dataclass(frozen=True)
 class Fusion:
-    """Weighted reciprocal rank fusion: a point's score is the sum over both searches of
-    weight / (k + rank), after Cormack et al. 2009 (SIGIR, "Reciprocal rank fusion outperforms
-    Condorcet and individual rank learning methods").
+    """Weighted reciprocal rank fusion, after Cormack et al. 2009 (SIGIR, "Reciprocal rank fusion
+    outperforms Condorcet and individual rank learning methods").
+
+    A point's score is the sum over both searches of 1 / ((rank + 1) / weight + k - 1), ranks from
+    0: that is how Qdrant takes weights into it. They stretch the ranks, so that among the first
+    ranks, which k outweighs, they count for little.
 
     `prefetch` is how many candidates each search hands to the fusion.
     """

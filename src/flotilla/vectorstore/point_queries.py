@@ -1,4 +1,5 @@
-"""Reading points: the search over them, their counts, and the vectors that they hold."""
+"""Reading points: their counts, the vectors that they hold, and passages of them in no order of
+nearness. The search over them is in `point_search`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,25 +11,15 @@ from qdrant_client import models
 from flotilla.models import Passage
 from flotilla.vectorstore.bm25 import SparseVector
 from flotilla.vectorstore.embedder import Vector
-from flotilla.vectorstore.hybrid_collection import BM25, DENSE, Fusion, HybridCollection, fused
+from flotilla.vectorstore.hybrid_collection import BM25, DENSE
+from flotilla.vectorstore.point_search import (
+    PointSearcher,
+    equal,
+    one_of,
+    passage_of,
+    tenants,
+)
 from flotilla.vectorstore.qdrant import CollectionAbsent, call
-
-
-def equal(field: str, value: str | bool) -> models.FieldCondition:
-    """The condition that a field of the payload has this value."""
-    return models.FieldCondition(key=field, match=models.MatchValue(value=value))
-
-
-def one_of(field: str, values: Sequence[str]) -> models.FieldCondition:
-    """The condition that a field of the payload has one of these values."""
-    return models.FieldCondition(key=field, match=models.MatchAny(any=list(values)))
-
-
-def tenants(tenant_id: str, *conditions: Any, must_not: Sequence[Any] = ()) -> models.Filter:
-    """The tenant filter, narrowed by further conditions."""
-    return models.Filter(
-        must=[equal("tenant_id", tenant_id), *conditions], must_not=list(must_not) or None
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +30,7 @@ class StoredVectors:
     sparse: SparseVector
 
 
-class PointReader(HybridCollection):
+class PointReader(PointSearcher):
     """Reads the points of a Qdrant collection; every method takes the tenant first.
 
     All methods raise DependencyUnavailable, which is retryable, when Qdrant is out of reach or
@@ -113,34 +104,6 @@ class PointReader(HybridCollection):
             if (record.payload or {}).get("tenant_id") == tenant_id
         }
 
-    def query(
-        self,
-        tenant_id: str,
-        collection_ids: Sequence[str],
-        dense: Vector,
-        sparse: SparseVector,
-        fusion: Fusion,
-        limit: int,
-        must: Sequence[Any] = (),
-        must_not: Sequence[Any] = (),
-    ) -> list[Passage]:
-        """The tenant's live passages that are nearest by both vectors, best first.
-
-        One request. `collection_ids` narrows the search unless it is empty; `must` and
-        `must_not` are further conditions of Qdrant's; an empty `sparse` leaves the ranking to
-        the dense vector.
-        """
-        conditions = [equal("live", True), *must]
-        if collection_ids:
-            conditions.append(one_of("collection_id", collection_ids))
-        selected = tenants(tenant_id, *conditions, must_not=must_not)
-        search = fused(dense, sparse, fusion, limit, selected)
-        try:
-            found = call(lambda: self._client.query_points(self.collection, **search))
-        except CollectionAbsent:
-            return []
-        return [_passage(point, point.score) for point in found.points]
-
     def spread(
         self, tenant_id: str, collection_ids: Sequence[str], limit: int, begin: str
     ) -> list[Passage]:
@@ -154,13 +117,13 @@ class PointReader(HybridCollection):
         for offset in (begin, None):
             if len(found) < limit:
                 for record in self._scroll(selected, limit - len(found), offset):
-                    found.setdefault(str(record.id), _passage(record, 0.0))
+                    found.setdefault(str(record.id), passage_of(record, 0.0))
         return list(found.values())
 
     def of_version(self, tenant_id: str, version_id: str, limit: int) -> list[Passage]:
         """Live passages of a version in no order, each with the score 0."""
         selected = tenants(tenant_id, equal("live", True), equal("version_id", version_id))
-        return [_passage(record, 0.0) for record in self._scroll(selected, limit, None)]
+        return [passage_of(record, 0.0) for record in self._scroll(selected, limit, None)]
 
     def _scroll(
         self, selected: models.Filter, limit: int, offset: str | None
@@ -188,32 +151,3 @@ def _stored(vectors: Any) -> StoredVectors:
         SparseVector(list(terms.indices), list(terms.values)) if terms else SparseVector([], [])
     )
     return StoredVectors(np.array(vectors[DENSE], np.float32), sparse)
-
-
-def _passage(point: models.ScoredPoint | models.Record, score: float) -> Passage:
-    payload = point.payload or {}
-    return Passage(
-        chunk_id=str(point.id),
-        collection=payload["collection_id"],
-        score=score,
-        heading_path=tuple(payload["heading_path"]),
-        **{name: payload[name] for name in _COPIED},
-        **{name: payload[name] for name in _SINCE if name in payload},
-    )
-
-
-_COPIED = (
-    "document_id",
-    "document_name",
-    "version_id",
-    "position",
-    "text",
-    "start",
-    "end",
-    "page_start",
-    "page_end",
-    "metadata",
-)
-
-_SINCE = ("data_type", "html", "box")
-"""Fields that points of earlier times lack."""

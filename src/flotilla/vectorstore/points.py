@@ -21,13 +21,8 @@ from flotilla.settings import Settings
 from flotilla.vectorstore.bm25 import SparseVector
 from flotilla.vectorstore.embedder import Matrix
 from flotilla.vectorstore.hybrid_collection import BM25, DENSE, TENANT_INDEX, Fusion
-from flotilla.vectorstore.point_queries import (
-    PointReader,
-    StoredVectors,
-    equal,
-    one_of,
-    tenants,
-)
+from flotilla.vectorstore.point_queries import PointReader, StoredVectors
+from flotilla.vectorstore.point_search import equal, one_of, tenants
 from flotilla.vectorstore.qdrant import CollectionAbsent, call
 
 __all__ = ["BM25", "DENSE", "Fusion", "PointStore", "StoredVectors", "collection_name"]

@@ -22,7 +22,7 @@ from flotilla.vectorstore.hybrid_collection import (
     HybridCollection,
     fused,
 )
-from flotilla.vectorstore.point_queries import equal, one_of, tenants
+from flotilla.vectorstore.point_search import equal, one_of, tenants
 from flotilla.vectorstore.qdrant import CollectionAbsent, call
 
 SUFFIX = "__turns"

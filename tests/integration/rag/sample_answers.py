@@ -91,12 +91,12 @@ def asking(files: Sequence[Path]) -> Ask:
 def nearest(files: Sequence[Path], question: str, limit: int) -> list[Passage]:
     """The chunks of the files that are nearest to a question, the nearest first."""
     passages, vectors, words, weight = _indexed(tuple(files))
-    rag = Settings().rag
+    retrieval = Settings().retrieval
     dense = _ranks(vectors @ embedder().embed_query(question))
     asked = terms(question)
     lexical = _ranks(np.array([coverage(asked, text, weight) for text in words]))
-    k = rag.rrf_k
-    fused = rag.dense_weight / (k + dense) + rag.bm25_weight / (k + lexical)
+    k = retrieval.rrf_k
+    fused = retrieval.dense_weight / (k + dense) + retrieval.bm25_weight / (k + lexical)
     return [passages[i] for i in np.argsort(-fused, kind="stable")[:limit]]
 
 

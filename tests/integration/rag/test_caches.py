@@ -119,6 +119,7 @@ def test_an_answer_is_kept_for_all_processes_and_without_the_run_that_made_it(
         {"filter": {"year": 2024}},
         {"collection_ids": ("another", DEFAULT_TENANT)},
         {"tenant_id": "another tenant"},
+        {"retrieval": {"fusion": "linear"}},
         {"mode": Mode.CRAG},
         {"reader": "ann"},
     ],
@@ -133,8 +134,8 @@ def test_another_question_is_another_key(caches: Caches, other: dict[str, Any]) 
 @pytest.mark.parametrize(
     ("group", "change"),
     [
-        ("rag", {"prefetch": 20}),
-        ("rag", {"dense_weight": 0.1}),
+        ("retrieval", {"prefetch": 20}),
+        ("retrieval", {"dense_weight": 0.1}),
         ("llm", {"model": "openai:gpt-4o-mini"}),
         ("llm", {"temperature": 1.0}),
         ("llm", {"max_tokens": 5}),

@@ -7,7 +7,7 @@ import pytest
 
 from flotilla.errors import InvalidRequest
 from flotilla.models import Chunk, Query, chunk_id
-from flotilla.settings import RagSettings
+from flotilla.settings import RetrievalSettings
 from flotilla.vectorstore.bm25 import Bm25Encoder, SparseVector
 from flotilla.vectorstore.embedder import Matrix, Vector
 from flotilla.vectorstore.points import PointStore
@@ -70,7 +70,7 @@ def retriever(points: PointStore, bm25: Bm25Encoder) -> Retriever:
         text = f"{'w' * 3}{'x' * number} lease{number}"
         vectors, terms = embedder.embed_passages([text]), bm25.encode_passages([text])[0]
         write(points, document, text, metadata, vectors, terms)
-    return Retriever(points, embedder, bm25, RagSettings(top_k=5, prefetch=10))
+    return Retriever(points, embedder, bm25, RetrievalSettings(prefetch=10))
 
 
 def ask(question: str = "w", top_k: int = 10, **metadata_filter: Any) -> Query:

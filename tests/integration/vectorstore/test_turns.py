@@ -14,7 +14,7 @@ from flotilla.ledger.tables import JOBS, MESSAGES
 from flotilla.ledger.turns import NewTurn
 from flotilla.models import Turn
 from flotilla.rag.memory import Memory
-from flotilla.settings import RagSettings
+from flotilla.settings import RagSettings, RetrievalSettings
 from flotilla.vectorstore import forgetting as forget_task
 from flotilla.vectorstore.bm25 import Bm25Encoder
 from flotilla.vectorstore.forgetting import TurnSweep
@@ -40,6 +40,7 @@ def memory(ledger: Database, process: Process, bm25: Bm25Encoder) -> Memory:
         lambda: process.spaces.readable(fresh=True),
         bm25,
         RagSettings(recall_similarity=0.999),
+        RetrievalSettings(),
     )
 
 

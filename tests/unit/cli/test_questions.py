@@ -94,6 +94,37 @@ def test_an_answer_with_its_citations(run: Run, gateway: GatewayDouble) -> None:
     }
 
 
+@pytest.mark.usefixtures("answering")
+def test_steps_of_the_search_are_sent_as_they_are_named(run: Run, gateway: GatewayDouble) -> None:
+    result = run(
+        "ask", "How long?", "--retrieval", "fusion=linear, dense_weight=0.6,prefetch=100,mmr=nan"
+    )
+    assert result.exit_code == 0, result.stderr
+    [request] = gateway.seen("POST", "/rag/query/sync")
+    # What they may be is the gateway's affair, which says what is wrong with one.
+    assert request.json["retrieval"] == {
+        "fusion": "linear",
+        "dense_weight": 0.6,
+        "prefetch": 100,
+        "mmr": "nan",
+    }
+
+
+@pytest.mark.parametrize("steps", ["linear", "fusion=", "mmr=0.1,mmr=0.2"])
+def test_steps_that_are_not_named_are_a_mistake(run: Run, steps: str) -> None:
+    result = run("search", "How long?", "--retrieval", steps)
+    assert result.exit_code == 2
+    assert "--retrieval" in result.stderr
+
+
+def test_a_search_says_what_is_to_be_known_of_it(run: Run, gateway: GatewayDouble) -> None:
+    note = "No language model is configured."
+    found = {"question": "How long?", "passages": [PASSAGE], "task_id": "t1", "notes": [note]}
+    gateway.scripted["POST", "/rag/search"] = [JSONResponse(found)]
+    result = run("search", "How long?", "--retrieval", "queries=3")
+    assert note in result.stdout + result.stderr
+
+
 def test_a_trace_shows_each_step_with_what_it_saw_and_cost(
     run: Run, gateway: GatewayDouble
 ) -> None:

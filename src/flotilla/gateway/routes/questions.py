@@ -20,6 +20,7 @@ from flotilla.gateway.submissions import Batch, Prepare
 from flotilla.ledger import job_views
 from flotilla.ledger.database import new_id
 from flotilla.ledger.jobs import NewJob
+from flotilla.retrieval_steps import check
 from flotilla.schemas import (
     DEFAULT_COLLECTION,
     AnswerResponse,
@@ -122,6 +123,7 @@ async def preparation(
     limit = services.settings.gateway.max_question_chars
     question = checked_question(body.question, limit, body.question_field)
     parse_filter(body.filter)
+    retrieval = _checked_retrieval(body, services)
     callback_url = await services.callbacks.check_given(body.callback_url)
     names = body.collections or [body.collection or DEFAULT_COLLECTION]
     field = "collections" if body.collections else "collection"
@@ -140,6 +142,7 @@ async def preparation(
                 "top_k": body.top_k or services.settings.rag.top_k,
                 "filter": body.filter,
             }
+            | ({"retrieval": retrieval} if retrieval else {})
             | ({"mode": body.mode.value} if body.mode is not None else {})
             | ({"cache": cache} if cache else {})
             | ({"stream": True} if stream else {}),
@@ -148,6 +151,14 @@ async def preparation(
         )
 
     return prepare
+
+
+def _checked_retrieval(body: QuestionRequest, services: Services) -> dict[str, Any]:
+    """What a question asks of the search's steps, as its job's payload has it."""
+    if body.retrieval is None:
+        return {}
+    check(body.retrieval, services.settings.retrieval)
+    return body.retrieval.model_dump(mode="json", exclude_none=True)
 
 
 async def answered(

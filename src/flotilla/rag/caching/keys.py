@@ -65,6 +65,7 @@ def _place(query: Query, ground: Ground) -> list[Any]:
         sorted(ground.generations.items()),
         query.top_k,
         query.filter,
+        query.retrieval.model_dump(mode="json", exclude_none=True),
         ground.space_id,
     ]
 
@@ -72,7 +73,8 @@ def _place(query: Query, ground: Ground) -> list[Any]:
 def fingerprint(settings: Settings) -> str:
     """Of all else that changes answers."""
     rag = settings.rag.model_dump(mode="json", exclude=NEITHER_HERE_NOR_THERE)
-    others = [group.model_dump(mode="json") for group in (settings.llm, settings.web)]
+    groups = (settings.retrieval, settings.llm, settings.web)
+    others = [group.model_dump(mode="json") for group in groups]
     return _digest(__version__, rag, *others, _prompts())
 
 

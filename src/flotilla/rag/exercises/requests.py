@@ -16,6 +16,7 @@ from flotilla.rag.exercises.by_model import PROMPT, WrittenQuestions
 from flotilla.rag.exercises.making import Writer, make, passages_wanted
 from flotilla.rag.questions import get_models
 from flotilla.rag.retrieval import get_caches, get_spaces, retrieve
+from flotilla.retrieval_steps import Retrieval
 from flotilla.schemas import ExerciseMode, GenerateQuestionsResponse
 from flotilla.settings import EXTRACTIVE, get_settings
 from flotilla.vectorstore.spaces import VectorSpace
@@ -90,6 +91,7 @@ def _passages(job: Job, space: VectorSpace) -> list[Passage]:
         question=job.payload["topic"],
         collection_ids=tuple(job.payload["collection_ids"]),
         top_k=min(wanted, MOST_RETRIEVED),
+        retrieval=Retrieval(expand_tokens=0, documents=0, queries=0),
     )
     with get_caches().searching(job.tenant_id, CachePolicy()):
         return retrieve(query, space)

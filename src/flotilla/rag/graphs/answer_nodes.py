@@ -18,6 +18,7 @@ from flotilla.rag.support import unsupported
 from flotilla.rag.text.asked import expanded
 from flotilla.rag.whole_tables import needs_all_rows
 from flotilla.settings import CACHED
+from flotilla.vectorstore.timings import timing
 
 
 def retrieve(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
@@ -25,7 +26,8 @@ def retrieve(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     query = state["query"]
     wording = expanded(state.get("wording", query.question))
     top_k = query.top_k if tools.models is not None else passages_needed(wording, query.top_k)
-    found = tools.retrieve(query.model_copy(update={"question": wording, "top_k": top_k}))
+    with timing() as took:
+        found = tools.retrieve(query.model_copy(update={"question": wording, "top_k": top_k}))
     kept = state.get("passages", [])
     known = {each.chunk_id for each in (*kept, *state.get("found", []))}
     fresh = [each for each in found if each.chunk_id not in known]
@@ -33,7 +35,14 @@ def retrieve(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     update: Update = {**tools.within(kept + fresh), "searches": searches}
     if tools.models is None and tools.read_tables is not None and needs_all_rows(wording):
         update["tables"] = tools.read_tables(query, found)
-    return update, {"searched_for": wording, "found": len(found), "new": len(fresh)}
+    saw: dict[str, Any] = {"searched_for": wording, "found": len(found), "new": len(fresh)}
+    steps = query.retrieval.model_dump(mode="json", exclude_none=True)
+    return update, saw | _given(retrieval=steps, took=took)
+
+
+def _given(**parts: dict[str, Any]) -> dict[str, Any]:
+    """Those that hold anything: nothing is timed where a cache had the passages."""
+    return {name: value for name, value in parts.items() if value}
 
 
 def generate(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:

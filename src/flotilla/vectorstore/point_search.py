@@ -1,0 +1,254 @@
+"""Searching points: the two searches, each by itself or fused, and the passages that they find."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from qdrant_client import models
+
+from flotilla.models import Passage
+from flotilla.retrieval_steps import FusionKind, RetrievalSteps, Search
+from flotilla.vectorstore.bm25 import SparseVector
+from flotilla.vectorstore.embedder import Vector
+from flotilla.vectorstore.fusion import Scores
+from flotilla.vectorstore.hybrid_collection import BM25, DENSE, Fusion, HybridCollection, fused
+from flotilla.vectorstore.qdrant import CollectionAbsent, call
+
+LINEAR = (FusionKind.LINEAR, FusionKind.LINEAR_THEORETICAL)
+
+
+def equal(field: str, value: str | bool) -> models.FieldCondition:
+    """The condition that a field of the payload has this value."""
+    return models.FieldCondition(key=field, match=models.MatchValue(value=value))
+
+
+def one_of(field: str, values: Sequence[str]) -> models.FieldCondition:
+    """The condition that a field of the payload has one of these values."""
+    return models.FieldCondition(key=field, match=models.MatchAny(any=list(values)))
+
+
+def tenants(tenant_id: str, *conditions: Any, must_not: Sequence[Any] = ()) -> models.Filter:
+    """The tenant filter, narrowed by further conditions."""
+    return models.Filter(
+        must=[equal("tenant_id", tenant_id), *conditions], must_not=list(must_not) or None
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Wording:
+    """A text to search for: its dense vector, and its terms, of which it may have none."""
+
+    dense: Vector
+    sparse: SparseVector
+
+
+class PointSearcher(HybridCollection):
+    """Searches the live points of a Qdrant collection.
+
+    All methods raise DependencyUnavailable, which is retryable, when Qdrant is out of reach or
+    failing, and find nothing while the collection does not exist.
+
+    Args:
+        client: as `qdrant.connect` makes it.
+        collection: the Qdrant collection's name, see `points.collection_name`.
+    """
+
+    def query(
+        self,
+        tenant_id: str,
+        collection_ids: Sequence[str],
+        dense: Vector,
+        sparse: SparseVector,
+        fusion: Fusion,
+        limit: int,
+        must: Sequence[Any] = (),
+        must_not: Sequence[Any] = (),
+    ) -> list[Passage]:
+        """The tenant's live passages that are nearest by both vectors, best first.
+
+        One request, in which Qdrant fuses. `collection_ids` narrows the search unless it is empty;
+        `must` and `must_not` are further conditions of Qdrant's; an empty `sparse` leaves the
+        ranking to the dense vector.
+        """
+        selected = live_points(tenant_id, collection_ids, must, must_not)
+        return self.fused(Wording(dense, sparse), fusion, limit, selected)
+
+    def fused(
+        self, wording: Wording, fusion: Fusion, limit: int, selected: models.Filter
+    ) -> list[Passage]:
+        """The selected passages that are nearest by both vectors, best first, fused by Qdrant."""
+        search = fused(wording.dense, wording.sparse, fusion, limit, selected)
+        try:
+            found = call(lambda: self._client.query_points(self.collection, **search))
+        except CollectionAbsent:
+            return []
+        return _ordered(found.points)
+
+    def nearest(
+        self, wording: Wording, by: Search, limit: int, selected: models.Filter
+    ) -> list[Passage]:
+        """The selected passages that are nearest by one of the vectors, best first."""
+        if by is Search.DENSE:
+            return self._passages(_by_dense(wording, limit, filter=selected))
+        if not wording.sparse.indices:
+            return []
+        return self._passages(_by_bm25(wording, limit, filter=selected))
+
+    def _passages(self, request: models.QueryRequest) -> list[Passage]:
+        request.with_payload = True
+        [points] = self._batch([request])
+        return _ordered(points)
+
+    def scores(
+        self,
+        wordings: Sequence[Wording],
+        steps: RetrievalSteps,
+        depth: int,
+        selected: models.Filter,
+    ) -> list[tuple[Scores, Scores]]:
+        """Of each wording the candidates' dense and BM25 scores, in one request.
+
+        Each search gives its `depth` best candidates with their scores. Where these are to be added
+        up, each gives the scores of the other's candidates as well: Qdrant finds the candidates of
+        both first and has one vector score them all.
+        """
+        asked = [_searches(wording, steps, depth, selected) for wording in wordings]
+        flat = [request for searches in asked for request in searches.values()]
+        answers = iter(self._batch(flat))
+        found = []
+        for searches in asked:
+            sides: dict[str, Scores] = {DENSE: {}, BM25: {}}
+            for name in searches:
+                sides[name] = {str(point.id): point.score for point in next(answers)}
+            found.append((sides[DENSE], sides[BM25]))
+        return found
+
+    def _batch(self, requests: list[models.QueryRequest]) -> list[list[models.ScoredPoint]]:
+        if not requests:
+            return []
+        try:
+            answers = call(lambda: self._client.query_batch_points(self.collection, requests))
+        except CollectionAbsent:
+            return [[] for _ in requests]
+        return [answer.points for answer in answers]
+
+    def passages(self, tenant_id: str, ids: Sequence[str]) -> dict[str, Passage]:
+        """The tenant's live passages under these ids, each with the score 0, in one request.
+
+        Those that are not there, or no longer, are left out.
+        """
+        return {
+            str(record.id): passage_of(record, 0.0)
+            for record in self._records(tenant_id, ids, True, False)
+            if (record.payload or {}).get("live")
+        }
+
+    def dense_vectors(self, tenant_id: str, ids: Sequence[str]) -> dict[str, Vector]:
+        """The dense vectors, of length 1, of those of the tenant's points that are there."""
+        found = self._records(tenant_id, ids, ["tenant_id"], [DENSE])
+        return {str(one.id): np.array(_named(one.vector)[DENSE], np.float32) for one in found}
+
+    def _records(
+        self, tenant_id: str, ids: Sequence[str], payload: bool | list[str], vectors: Any
+    ) -> list[models.Record]:
+        if not ids:
+            return []
+        try:
+            found = call(
+                lambda: self._client.retrieve(
+                    self.collection, list(ids), with_payload=payload, with_vectors=vectors
+                )
+            )
+        except CollectionAbsent:
+            return []
+        return [one for one in found if (one.payload or {}).get("tenant_id") == tenant_id]
+
+
+def live_points(
+    tenant_id: str,
+    collection_ids: Sequence[str],
+    must: Sequence[Any] = (),
+    must_not: Sequence[Any] = (),
+) -> models.Filter:
+    """What a search may find: the tenant's live points of the collections, of any where none is
+    named, that meet further conditions."""
+    conditions = [equal("live", True), *must]
+    if collection_ids:
+        conditions.append(one_of("collection_id", collection_ids))
+    return tenants(tenant_id, *conditions, must_not=must_not)
+
+
+def _ordered(points: Sequence[models.ScoredPoint]) -> list[Passage]:
+    """Points as passages. Qdrant orders those of one score as it comes upon them."""
+    found = [passage_of(point, point.score) for point in points]
+    return sorted(found, key=lambda each: (-each.score, each.chunk_id))
+
+
+def _searches(
+    wording: Wording, steps: RetrievalSteps, depth: int, selected: models.Filter
+) -> dict[str, models.QueryRequest]:
+    by_words = bool(wording.sparse.indices)
+    if steps.search is Search.HYBRID and steps.fusion in LINEAR and by_words:
+        both = [
+            models.Prefetch(
+                query=wording.dense.tolist(), using=DENSE, filter=selected, limit=depth
+            ),
+            models.Prefetch(query=_terms(wording), using=BM25, filter=selected, limit=depth),
+        ]
+        return {
+            DENSE: _by_dense(wording, 2 * depth, prefetch=both),
+            BM25: _by_bm25(wording, 2 * depth, prefetch=both),
+        }
+    searches = {}
+    if steps.search is not Search.BM25:
+        searches[DENSE] = _by_dense(wording, depth, filter=selected)
+    if steps.search is not Search.DENSE and by_words:
+        searches[BM25] = _by_bm25(wording, depth, filter=selected)
+    return searches
+
+
+def _by_dense(wording: Wording, limit: int, **more: Any) -> models.QueryRequest:
+    return models.QueryRequest(query=wording.dense.tolist(), using=DENSE, limit=limit, **more)
+
+
+def _by_bm25(wording: Wording, limit: int, **more: Any) -> models.QueryRequest:
+    return models.QueryRequest(query=_terms(wording), using=BM25, limit=limit, **more)
+
+
+def _terms(wording: Wording) -> models.SparseVector:
+    return models.SparseVector(indices=wording.sparse.indices, values=wording.sparse.values)
+
+
+def _named(vectors: Any) -> dict[str, Any]:
+    return dict(vectors or {})
+
+
+def passage_of(point: models.ScoredPoint | models.Record, score: float) -> Passage:
+    """The passage that a point with its payload is, with this score."""
+    payload = point.payload or {}
+    return Passage(
+        chunk_id=str(point.id),
+        collection=payload["collection_id"],
+        score=score,
+        heading_path=tuple(payload["heading_path"]),
+        **{name: payload[name] for name in _COPIED},
+        **{name: payload[name] for name in _SINCE if name in payload},
+    )
+
+
+_COPIED = (
+    "document_id",
+    "document_name",
+    "version_id",
+    "position",
+    "text",
+    "start",
+    "end",
+    "page_start",
+    "page_end",
+    "metadata",
+)
+
+_SINCE = ("data_type", "html", "box")
+"""Fields that points of earlier times lack."""
