@@ -138,10 +138,26 @@ class Query(Value):
     retrieval: Retrieval = Field(default_factory=Retrieval)
 
 
+class Part(Value):
+    """A chunk within a passage that has grown by those around it: where its text stands in the
+    document, on which pages and under which headings."""
+
+    chunk_id: str
+    start: int
+    end: int
+    page_start: int | None
+    page_end: int | None
+    heading_path: tuple[str, ...] = ()
+
+
 class Passage(Value):
     """A chunk that retrieval found, with where it stands and its score (higher is better).
 
     `collection` is the collection's id as the vector store has it, and its name from there on.
+    Where it has grown by the chunks around it, `parts` are all of them in the document's order,
+    `text`, `start`, `end` and the pages are those of them all, and the rest is that of the chunk
+    which was found. Between two parts that do not touch there is white space, for which as many
+    line ends stand in `text`.
     `url` is the address of a page of the web; such a passage is of no document of Flotilla's, and
     its ids are made from that address. What an agent has read of a page is no stored chunk either:
     its `chunk_id` is made from its version and place, `version_id`, `start` and `end` are those of
@@ -165,6 +181,7 @@ class Passage(Value):
     data_type: DataType = DataType.TEXT
     html: str | None = None
     box: Box | None = None
+    parts: tuple[Part, ...] = ()
     score: float
     url: str | None = None
 

@@ -83,6 +83,12 @@ _passage = {
     "metadata": METADATA,
     "score": 0.92,
 }
+_part = {
+    "chunk_id": CHUNK,
+    "start": START,
+    "end": START + len(TEXT),
+    **STANDS,
+}
 _chunk = {
     "chunk_id": CHUNK,
     "position": 6,
@@ -346,6 +352,7 @@ SCHEMAS: dict[str, Any] = {
     "WarmRequest": {"questions": [QUESTION, "How long is the warranty on a used car?"]},
     "SweepRequest": {"dry_run": True},
     "Citation": _citation,
+    "Part": _part,
     "Passage": _passage,
     "AnswerResponse": {
         "task_id": QUESTION_TASK,

@@ -17,7 +17,7 @@ from flotilla.settings import EXTRACTIVE, LLMSettings, RagSettings
 
 if TYPE_CHECKING:
     from flotilla.rag.checkpoints import Checkpoints
-    from flotilla.rag.graphs.state import ReadPage, ReadTables, State, Within
+    from flotilla.rag.graphs.state import ReadPage, ReadTables, Retrieve, State, Within
     from flotilla.rag.llm import Meter, Models
     from flotilla.rag.web import SearchWeb
 
@@ -102,7 +102,7 @@ class Answerer:
 
     def __init__(
         self,
-        retrieve: Callable[[Query], list[Passage]],
+        retrieve: "Retrieve",
         generator: Generator,
         models: "Models | None" = None,
         settings: RagSettings | None = None,

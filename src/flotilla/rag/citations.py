@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 
-from flotilla.models import Citation, Passage
+from flotilla.models import Citation, Part, Passage
 from flotilla.rag.code_spans import outside_code
 
 # [2], [1, 3], [1-3], [passage 2] and the full-width brackets that some models prefer.
@@ -17,20 +17,51 @@ MARKER = re.compile(
 
 
 def cite(number: int, passage: Passage, start: int, end: int) -> Citation:
-    """A citation of `passage.text[start:end]`."""
+    """A citation of `passage.text[start:end]`.
+
+    In a passage that has grown it is placed on the pages and under the headings of the chunks that
+    it is of, and cut where it would run over white space that is not known letter by letter: what
+    is left is its longest part.
+    """
+    start, end, parts = _within(passage, start, end)
+    first, last = (parts[0], parts[-1]) if parts else (passage, passage)
     return Citation(
         number=number,
         document_id=passage.document_id,
         document_name=passage.document_name,
         chunk_id=passage.chunk_id,
-        page_start=passage.page_start,
-        page_end=passage.page_end,
-        heading_path=passage.heading_path,
+        page_start=first.page_start,
+        page_end=last.page_end,
+        heading_path=first.heading_path,
         quote=passage.text[start:end],
         start=passage.start + start,
         end=passage.start + end,
         url=passage.url,
     )
+
+
+def _within(passage: Passage, start: int, end: int) -> tuple[int, int, list[Part]]:
+    """The longest stretch of `start:end` whose text is the document's own, and its chunks."""
+    found: list[tuple[int, int, list[Part]]] = []
+    for run in _runs(passage.parts):
+        first = max(start, run[0].start - passage.start)
+        last = min(end, run[-1].end - passage.start)
+        if first < last:
+            low, high = first + passage.start, last + passage.start
+            parts = [each for each in run if each.start < high and low < each.end]
+            found.append((first, last, parts))
+    return max(found, key=lambda each: each[1] - each[0], default=(start, end, []))
+
+
+def _runs(parts: Sequence[Part]) -> list[list[Part]]:
+    """The parts of a passage, those together that touch or overlap."""
+    runs: list[list[Part]] = []
+    for part in parts:
+        if runs and part.start <= runs[-1][-1].end:
+            runs[-1].append(part)
+        else:
+            runs.append([part])
+    return runs
 
 
 def verify(citations: Sequence[Citation], passages: Sequence[Passage]) -> tuple[Citation, ...]:

@@ -84,7 +84,7 @@ def answerer_of(space: VectorSpace) -> Answerer:
             if len(_answerers) >= SPACES:
                 _answerers.pop(next(iter(_answerers)))
             _answerers[space.id] = Answerer(
-                lambda query: retrieve(query, space),
+                lambda query, reword=None: retrieve(query, space, reword),
                 build_generator(space.embedder),
                 get_models(),
                 get_settings().rag,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from threading import Lock
 
 from flotilla.cache_store import get_cache_store
 from flotilla.ledger import documents
@@ -9,8 +10,10 @@ from flotilla.ledger.database import get_database
 from flotilla.models import Passage, Query
 from flotilla.rag.caching.caches import Caches
 from flotilla.rag.whole_tables import MOST_CHUNKS, WholeTables, whole_tables
+from flotilla.rag.wordings import Reword
 from flotilla.settings import cores, get_settings
 from flotilla.vectorstore.bm25 import Bm25Encoder
+from flotilla.vectorstore.cross_encoder import CrossEncoder
 from flotilla.vectorstore.embedders import load_embedder
 from flotilla.vectorstore.kept_vectors import KeptVectors
 from flotilla.vectorstore.qdrant import connect
@@ -55,9 +58,53 @@ def get_bm25() -> Bm25Encoder:
     return Bm25Encoder()
 
 
-def retrieve(query: Query, space: VectorSpace) -> list[Passage]:
-    """The nearest passages that may answer, from the cache where an earlier search still holds."""
-    return get_caches().passages(query, space, lambda: _search(query, space))
+_loading = Lock()
+
+
+def get_cross_encoder() -> CrossEncoder:
+    """The model that reranks, loaded once a process when it is first asked for.
+
+    Raises:
+        ModelMissing: it is not on this machine.
+        FileCorrupt: its folder is damaged.
+    """
+    with _loading:  # several questions that come at once load it once
+        return _cross_encoder()
+
+
+@lru_cache(maxsize=1)
+def _cross_encoder() -> CrossEncoder:
+    settings = get_settings()
+    model = settings.retrieval.rerank_model
+    folder = settings.model_folder(f"fastembed:{model}")
+    return CrossEncoder(folder, model, threads=settings.rag.embedding_threads)
+
+
+class _NotToKeep(Exception):
+    """Passages that are not what the query deserves."""
+
+    def __init__(self, passages: list[Passage]) -> None:
+        super().__init__()
+        self.passages = passages
+
+
+def retrieve(query: Query, space: VectorSpace, reword: Reword | None = None) -> list[Passage]:
+    """The nearest passages that may answer, from the cache where an earlier search still holds.
+
+    `reword` gives other wordings to search for as well, and is asked only where there is none.
+    """
+
+    def look() -> list[Passage]:
+        wordings = reword(query) if reword is not None else ()
+        found = _search(query, space, wordings or ())
+        if wordings is None:
+            raise _NotToKeep(found)
+        return found
+
+    try:
+        return get_caches().passages(query, space, look)
+    except _NotToKeep as unkept:
+        return unkept.passages
 
 
 def read_tables(query: Query, found: Sequence[Passage], space: VectorSpace) -> WholeTables:
@@ -76,21 +123,21 @@ def read_tables(query: Query, found: Sequence[Passage], space: VectorSpace) -> W
     return whole_tables(found, read)
 
 
-def _search(query: Query, space: VectorSpace) -> list[Passage]:
+def _search(query: Query, space: VectorSpace, wordings: Sequence[str]) -> list[Passage]:
     """The nearest passages that may answer: those of documents which the ledger holds.
 
     All of it is done in one space: what another model makes of the question never meets its
     vectors. Should the space have been dropped in this moment, the question begins anew.
     """
-    passages = _retrieve(query, space)
+    passages = _retrieve(query, space, wordings)
     if not passages:
         active = get_spaces().readable(fresh=True)
         if active.id != space.id:
-            return _retrieve(query, active)
+            return _retrieve(query, active, wordings)
     return passages
 
 
-def _retrieve(query: Query, space: VectorSpace) -> list[Passage]:
+def _retrieve(query: Query, space: VectorSpace, wordings: Sequence[str]) -> list[Passage]:
     """Search, and keep what the ledger names live afterwards.
 
     The points of a version are shown before the ledger names it live, and those of the version
@@ -98,12 +145,13 @@ def _retrieve(query: Query, space: VectorSpace) -> list[Passage]:
     than the ledger's word may have found only the version before, or passages of the two in each
     other's place. It is made again then, without those that do not count.
     """
-    retriever = Retriever(space.points, space.embedder, get_bm25(), get_settings().retrieval)
+    settings = get_settings().retrieval
+    retriever = Retriever(space.points, space.embedder, get_bm25(), settings, get_cross_encoder)
     limit = query.top_k + SPARE
     documents_of: dict[str, str] = {}  # by their versions that were found
     not_live: set[str] = set()
     for _ in range(LOOKS):
-        found = retriever.search(query, limit=limit, without=not_live)
+        found = retriever.search(query, limit=limit, without=not_live, wordings=wordings)
         documents_of |= {passage.version_id: passage.document_id for passage in found}
         with get_database().reading() as connection:
             live = documents.live(connection, documents_of.values())
@@ -122,4 +170,4 @@ def _retrieve(query: Query, space: VectorSpace) -> list[Passage]:
         crowded_out = dropped and len(kept) < query.top_k and len(found) == limit
         if dropped <= {each.document_id for each in kept} and not crowded_out:
             break
-    return kept[: query.top_k]
+    return retriever.expand(query, kept[: query.top_k])

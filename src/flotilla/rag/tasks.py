@@ -2,6 +2,7 @@
 caches."""
 
 import time
+from typing import TYPE_CHECKING
 
 from celery.canvas import Signature
 
@@ -18,13 +19,17 @@ from flotilla.models import Found, Mode, Query
 from flotilla.rag import warming
 from flotilla.rag.busy import at_work
 from flotilla.rag.exercises.requests import exercises_for
-from flotilla.rag.questions import answer_query, answer_turn, answerer_of, get_memory
+from flotilla.rag.questions import answer_query, answer_turn, answerer_of, get_memory, get_models
 from flotilla.rag.retrieval import get_caches, get_spaces, retrieve
 from flotilla.rag.streamed_runs import listening
+from flotilla.rag.wordings import Rewording
 from flotilla.redis_connections import get_redis
 from flotilla.retrieval_steps import Retrieval, chosen, resolve
 from flotilla.settings import get_settings
 from flotilla.vectorstore.timings import timing
+
+if TYPE_CHECKING:
+    from flotilla.rag.llm.meter import Meter
 
 REMEMBERING = "flotilla:remembering"
 REMEMBERING_MILLISECONDS = 60_000
@@ -71,22 +76,31 @@ def answer(run: ReplyRun) -> str:
         return answer_query(query, policy, mode, run, listener).model_dump_json()
 
 
+def _meter() -> "Meter":
+    from flotilla.rag.llm.meter import Meter
+
+    settings = get_settings().rag
+    return Meter(seconds=settings.budget_seconds, tokens=settings.budget_tokens)
+
+
 @reply(pipelines.SEARCH)
 def search(run: ReplyRun) -> str:
     """Find the passages that are nearest to the job's question."""
     began = time.perf_counter()
     query = _query(run.job)
+    rewording = Rewording(get_models(), _meter(), run.checkpoint)
     with (
         at_work(),
         get_caches().searching(run.job.tenant_id, _policy(run.job)) as use,
         timing() as steps,
     ):
-        passages = retrieve(query, get_spaces().readable())
+        passages = retrieve(query, get_spaces().readable(), rewording)
     took = round(1000 * (time.perf_counter() - began), 2)
     found = Found(
         question=run.job.payload["question"],
         passages=tuple(passages),
         retrieval=resolve(query.retrieval, get_settings().retrieval),
+        notes=tuple(rewording.notes),
         timings={"retrieve": took} | steps,
         cached=use.cached(),
     )

@@ -1,7 +1,7 @@
 """Text to dense vectors: what every embedding model can do."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,4 +37,14 @@ class Embedder(Protocol):
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Each text's tokens, special tokens excluded and nothing cut off."""
+        ...
+
+
+@runtime_checkable
+class TokenEmbedder(Protocol):
+    """An embedder that gives the vectors of single tokens as well."""
+
+    def embed_tokens(self, texts: Sequence[str]) -> list[Matrix]:
+        """Each text's tokens in their context, special ones excluded: shape (tokens, dimensions),
+        each row of length 1."""
         ...

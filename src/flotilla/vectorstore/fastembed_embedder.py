@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from flotilla.errors import InvalidRequest
 from flotilla.vectorstore.embedder import Matrix, Vector
 from flotilla.vectorstore.manifest import read_manifest
 
@@ -80,6 +81,33 @@ class FastembedEmbedder:
         """A question's vector: shape (dimensions,)."""
         vector: Vector = self.embed_queries([text])[0]
         return vector
+
+    def embed_tokens(self, texts: Sequence[str]) -> list[Matrix]:
+        """Each text's tokens in their context, special ones excluded: shape (tokens, dimensions),
+        each row of length 1.
+
+        Raises:
+            InvalidRequest: the model hands out whole texts' vectors alone.
+        """
+        loaded: Any = self._model.model
+        found: list[Matrix] = [np.empty((0, self.dimensions), np.float32)] * len(texts)
+        order = np.argsort(self.count_tokens(texts), kind="stable")
+        for begin in range(0, len(texts), self._batch_size):
+            places = order[begin : begin + self._batch_size]
+            batch = [texts[place] for place in places]
+            rows = np.asarray(loaded.onnx_embed(batch).model_output, np.float32)
+            if rows.ndim != 3:
+                raise InvalidRequest(
+                    f"The embedding model {self.name} gives no vectors of single tokens: set "
+                    "rerank to cross_encoder or none.",
+                    field="retrieval.rerank",
+                )
+            for place, row, encoding in zip(places, rows, loaded.tokenize(batch), strict=True):
+                said = np.array(encoding.attention_mask) > np.array(encoding.special_tokens_mask)
+                tokens = row[said]
+                lengths = np.linalg.norm(tokens, axis=1, keepdims=True)
+                found[place] = tokens / np.maximum(lengths, 1e-9)
+        return found
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Each text's tokens, special tokens excluded and nothing cut off."""

@@ -179,6 +179,11 @@ def live_points(
     return tenants(tenant_id, *conditions, must_not=must_not)
 
 
+def narrowed(selected: models.Filter, condition: models.FieldCondition) -> models.Filter:
+    """The filter with one more condition that has to hold."""
+    return models.Filter(must=[selected, condition])
+
+
 def _ordered(points: Sequence[models.ScoredPoint]) -> list[Passage]:
     """Points as passages. Qdrant orders those of one score as it comes upon them."""
     found = [passage_of(point, point.score) for point in points]

@@ -11,6 +11,7 @@ from flotilla.errors import DependencyUnavailable
 from flotilla.models import CacheOutcome
 from flotilla.vectorstore.embedder import Embedder, Matrix, Vector
 from flotilla.vectorstore.kept_vectors import KIND, KeptVectors
+from flotilla.vectorstore.reranking import token_vectors
 
 QUESTIONS = 4096
 """Vectors kept; 6 MB at 384 dimensions."""
@@ -117,6 +118,14 @@ class QueryVectors:
     def embed_passages(self, texts: Sequence[str]) -> Matrix:
         """The texts' vectors: shape (len(texts), dimensions), in the order given."""
         return self._embedder.embed_passages(texts)
+
+    def embed_tokens(self, texts: Sequence[str]) -> list[Matrix]:
+        """Each text's tokens as rows of length 1.
+
+        Raises:
+            InvalidRequest: the model gives none.
+        """
+        return token_vectors(self._embedder, texts)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Each text's tokens, special tokens excluded and nothing cut off."""

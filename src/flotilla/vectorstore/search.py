@@ -7,14 +7,18 @@ from qdrant_client import models
 
 from flotilla.filters import parse_filter
 from flotilla.models import Passage, Query
-from flotilla.retrieval_steps import FusionKind, RetrievalSteps, Search, resolve
+from flotilla.retrieval_steps import FusionKind, Rerank, RetrievalSteps, Search, resolve
 from flotilla.settings import RetrievalSettings
 from flotilla.vectorstore.bm25 import SparseVector
+from flotilla.vectorstore.diversity import diverse
+from flotilla.vectorstore.document_scores import by_documents, document_scores
 from flotilla.vectorstore.embedder import Embedder
 from flotilla.vectorstore.fusion import Scores, fused, ranked, reciprocal_ranks
 from flotilla.vectorstore.metadata_filter import metadata_conditions
-from flotilla.vectorstore.point_search import Wording, live_points, one_of
+from flotilla.vectorstore.neighbours import grown
+from flotilla.vectorstore.point_search import Wording, live_points, narrowed, one_of
 from flotilla.vectorstore.points import Fusion, PointStore
+from flotilla.vectorstore.reranking import LoadScoring, Scoring, late_interaction, reranked
 from flotilla.vectorstore.timings import step
 
 
@@ -34,6 +38,7 @@ class Retriever:
         embedder: of the model that has made the dense ones.
         bm25: makes the questions' sparse ones.
         settings: the steps where a query does not say otherwise.
+        cross_encoder: gives the model that reranks; None where none is ever asked for.
     """
 
     def __init__(
@@ -42,11 +47,13 @@ class Retriever:
         embedder: Embedder,
         bm25: QueryEncoder,
         settings: RetrievalSettings,
+        cross_encoder: LoadScoring | None = None,
     ) -> None:
         self._points = points
         self._embedder = embedder
         self._bm25 = bm25
         self._settings = settings
+        self._cross_encoder = cross_encoder
 
     def search(
         self,
@@ -63,7 +70,9 @@ class Retriever:
         `wordings` other ways to put the question, which are searched for as well.
 
         Raises:
-            InvalidRequest: the query's filter is not of the grammar of `flotilla.filters`.
+            InvalidRequest: the query's filter is not of the grammar of `flotilla.filters`, or the
+                embedding model cannot rerank.
+            ModelMissing: the model that is to rerank is not on this machine.
             DependencyUnavailable: Qdrant is out of reach.
         """
         steps = resolve(query.retrieval, self._settings)
@@ -74,8 +83,54 @@ class Retriever:
         if without:
             must_not.append(one_of("version_id", sorted(without)))
         selected = live_points(query.tenant_id, query.collection_ids, must, must_not)
+        pool = _pool(steps, limit)
         with step("search"):
-            return self._found(query.tenant_id, asked, steps, limit, selected)
+            found = self._found(query.tenant_id, asked, steps, pool, selected)
+        best: dict[str, float] = {}
+        if steps.documents:
+            with step("documents"):
+                best = self._documents(query.question, found, steps.documents)
+                others = {each.document_id for each in found} - best.keys()
+                if others:
+                    selected = narrowed(selected, one_of("document_id", sorted(best)))
+                    found = self._found(query.tenant_id, asked, steps, pool, selected)
+        if steps.rerank is not Rerank.NONE:
+            with step("rerank"):
+                depth = max(steps.rerank_depth, limit)
+                found = reranked(query.question, found, depth, self._scoring(steps.rerank))
+        if best:
+            found = by_documents(found, best)
+        if steps.mmr:
+            with step("mmr"):
+                ids = [each.chunk_id for each in found]
+                vectors = self._points.dense_vectors(query.tenant_id, ids)
+                found = diverse(found, vectors, steps.mmr, limit)
+        return found[:limit]
+
+    def _documents(self, question: str, found: Sequence[Passage], limit: int) -> dict[str, float]:
+        """The best documents with their scores."""
+        scores = document_scores(
+            question, found, lambda text: self._bm25.encode_query(text).indices
+        )
+        return dict(ranked(scores)[:limit])
+
+    def _scoring(self, rerank: Rerank) -> Scoring:
+        if rerank is Rerank.LATE_INTERACTION:
+            return late_interaction(self._embedder)
+        assert self._cross_encoder is not None  # noqa: S101 - given wherever it may be asked for
+        return self._cross_encoder()
+
+    def expand(self, query: Query, passages: Sequence[Passage]) -> list[Passage]:
+        """Passages that were found with what stands around them, where the query asks for it."""
+        steps = resolve(query.retrieval, self._settings)
+        if not steps.expand_tokens or not passages:
+            return list(passages)
+
+        def read(ids: Sequence[str]) -> dict[str, Passage]:
+            return self._points.passages(query.tenant_id, ids)
+
+        with step("expand"):
+            return grown(passages, steps.expand_tokens, read, self._embedder.count_tokens)
 
     def _wording(self, text: str, steps: RetrievalSteps) -> Wording:
         no_words = SparseVector([], [])
@@ -108,6 +163,16 @@ class Retriever:
         return [
             there[each].model_copy(update={"score": score}) for each, score in best if each in there
         ]
+
+
+def _pool(steps: RetrievalSteps, limit: int) -> int:
+    """How many passages the steps behind the fusion choose from."""
+    pool = limit
+    if steps.rerank is not Rerank.NONE:
+        pool = max(pool, steps.rerank_depth)
+    if steps.documents or steps.mmr:
+        pool = max(pool, steps.prefetch)
+    return pool
 
 
 def _fused(

@@ -13,6 +13,7 @@ from flotilla.rag.generate import Draft
 from flotilla.rag.graphs.state import ReadPage
 from flotilla.rag.llm import Models
 from flotilla.rag.web import SearchWeb
+from flotilla.retrieval_steps import Retrieval
 from flotilla.settings import LLMSettings, RagSettings
 from tests.doubles.openai_server import OpenAIServer
 
@@ -76,6 +77,7 @@ def run(
     thread: str | None = None,
     listener: Listener = UNHEARD,
     how: Run | None = None,
+    retrieval: Retrieval = QUERY.retrieval,
     **rag: Any,
 ) -> Answer:
     models = None
@@ -94,7 +96,7 @@ def run(
         checkpoints=checkpoints,
     )
     return answerer.answer(
-        QUERY.model_copy(update={"question": question}),
+        QUERY.model_copy(update={"question": question, "retrieval": retrieval}),
         replace(how or Run(thread=thread, listener=listener), mode=mode),
     )
 

