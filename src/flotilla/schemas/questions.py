@@ -52,8 +52,9 @@ class QuestionRequest(Request):
     )
     filter: Metadata = Field(
         default_factory=dict,
-        description="Conditions on metadata, all of which hold: a value, a list of values, or "
-        "an object with gt, gte, lt, lte or not.",
+        description="Conditions on metadata, all of which hold: a value, a list of values, or an "
+        "object with gt, gte, lt, lte, not, prefix or exists. `and` and `or` hold lists of "
+        "filters, `not` a filter or such a list.",
         examples=[{"year": {"gte": 2024}, "kind": ["faq", "terms"]}],
     )
     retrieval: RetrievalRequest | None = Field(

@@ -5,27 +5,55 @@ from typing import Any
 
 from qdrant_client import models
 
-from flotilla.filters import AnyOf, Condition, DateRange, NoneOf, NumberRange, Scalar
+from flotilla.filters import (
+    AnyHolds,
+    AnyOf,
+    Condition,
+    DateRange,
+    Exists,
+    NoneHolds,
+    NoneOf,
+    NumberRange,
+    Prefix,
+    Scalar,
+)
 
 
-def metadata_conditions(conditions: Iterable[Condition]) -> tuple[list[Any], list[Any]]:
-    """Conditions on a document's metadata as Qdrant's, (those that must, those that must not)."""
-    must: list[Any] = []
-    must_not: list[Any] = []
-    for condition in conditions:
-        path = _path(condition.key)
-        match condition:
-            case AnyOf(values=values):
-                must.append(models.Filter(should=_equal_any(path, values)))
-            case NoneOf(values=values):
-                must_not.extend(_equal_any(path, values))
-            case NumberRange():
-                bounds = models.Range(**_bounds(condition))
-                must.append(models.FieldCondition(key=path, range=bounds))
-            case DateRange():
-                dates = models.DatetimeRange(**_bounds(condition))
-                must.append(models.FieldCondition(key=path, range=dates))
-    return must, must_not
+def metadata_conditions(conditions: Iterable[Condition]) -> list[Any]:
+    """Conditions on a document's metadata as Qdrant's, all of which have to hold."""
+    return [_condition(condition) for condition in conditions]
+
+
+def _condition(condition: Condition) -> Any:
+    match condition:
+        case AnyHolds(filters=filters):
+            return models.Filter(should=_each_together(filters))
+        case NoneHolds(filters=filters):
+            return models.Filter(must_not=_each_together(filters))
+        case AnyOf(key=key, values=values):
+            return models.Filter(should=_equal_any(_path(key), values))
+        case NoneOf(key=key, values=values):
+            return models.Filter(must_not=_equal_any(_path(key), values))
+        case NumberRange():
+            bounds = models.Range(**_bounds(condition))
+            return models.FieldCondition(key=_path(condition.key), range=bounds)
+        case DateRange():
+            dates = models.DatetimeRange(**_bounds(condition))
+            return models.FieldCondition(key=_path(condition.key), range=dates)
+        case Prefix(key=key, values=prefixes):
+            # Of Qdrant 1.19 and later; without an index it reads the payloads of what else is left.
+            matches = [models.MatchPrefix(prefix=prefix) for prefix in prefixes]
+            path = _path(key)
+            return models.Filter(
+                should=[models.FieldCondition(key=path, match=match) for match in matches]
+            )
+        case Exists(key=key, wanted=wanted):
+            empty = models.IsEmptyCondition(is_empty=models.PayloadField(key=_path(key)))
+            return models.Filter(must_not=[empty]) if wanted else empty
+
+
+def _each_together(filters: Iterable[Iterable[Condition]]) -> list[Any]:
+    return [models.Filter(must=metadata_conditions(each)) for each in filters]
 
 
 def _path(key: str) -> str:

@@ -79,9 +79,8 @@ class Retriever:
         limit = limit or query.top_k
         with step("embed"):
             asked = [self._wording(text, steps) for text in (query.question, *wordings)]
-        must, must_not = metadata_conditions(parse_filter(query.filter))
-        if without:
-            must_not.append(one_of("version_id", sorted(without)))
+        must = metadata_conditions(parse_filter(query.filter))
+        must_not = [one_of("version_id", sorted(without))] if without else []
         selected = live_points(query.tenant_id, query.collection_ids, must, must_not)
         pool = _pool(steps, limit)
         with step("search"):
