@@ -144,6 +144,19 @@ def test_nested_prefetch_rescores(qdrant: QdrantClient, fixed: str) -> None:
     assert [(one.id, round(one.score, 3)) for one in found] == [(2, 0.0), (3, 2.828)]
 
 
+def test_scores_of_points_that_are_named_are_those_among_all(
+    qdrant: QdrantClient, fixed: str
+) -> None:
+    for query, using in (([1.0, 0.0], "dense"), (SPARSE, "sparse")):
+        whole = qdrant.query_points(fixed, query=query, using=using).points
+        named = models.Filter(must=[models.HasIdCondition(has_id=[2, 3, LAST])])
+        found = qdrant.query_points(fixed, query=query, using=using, query_filter=named).points
+        # A sparse query gives no score to what has none of its terms.
+        assert {one.id: one.score for one in found} == pytest.approx(
+            {one.id: one.score for one in whole if one.id != 1}
+        )
+
+
 def test_query_in_the_order_of_a_field(qdrant: QdrantClient, fixed: str) -> None:
     down = models.OrderByQuery(order_by=models.OrderBy(key="n", direction=models.Direction.DESC))
     assert ids(qdrant.query_points(fixed, query=down, limit=3).points) == [LAST, 3, 2]

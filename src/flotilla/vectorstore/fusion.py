@@ -35,7 +35,7 @@ def fused(
 
     For the linear kinds, after Bruch, Gai and Ingber 2022 (arXiv:2210.11934, "An Analysis of Fusion
     Functions for Hybrid Retrieval"), both mappings have the scores of all candidates: what a search
-    did not return is unknown and not bad, so it is asked for, see `Retriever`. A candidate without
+    did not return is unknown and not bad, so it is asked for (`PointSearcher.scores`). A candidate without
     a BM25 score has no word of the question, and 0 is its true score.
 
     Args:
