@@ -19,17 +19,17 @@ MARKER = re.compile(
 def cite(number: int, passage: Passage, start: int, end: int) -> Citation:
     """A citation of `passage.text[start:end]`.
 
-    In a passage that has grown it is placed on the pages and under the headings of the chunks that
-    it is of, and cut where it would run over white space that is not known letter by letter: what
-    is left is its longest part.
+    In a passage that has grown it is of the chunk that holds the quote, the one which was found if
+    that does; of the first, and up to the pages of the last, where it runs over several. It is cut
+    where it would run over white space that is not known letter by letter: what is left is its
+    longest stretch.
     """
-    start, end, parts = _within(passage, start, end)
-    first, last = (parts[0], parts[-1]) if parts else (passage, passage)
+    start, end, first, last = _place(passage, start, end)
     return Citation(
         number=number,
         document_id=passage.document_id,
         document_name=passage.document_name,
-        chunk_id=passage.chunk_id,
+        chunk_id=first.chunk_id,
         page_start=first.page_start,
         page_end=last.page_end,
         heading_path=first.heading_path,
@@ -40,17 +40,32 @@ def cite(number: int, passage: Passage, start: int, end: int) -> Citation:
     )
 
 
-def _within(passage: Passage, start: int, end: int) -> tuple[int, int, list[Part]]:
-    """The longest stretch of `start:end` whose text is the document's own, and its chunks."""
+def by_chunk(passages: Sequence[Passage]) -> dict[str, Passage]:
+    """The passages by the ids of the chunks that they are of."""
+    parts = {part.chunk_id: passage for passage in passages for part in passage.parts}
+    return parts | {passage.chunk_id: passage for passage in passages}
+
+
+def _place(
+    passage: Passage, start: int, end: int
+) -> tuple[int, int, Part | Passage, Part | Passage]:
+    """The longest stretch of `start:end` whose text is the document's own, and its first and last
+    chunk."""
     found: list[tuple[int, int, list[Part]]] = []
     for run in _runs(passage.parts):
-        first = max(start, run[0].start - passage.start)
-        last = min(end, run[-1].end - passage.start)
-        if first < last:
-            low, high = first + passage.start, last + passage.start
-            parts = [each for each in run if each.start < high and low < each.end]
-            found.append((first, last, parts))
-    return max(found, key=lambda each: each[1] - each[0], default=(start, end, []))
+        low = max(start + passage.start, run[0].start)
+        high = min(end + passage.start, run[-1].end)
+        if low < high:
+            found.append(
+                (low, high, [each for each in run if each.start < high and low < each.end])
+            )
+    if not found:
+        return start, end, passage, passage
+    low, high, parts = max(found, key=lambda each: each[1] - each[0])
+    whole = [each for each in parts if each.start <= low and high <= each.end]
+    whole.sort(key=lambda each: each.chunk_id != passage.chunk_id)
+    first, last = (whole[0], whole[0]) if whole else (parts[0], parts[-1])
+    return low - passage.start, high - passage.start, first, last
 
 
 def _runs(parts: Sequence[Part]) -> list[list[Part]]:
@@ -71,10 +86,10 @@ def verify(citations: Sequence[Citation], passages: Sequence[Passage]) -> tuple[
     `passage.text[start - passage.start : end - passage.start]`. What says where the quote stands
     (document, pages, headings) is taken from the passage.
     """
-    by_chunk = {passage.chunk_id: passage for passage in passages}
+    known = by_chunk(passages)
     verified = []
     for citation in citations:
-        passage = by_chunk.get(citation.chunk_id)
+        passage = known.get(citation.chunk_id)
         if passage is None:
             continue
         start, end = citation.start - passage.start, citation.end - passage.start

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from flotilla.models import Answer, Mode, ModelCall, Query, Step
+from flotilla.rag.citations import by_chunk
 
 if TYPE_CHECKING:
     from flotilla.rag.llm import Meter
@@ -54,7 +55,7 @@ def answer_of(
         passages=tuple(
             each
             for place, each in enumerate(shown)
-            if place < query.top_k or each.chunk_id in cited
+            if place < query.top_k or by_chunk([each]).keys() & cited
         ),
         model=draft.model,
         mode=mode,

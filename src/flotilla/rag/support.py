@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from flotilla.models import Citation, Passage, Unsupported
+from flotilla.rag.citations import by_chunk
 from flotilla.rag.claims import Claim, claims_of
 from flotilla.rag.refusals import ENGLISH, tongue_of
 from flotilla.rag.text.asked import mixed, names
@@ -51,8 +52,8 @@ def unsupported(
 ) -> list[Unsupported]:
     """The statements of an answer that cite nothing, or whose passages lack a figure or a name of
     theirs, in their order."""
-    by_chunk = {passage.chunk_id: passage for passage in passages}
-    cited = {each.number: by_chunk.get(each.chunk_id) for each in citations}
+    known = by_chunk(passages)
+    cited = {each.number: known.get(each.chunk_id) for each in citations}
     found = []
     for claim in claims_of(text):
         sources = [source for n in claim.numbers if (source := cited.get(n)) is not None]

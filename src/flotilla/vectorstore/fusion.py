@@ -35,8 +35,8 @@ def fused(
 
     For the linear kinds, after Bruch, Gai and Ingber 2022 (arXiv:2210.11934, "An Analysis of Fusion
     Functions for Hybrid Retrieval"), both mappings have the scores of all candidates: what a search
-    did not return is unknown and not bad, so it is asked for (`PointSearcher.scores`). A candidate without
-    a BM25 score has no word of the question, and 0 is its true score.
+    did not return is unknown and not bad, so it is asked for (`PointSearcher.scores`). A candidate
+    without a BM25 score has no word of the question, and 0 is its true score.
 
     Args:
         kind: any but `rrf`.

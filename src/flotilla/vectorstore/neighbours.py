@@ -1,7 +1,8 @@
 """Passages that grow by the chunks around them, until a number of tokens is spent.
 
 What was found stays first: in each round every passage, the best first, may take the chunk behind
-it and the one before it, as long as they are of its section and fit into what is left. Passages
+it and the one before it, as long as they are of its section and fit into what is left; once all
+sections are read as far as that goes, what is left is spent on what stands around them. Passages
 that meet become one. Only running text grows: a table or the summary of a picture is a whole.
 """
 
@@ -49,17 +50,18 @@ class _Window:
     def grows(self) -> bool:
         return self.found.data_type is DataType.TEXT and self.found.url is None
 
-    def takes(self, chunk: Passage) -> bool:
-        """Whether a chunk at either end belongs to it."""
+    def is_followed(self, chunk: Passage) -> bool:
+        """Whether the text goes on with a chunk at either end."""
         before, after = (
             (chunk, self.chunks[self.first])
             if chunk.position < self.first
             else (self.chunks[self.last], chunk)
         )
-        return (
-            chunk.heading_path == self.found.heading_path
-            and before.start <= after.start <= before.end + MOST_GAP
-        )
+        return before.start <= after.start <= before.end + MOST_GAP
+
+    def is_of_section(self, chunk: Passage) -> bool:
+        """Whether a chunk stands under the same headings."""
+        return chunk.heading_path == self.found.heading_path
 
 
 def grown(passages: Sequence[Passage], budget: int, read: Read, count: Count) -> list[Passage]:
@@ -78,20 +80,27 @@ def grown(passages: Sequence[Passage], budget: int, read: Read, count: Count) ->
     ordered = sorted(chunks)
     tokens = dict(zip(ordered, count([chunks[each].text for each in ordered]), strict=True))
     left = budget
-    for _ in range(REACH):
-        before = left
+
+    def grow(*, within_section: bool) -> bool:
+        """One round; whether any passage has grown."""
+        nonlocal left
+        grew = False
         for window in windows:
             for place in (window.last + 1, window.first - 1) if window.grows else ():
                 at = (window.found.version_id, place)
                 chunk = chunks.get(at)
-                if chunk is None or at in taken or not window.takes(chunk):
+                if chunk is None or at in taken or not window.is_followed(chunk):
                     continue
                 cost = _cost(window, chunk, tokens[at])
-                if cost <= left:
+                if cost <= left and (window.is_of_section(chunk) or not within_section):
                     left -= cost
                     window.chunks[place] = taken[at] = chunk
-        if left == before:
-            break
+                    grew = True
+        return grew
+
+    for within_section in (True, False):
+        while grow(within_section=within_section):
+            pass
     return [_passage(window) for window in _met(windows)]
 
 
@@ -136,7 +145,11 @@ def _meet(one: _Window, other: _Window) -> bool:
     if one.found.version_id != other.found.version_id or not (one.grows and other.grows):
         return False
     low, high = (one, other) if one.first < other.first else (other, one)
-    return high.first == low.last + 1 and low.takes(high.chunks[high.first])
+    if high.first != low.last + 1 or not low.is_followed(high.chunks[high.first]):
+        return False
+    # Two that were found side by side stay apart where a heading parts them.
+    side_by_side = (low.last, high.first) == (low.found.position, high.found.position)
+    return not side_by_side or low.is_of_section(high.found)
 
 
 def _passage(window: _Window) -> Passage:

@@ -100,12 +100,22 @@ def test_a_passage_between_two_better_ones_joins_them() -> None:
     assert grew.score == 1.0
 
 
-def test_growth_stays_within_the_section() -> None:
+def test_a_section_is_read_before_what_stands_around_it() -> None:
     sections = [("A",), ("A",), ("A",), ("B",), ("B",), ("B",)]
-    [grew] = even(heading_path=sections).grow([2], budget=1000)
+    [grew] = even(heading_path=sections).grow([2], budget=20)
     assert places(grew) == [0, 1, 2]
+    [grew] = even(heading_path=sections).grow([2], budget=30)
+    assert places(grew) == [0, 1, 2, 3]
+    assert grew.heading_path == ("A",)
+    assert [part.heading_path for part in grew.parts] == [("A",)] * 3 + [("B",)]
+
+
+def test_passages_that_a_heading_parts_stay_apart() -> None:
+    sections = [("A",), ("A",), ("A",), ("B",), ("B",), ("B",)]
     first, second = even(heading_path=sections).grow([2, 3], budget=1000)
     assert (places(first), places(second)) == ([0, 1, 2], [3, 4, 5])
+    [grew] = even(heading_path=sections).grow([2, 4], budget=1000)
+    assert places(grew) == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_table_stays_as_it_was_found_and_is_read_along_with_its_text() -> None:
@@ -168,6 +178,15 @@ def test_quotes_are_the_documents_own_words_wherever_they_are_taken(seed: int) -
                 continue
             assert citation.quote == text[citation.start : citation.end]
             assert verify([citation], [passage]) == (citation,)
-            pages = [each for each in passage.parts if each.start <= citation.start < each.end]
-            if pages:
-                assert citation.page_start == pages[0].page_start
+            named = {part.chunk_id: part for part in passage.parts}.get(citation.chunk_id)
+            if named is not None:
+                assert named.start <= citation.start < named.end
+                assert citation.page_start == named.page_start
+            holders = [
+                each
+                for each in passage.parts
+                if each.start <= citation.start and citation.end <= each.end
+            ]
+            if holders:
+                assert named in holders
+                assert citation.page_end == named.page_end

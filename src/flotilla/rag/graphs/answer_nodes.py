@@ -4,7 +4,7 @@ from typing import Any
 
 from flotilla.errors import BudgetSpent, ModelRejected, ModelUnavailable
 from flotilla.models import Passage, Turn
-from flotilla.rag.citations import renumber, verify
+from flotilla.rag.citations import by_chunk, renumber, verify
 from flotilla.rag.extractive.fields import passages_needed
 from flotilla.rag.generate import Draft
 from flotilla.rag.graphs.stand_ins import stand_in
@@ -101,7 +101,7 @@ def _written(
     if tables is None:
         return {"draft": tools.writer.generate(question, passages, turns, own=own)}
     draft = tools.spare.generate(question, passages, turns, own=own, tables=tables)
-    cited = {each.chunk_id for each in draft.citations} - {each.chunk_id for each in passages}
+    cited = {each.chunk_id for each in draft.citations} - by_chunk(passages).keys()
     return {
         "draft": draft,
         "passages": [*passages, *(each for each in tables.passages if each.chunk_id in cited)],

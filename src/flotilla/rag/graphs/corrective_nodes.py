@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from flotilla.errors import BudgetSpent, ModelRejected, ModelUnavailable
 from flotilla.logging import get_logger
 from flotilla.models import Unsupported
+from flotilla.rag.citations import by_chunk
 from flotilla.rag.claims import claims_of
 from flotilla.rag.generate import Draft, render
 from flotilla.rag.graphs.answer_nodes import models_for
@@ -142,7 +143,8 @@ def verify(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     notes: list[str] = []
     if cited and models_for(tools, Role.GRADE):
         quoted = {each.number: each.chunk_id for each in draft.citations}
-        place = {each.chunk_id: number for number, each in enumerate(passages, 1)}
+        number_of = {each.chunk_id: number for number, each in enumerate(passages, 1)}
+        place = {each: number_of[p.chunk_id] for each, p in by_chunk(passages).items()}
         listed = "\n".join(
             f"{number}. {as_data(claim.text)} (passages "
             f"{', '.join(str(place[quoted[n]]) for n in claim.numbers if n in quoted)})"
