@@ -161,7 +161,7 @@ def pull(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring an embedding model to this machine; at once when it is here.
+    """Bring an embedding or reranking model to this machine; at once when it is here.
 
     One of a server's (`openai:NAME`) stays there: the server is asked whether it replies.
     """

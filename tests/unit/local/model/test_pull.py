@@ -11,11 +11,14 @@ from pathlib import Path
 from threading import Barrier
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
 
 from flotilla.errors import ConfigurationError, FileCorrupt, ModelMissing
 from flotilla.local.model import pull as models
 from flotilla.settings import EmbeddingSettings, Settings
+from flotilla.vectorstore.cross_encoder import CrossEncoder
 
 
 @pytest.fixture(scope="session")
@@ -96,6 +99,48 @@ def test_of_two_pulls_at_once_the_second_waits_for_the_first(
         assert first.result(60) == second.result(60)
     assert delivery.times == 1
     assert models.is_present(settings)
+
+
+RERANKER = "Xenova/ms-marco-MiniLM-L-6-v2"
+
+
+def reranking(settings: Settings) -> Settings:
+    embedding = settings.embedding.model_copy(update={"model": f"fastembed:{RERANKER}"})
+    return settings.model_copy(update={"embedding": embedding})
+
+
+def test_a_reranking_model_without_a_hub_says_what_there_is_instead(settings: Settings) -> None:
+    with pytest.raises(ModelMissing, match="FLOTILLA_RETRIEVAL_RERANK"):
+        models.pull(reranking(settings))
+
+
+def test_a_reranking_model_is_laid_from_the_hub_and_tried(
+    settings: Settings, laid_out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def from_hub(described: dict[str, Any], fresh: Path, _work: Path, _progress: Any) -> None:
+        assert (described["model"], described["dim"]) == (RERANKER, 1)
+        graph = onnx.load(laid_out / "model.onnx")
+        # A row a text in place of one a token, whose first number is the score.
+        mean = onnx.helper.make_node(
+            "ReduceMean", ["last_hidden_state", "axes"], ["logits"], keepdims=0
+        )
+        graph.graph.initializer.append(
+            onnx.numpy_helper.from_array(np.array([1], np.int64), "axes")
+        )
+        graph.graph.node.append(mean)
+        del graph.graph.output[:]
+        shape = onnx.helper.make_tensor_value_info("logits", 1, ["batch", 384])
+        graph.graph.output.append(shape)
+        (fresh / "onnx").mkdir()
+        onnx.save(graph, fresh / described["model_file"])
+        for name in models.TOKENIZER_FILES:
+            shutil.copyfile(laid_out / name, fresh / name)
+
+    monkeypatch.setattr(models, "_from_hub", from_hub)
+    with_hub = settings.embedding.model_copy(update={"hub": True})
+    folder = models.pull(reranking(settings.model_copy(update={"embedding": with_hub})))
+    assert folder.name == "Xenova--ms-marco-MiniLM-L-6-v2"
+    assert len(CrossEncoder(folder, RERANKER)("Where?", ["here", "there"])) == 2
 
 
 HANGING_PULL = """
