@@ -63,16 +63,13 @@ def fused(
     )
 
 
-def reciprocal_ranks(rankings: Sequence[Sequence[str]], k: int) -> dict[str, float]:
-    """The sum over all rankings of 1 / (k + rank), ranks from 0 as Qdrant counts them.
-
-    After Cormack, Clarke and Büttcher 2009 (SIGIR, "Reciprocal rank fusion outperforms Condorcet
-    and individual rank learning methods").
-    """
+def reciprocal_ranks(rankings: Sequence[tuple[Sequence[str], float]], k: int) -> dict[str, float]:
+    """The sum over all rankings, each with its weight, of 1 / ((rank + 1) / weight + k - 1), ranks
+    from 0: as Qdrant computes it, see `hybrid_collection.Fusion`."""
     scores: dict[str, float] = {}
-    for ranking in rankings:
-        for rank, each in enumerate(ranking):
-            scores[each] = scores.get(each, 0.0) + 1 / (k + rank)
+    for ranking, weight in rankings:
+        for rank, each in enumerate(ranking if weight else ()):
+            scores[each] = scores.get(each, 0.0) + 1 / ((rank + 1) / weight + k - 1)
     return scores
 
 

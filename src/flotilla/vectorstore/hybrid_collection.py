@@ -39,16 +39,21 @@ def fused(
 ) -> dict[str, Any]:
     """The arguments of `query_points` that search by both vectors and fuse what is found.
 
-    An empty `sparse` leaves the ranking to the dense vector.
+    An empty `sparse` leaves the ranking to the dense vector, and a weight of 0 to the other one.
     """
     depth = max(fusion.prefetch, limit)
-    prefetch = [models.Prefetch(query=dense.tolist(), using=DENSE, filter=selected, limit=depth)]
-    weights = [fusion.dense_weight]
+    sides: list[tuple[Any, str, float]] = [(dense.tolist(), DENSE, fusion.dense_weight)]
     if sparse.indices:
         terms = models.SparseVector(indices=sparse.indices, values=sparse.values)
-        prefetch.append(models.Prefetch(query=terms, using=BM25, filter=selected, limit=depth))
-        weights.append(fusion.bm25_weight)
-    ranks = models.RrfQuery(rrf=models.Rrf(k=fusion.k, weights=weights))
+        sides.append((terms, BM25, fusion.bm25_weight))
+        sides = [side for side in sides if side[2] > 0]
+    ranks = models.RrfQuery(
+        rrf=models.Rrf(k=fusion.k, weights=[weight or 1 for *_, weight in sides])
+    )
+    prefetch = [
+        models.Prefetch(query=query, using=using, filter=selected, limit=depth)
+        for query, using, _ in sides
+    ]
     return {"query": ranks, "prefetch": prefetch, "limit": limit}
 
 

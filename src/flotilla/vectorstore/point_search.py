@@ -37,7 +37,8 @@ def tenants(tenant_id: str, *conditions: Any, must_not: Sequence[Any] = ()) -> m
 
 @dataclass(frozen=True, eq=False)
 class Wording:
-    """A text to search for: its dense vector, and its terms, of which it may have none."""
+    """A text to search for: its dense vector, and its terms, of which it may have none. Of a search
+    that looks at one of the two alone the other is empty."""
 
     dense: Vector
     sparse: SparseVector

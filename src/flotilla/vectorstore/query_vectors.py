@@ -125,7 +125,8 @@ class QueryVectors:
         Raises:
             InvalidRequest: the model gives none.
         """
-        return token_vectors(self._embedder, texts)
+        with self._turn:
+            return token_vectors(self._embedder, texts)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Each text's tokens, special tokens excluded and nothing cut off."""

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
+import numpy as np
 from qdrant_client import models
 
 from flotilla.filters import parse_filter
@@ -132,9 +133,12 @@ class Retriever:
             return grown(passages, steps.expand_tokens, read, self._embedder.count_tokens)
 
     def _wording(self, text: str, steps: RetrievalSteps) -> Wording:
-        no_words = SparseVector([], [])
-        sparse = no_words if steps.search is Search.DENSE else self._bm25.encode_query(text)
-        return Wording(self._embedder.embed_query(text), sparse)
+        dense, sparse = np.zeros(0, np.float32), SparseVector([], [])
+        if steps.search is not Search.BM25:
+            dense = self._embedder.embed_query(text)
+        if steps.search is not Search.DENSE:
+            sparse = self._bm25.encode_query(text)
+        return Wording(dense, sparse)
 
     def _found(
         self,
@@ -185,7 +189,18 @@ def _fused(
         ]
         if len(each_fused) == 1:
             return ranked(each_fused[0])
-        rankings = [[each for each, _ in ranked(scores)] for scores in each_fused]
+        rankings = [(_order(scores), 1.0) for scores in each_fused]
     else:
-        rankings = [[each for each, _ in ranked(scores)] for pair in sides for scores in pair]
+        weights = (steps.dense_weight, steps.bm25_weight)
+        if steps.search is not Search.HYBRID:
+            weights = (1.0, 1.0)
+        rankings = [
+            (_order(scores), weight)
+            for pair in sides
+            for scores, weight in zip(pair, weights, strict=True)
+        ]
     return ranked(reciprocal_ranks(rankings, steps.rrf_k))
+
+
+def _order(scores: Scores) -> list[str]:
+    return [each for each, _ in ranked(scores)]

@@ -170,6 +170,25 @@ def test_dbsf_is_qdrants_own_where_both_weigh_the_same(store: PointStore) -> Non
     assert {each.chunk_id: each.score for each in found} == pytest.approx(expected, abs=1e-4)
 
 
+def test_ranks_are_fused_here_as_qdrant_does_it(store: PointStore) -> None:
+    # The same wording twice is ranked as it is once.
+    asked: dict[str, Any] = {"dense_weight": 0.7, "bm25_weight": 0.3, "rrf_k": 5}
+    once = search(store, **asked)
+    twice = search(store, wordings=["0 quay crane"], **asked)
+    assert [each.score for each in twice] == pytest.approx([2 * each.score for each in once])
+    assert numbers(twice) == numbers(once)
+
+
+@pytest.mark.parametrize("kind", list(FusionKind))
+def test_a_search_that_counts_nothing_has_no_say(store: PointStore, kind: FusionKind) -> None:
+    by_words = search(store, fusion=kind, dense_weight=0, bm25_weight=1, top_k=4)
+    assert numbers(by_words) == numbers(search(store, search=Search.BM25))
+    by_meaning = search(store, fusion=kind, dense_weight=1, bm25_weight=0, top_k=6)
+    assert numbers(by_meaning) == [0, 1, 2, 3, 4, 5]
+    without_words = search(store, "0", fusion=kind, dense_weight=0, bm25_weight=1)
+    assert numbers(without_words) == [0, 1, 2, 3, 4, 5]
+
+
 def test_a_question_without_words_is_answered_by_meaning(store: PointStore) -> None:
     for kind in FusionKind:
         assert numbers(search(store, "0", fusion=kind)) == [0, 1, 2, 3, 4, 5]

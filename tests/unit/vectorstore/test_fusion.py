@@ -56,6 +56,8 @@ def test_equal_scores_are_ordered_by_id_however_they_came() -> None:
 
 
 def test_reciprocal_ranks_add_up() -> None:
-    scores = reciprocal_ranks([["a", "b"], ["b", "c"]], k=2)
+    scores = reciprocal_ranks([(["a", "b"], 1.0), (["b", "c"], 1.0)], k=2)
     assert scores == pytest.approx({"a": 1 / 2, "b": 1 / 3 + 1 / 2, "c": 1 / 3})
     assert ranked(scores)[0][0] == "b"
+    weighed = reciprocal_ranks([(["a"], 0.5), (["b"], 0.25), (["c"], 0.0)], k=60)
+    assert weighed == pytest.approx({"a": 1 / 61, "b": 1 / 63})
