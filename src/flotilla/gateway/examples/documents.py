@@ -32,10 +32,6 @@ _chunk = {
     "html": None,
     "box": None,
     "context": "Terms of use",
-    "data_type": "text",
-    "html": None,
-    "box": None,
-    "context": "Warranty terms",
 }
 _page = {
     "page": 3,
