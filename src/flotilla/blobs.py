@@ -245,6 +245,16 @@ def chunks_ref(tenant_id: str, version_id: str, part: int) -> str:
     return f"{tenant_id}/{version_id}/chunks/{part:05d}.jsonl"
 
 
+def pictures_ref(tenant_id: str, version_id: str) -> str:
+    """Which pictures of a document in page ranges are looked at."""
+    return f"{tenant_id}/{version_id}/pictures/chosen.jsonl"
+
+
+def picture_summary_ref(tenant_id: str, version_id: str, digest: str) -> str:
+    """What a model said of a picture, by the SHA-256 of its bytes."""
+    return f"{tenant_id}/{version_id}/pictures/{digest}.txt"
+
+
 def version_prefix(tenant_id: str, version_id: str) -> str:
     """Everything of a version."""
     return f"{tenant_id}/{version_id}"

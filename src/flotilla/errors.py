@@ -228,6 +228,12 @@ class InvalidEncoding(FlotillaError):
     code, status = "invalid_encoding", 422
 
 
+class ConverterUnavailable(FlotillaError):
+    """The converter that was chosen is not set up."""
+
+    code, status = "converter_unavailable", 422
+
+
 class TooManyPages(FlotillaError):
     """The document has more pages than allowed."""
 

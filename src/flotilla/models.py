@@ -32,6 +32,31 @@ class Heading(Value):
     title: str
 
 
+class ConverterName(StrEnum):
+    """What turns a document into pages."""
+
+    AUTO = "auto"
+    """What the rules of `FLOTILLA_DOCUMENT_CONVERTERS` say, else what is usual for the type."""
+    PDFIUM = "pdfium"
+    """A PDF's own text, and nothing that is only a picture of text."""
+    OCR = "ocr"
+    """Text recognition on every page, whatever text the file has."""
+    LLAMAPARSE = "llamaparse"
+    """LlamaParse, a service that the document is sent to."""
+
+
+class Note(Value):
+    """Something that a user should know of how a document was converted, which is no failure.
+
+    `code` is stable; `message` is one sentence; `pages` are those that it is about, from 1, in
+    their order, and empty where it is about none or all.
+    """
+
+    code: str
+    message: str
+    pages: tuple[int, ...] = ()
+
+
 class DataType(StrEnum):
     """What a chunk is made of."""
 

@@ -50,6 +50,7 @@ def show_document(
     data: DataOption = None,
 ) -> None:
     """Show one document."""
+    from flotilla.cli.task_display import note_line
     from flotilla.cli.terminal import byte_size, print_fields, print_json
 
     with connect(url, data) as flotilla:
@@ -70,12 +71,17 @@ def show_document(
             ("sha256", document.sha256),
             ("source", document.source_url),
             ("pages", document.pages),
+            ("converter", document.converter),
             ("chunks", document.chunks),
             ("version", document.version),
             ("metadata", document.metadata),
             ("task", document.task_id),
             ("created", document.created_at),
             ("updated", document.updated_at),
+            *(
+                ("notes" if number == 0 else "", note_line(note))
+                for number, note in enumerate(document.notes)
+            ),
         ]
     )
 

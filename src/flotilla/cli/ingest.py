@@ -48,6 +48,14 @@ def ingest(
     password: Annotated[
         str | None, typer.Option("--password", help="Opens encrypted files.")
     ] = None,
+    converter: Annotated[
+        str | None,
+        typer.Option(
+            "--converter",
+            metavar="NAME",
+            help="What reads them: auto, pdfium, ocr or llamaparse.",
+        ),
+    ] = None,
     no_wait: NoWaitOption = False,
     cancel_on_interrupt: Annotated[
         bool,
@@ -79,6 +87,7 @@ def ingest(
                 collection=collection,
                 metadata=attributes,
                 password=password,
+                converter=converter,
                 batch_name=batch_name(sources),
                 wait=not no_wait,
                 cancel_on_interrupt=cancel_on_interrupt,
@@ -195,7 +204,7 @@ def walk(folder: Path) -> Iterator[Path]:
 
 def print_results(results: "Sequence[Ingested]") -> None:
     """The summary: one line a document, then the reasons of the failed ones."""
-    from flotilla.cli.terminal import print_error, print_table
+    from flotilla.cli.terminal import print_error, print_note, print_table
 
     print_table(
         ("name", "status", "pages#", "chunks#", "seconds#"),
@@ -214,3 +223,5 @@ def print_results(results: "Sequence[Ingested]") -> None:
     for result in results:
         if result.failed:
             print_error(f"{result.name}: {result.error}")
+        for note in result.notes:
+            print_note(f"{result.name}: {note}")

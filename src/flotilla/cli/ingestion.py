@@ -14,6 +14,7 @@ from flotilla.cli.batches import Batches
 from flotilla.cli.interrupts import in_thread
 from flotilla.cli.problems import sentence
 from flotilla.cli.progress import Display, display
+from flotilla.cli.task_display import note_line
 from flotilla.cli.terminal import print_note
 from flotilla.client import ClientError, Flotilla, FlotillaAPIError
 from flotilla.client.errors import SourceChanged
@@ -47,6 +48,7 @@ class Ingested(BaseModel):
     chunks: int | None = None
     seconds: float | None = None
     error: str | None = None
+    notes: list[str] = []
 
     @property
     def failed(self) -> bool:
@@ -82,6 +84,7 @@ def run(
     metadata: dict[str, Any],
     password: str | None,
     wait: bool,
+    converter: str | None = None,
     batch_name: str | None = None,
     cancel_on_interrupt: bool = False,
 ) -> Ingestion:
@@ -97,7 +100,12 @@ def run(
     """
     batches = in_thread(lambda: _prepare(flotilla, collection, batch_name, len(submissions)))
     size = sum(_size(s.path) for s in submissions if s.path)
-    options = {"collection": collection, "metadata": metadata, "password": password}
+    options = {
+        "collection": collection,
+        "metadata": metadata,
+        "password": password,
+        "converter": converter,
+    }
     with display(len(submissions), size) as shown:
         work = _Ingestion(flotilla, shown, options, batches)
         try:
@@ -311,6 +319,7 @@ class _Ingestion:
             self._shown.update(result.name, event)
         task = self._flotilla.task(result.task_id)
         result.status = task.status.value
+        result.notes = [note_line(note) for note in task.notes]
         if task.finished_at is not None:
             result.seconds = (task.finished_at - task.created_at).total_seconds()
         if task.status is not TaskStatus.COMPLETED:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flotilla.schemas import Task, TaskEvent
+    from flotilla.schemas import Task, TaskEvent, TaskNote
 
 
 def state_line(task: "Task | TaskEvent") -> str:
@@ -26,6 +26,12 @@ def progress(task: "Task | TaskEvent") -> str | None:
         return None
     total = "" if task.progress.total is None else f"/{task.progress.total}"
     return f"{task.progress.done}{total} {task.progress.unit}"
+
+
+def note_line(note: "TaskNote") -> str:
+    """What to know of a conversion, with the pages that it is about."""
+    pages = "" if note.pages is None else f" (page{'s' * (not note.pages.isdigit())} {note.pages})"
+    return f"{note.message}{pages}"
 
 
 def _batch_fields(task: "Task") -> list[tuple[str, object]]:
@@ -77,6 +83,10 @@ def print_task(task: "Task", as_json: bool) -> None:
         fields += _batch_fields(task)
     if task.error is not None:
         fields.append(("error", f"{task.error.message} ({task.error.stage}, {task.error.code})"))
+    fields += [
+        ("notes" if number == 0 else "", f"{note_line(note)} ({note.code})")
+        for number, note in enumerate(task.notes)
+    ]
     fields += [
         (
             "failures" if number == 0 else "",

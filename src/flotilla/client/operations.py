@@ -58,13 +58,15 @@ def upload(
     collection: str = DEFAULT_COLLECTION,
     metadata: Metadata | None = None,
     password: str | None = None,
+    converter: str | None = None,
     callback_url: str | None = None,
     progress: UploadProgress | None = None,
 ) -> Operation[list[DocumentAccepted]]:
     """Upload files and have them ingested; one answer a file, in the same order.
 
     `sources` are paths, open binary files or (name, file) pairs, streamed from where they are.
-    `callback_url`, here as in other calls, is told by POST when a task has ended.
+    `converter` is what reads them: `auto`, `pdfium`, `ocr` or `llamaparse`. `callback_url`, here as
+    in other calls, is told by POST when a task has ended.
     """
     return upload_request(
         sources,
@@ -72,6 +74,7 @@ def upload(
         collection=collection,
         metadata=metadata,
         password=password,
+        converter=converter,
         callback_url=callback_url,
         progress=progress,
     )
@@ -103,6 +106,7 @@ def ingest_url(
     collection: str = DEFAULT_COLLECTION,
     metadata: Metadata | None = None,
     password: str | None = None,
+    converter: str | None = None,
     callback_url: str | None = None,
     batch: str | None = None,
 ) -> Operation[DocumentAccepted]:
@@ -113,6 +117,7 @@ def ingest_url(
         collection=collection,
         metadata=metadata,
         password=password,
+        converter=converter,
         callback_url=callback_url,
         batch=batch,
     )
@@ -145,6 +150,7 @@ def ingest_path(
     collection: str = DEFAULT_COLLECTION,
     metadata: Metadata | None = None,
     password: str | None = None,
+    converter: str | None = None,
     callback_url: str | None = None,
     batch: str | None = None,
 ) -> Operation[DocumentAccepted]:
@@ -155,6 +161,7 @@ def ingest_path(
         collection=collection,
         metadata=metadata,
         password=password,
+        converter=converter,
         callback_url=callback_url,
         batch=batch,
     )

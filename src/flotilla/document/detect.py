@@ -30,6 +30,9 @@ class MediaType(StrEnum):
     CSV = "csv"
     TSV = "tsv"
     TEXT = "text"
+    PNG = "png"
+    JPEG = "jpeg"
+    TIFF = "tiff"
 
 
 TAKEN = "PDF, DOCX, PPTX, XLSX, EPUB, HTML, Markdown, EML, CSV, TSV and plain text are taken"
@@ -76,6 +79,12 @@ DECLARED = {
     "text/csv": MediaType.CSV,
     "application/csv": MediaType.CSV,
     "text/tab-separated-values": MediaType.TSV,
+}
+PICTURES = {
+    b"\x89PNG\r\n\x1a\n": MediaType.PNG,
+    b"\xff\xd8\xff": MediaType.JPEG,
+    b"II*\0": MediaType.TIFF,
+    b"MM\0*": MediaType.TIFF,
 }
 # What the types that are told by their content are called in a sentence.
 CALLED = {
@@ -125,6 +134,8 @@ def detect(path: Path, name: str, declared: str | None = None) -> MediaType:
     named = NAMES.get(PurePosixPath(name.lower()).suffix)
     if b"%PDF-" in head[:PDF_HEADER_BYTES]:
         return MediaType.PDF
+    if picture := next((p for opening, p in PICTURES.items() if head.startswith(opening)), None):
+        return picture
     if head.startswith(ZIP_SIGNATURES):
         return _zipped(path, name, named)
     if head.startswith(OLE_SIGNATURE):

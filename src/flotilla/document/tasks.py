@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -15,11 +15,13 @@ from celery.signals import task_postrun, worker_process_init
 from flotilla import pipelines
 from flotilla.blobs import BlobStore, chunks_ref, pages_ref, source_ref, version_prefix
 from flotilla.broker import at_start
-from flotilla.document.converters import Converter, converter_for
+from flotilla.document.conversion import Conversion
+from flotilla.document.converters.choice import available
 from flotilla.document.detect import MediaType, detect
 from flotilla.document.fetch import FetchedSource
 from flotilla.document.fetch import fetch as fetch_url
 from flotilla.document.memory import Surplus, watch_memory
+from flotilla.document.remote_conversion import RemoteConversion, failure, forget, is_sent
 from flotilla.document.reuse import KnownTexts
 from flotilla.document.splitter import SectionSplitter, Splitter
 from flotilla.document.titles import MOST_CHARS, title_of
@@ -27,17 +29,19 @@ from flotilla.errors import (
     Cancelled,
     DependencyUnavailable,
     DocumentNotFound,
+    FlotillaError,
     LeaseLost,
     NoText,
     NotFound,
     TooManyPages,
 )
+from flotilla.heartbeats import show
 from flotilla.ledger import documents, job_ends, jobs, submissions, versions
 from flotilla.ledger.endings import tell
 from flotilla.ledger.runs import Postponed, StageRun
 from flotilla.ledger.stages import stage
 from flotilla.ledger.versions import Version
-from flotilla.models import Chunk
+from flotilla.models import Chunk, ConverterName, Page
 from flotilla.pages import StoredPages
 from flotilla.remote_tokens import remote_counter
 from flotilla.schemas import Task
@@ -55,6 +59,9 @@ CONTENT_TYPES = {
     MediaType.CSV: "text/csv",
     MediaType.TSV: "text/tab-separated-values",
     MediaType.TEXT: "text/plain",
+    MediaType.PNG: "image/png",
+    MediaType.JPEG: "image/jpeg",
+    MediaType.TIFF: "image/tiff",
 }
 
 
@@ -76,8 +83,10 @@ def _splitter() -> Splitter:
 
 @at_start
 def _warm_up() -> None:
-    """Load what every document needs, once for all processes of the worker."""
+    """Load what every document needs, once for all processes of the worker, and tell what it can
+    read with."""
     _splitter()
+    show(converters=available(get_settings()))
 
 
 @worker_process_init.connect
@@ -85,10 +94,6 @@ def _limit_memory(**_: Any) -> None:
     watch_memory(get_settings().document.memory_limit)
     surplus = Surplus()
     task_postrun.connect(lambda **_: surplus.give_back(), weak=False)
-
-
-def _converter(media_type: MediaType) -> Converter:
-    return converter_for(media_type, max_unpacked_bytes=get_settings().document.max_unpacked_bytes)
 
 
 @stage(pipelines.FETCH)
@@ -152,36 +157,91 @@ def _take_bytes(
 
 @stage(pipelines.CONVERT)
 def convert(run: StageRun) -> Signature | None:
-    """Turn the source into pages; a long PDF or presentation by page ranges, side by side."""
-    settings = get_settings().document
+    """Turn the source into pages; a long PDF or presentation by page ranges, side by side.
+
+    Where a service reads the document, this gives its step back while the service is at it.
+    """
     version = run.version()
+    if is_sent(run):
+        remote = RemoteConversion(run, get_settings().llamaparse)
+        pages = remote.pages(lambda: _source(version), version.document_name)
+        if pages is not None:
+            _take_remote(run, version, remote, pages)
+            return None
+    try:
+        return _convert(run, version)
+    except FlotillaError as error:
+        if not error.retryable and not isinstance(error, Cancelled | LeaseLost):
+            forget(run)
+        raise
+
+
+def _convert(run: StageRun, version: Version) -> Signature | None:
+    settings = get_settings()
+    stands_in = failure(run)
     with _source(version) as path:
-        media_type = detect(path, version.document_name, version.content_type)
-        converter = _converter(media_type)
-        password = run.job.payload.get("password")
-        info = converter.inspect(path, password=password)
+        conversion = _conversion(run, version, path, stands_in)
+        info = conversion.inspect(path)
         total = info.pages or 1
-        if total > settings.max_pages:
+        if total > settings.document.max_pages:
             raise TooManyPages(
-                f"The document has {total:,} pages, and {settings.max_pages:,} are allowed: split "
-                "it, or raise FLOTILLA_DOCUMENT_MAX_PAGES."
+                f"The document has {total:,} pages, and {settings.document.max_pages:,} are "
+                "allowed: split it, or raise FLOTILLA_DOCUMENT_MAX_PAGES."
             )
         run.describe(
-            content_type=CONTENT_TYPES[media_type],
+            content_type=conversion.content_type,
             pages=info.pages,
             title=info.title[:MOST_CHARS] if info.title else None,
+            converter=conversion.converter_name,
         )
         run.progress(0, total, "pages")
-        if info.pages is not None and info.pages > settings.pages_per_range:
-            size = settings.pages_per_range
-            firsts = range(1, info.pages + 1, size)
-            ranges = [(first, min(first + size - 1, info.pages)) for first in firsts]
+        if conversion.is_remote:
+            remote = RemoteConversion(run, settings.llamaparse)
+            sent = remote.pages(lambda: nullcontext(path), version.document_name)
+            if sent is not None:
+                _take_remote(run, version, remote, sent)
+                return None
+            conversion = _conversion(run, version, path, remote.failure)
+            run.describe(converter=conversion.converter_name)
+        ranges = conversion.ranges(path, info.pages)
+        if ranges is not None:
+            run.note(conversion.notes())
             return pipelines.convert_ranges(run.job.id, run.plan(pipelines.CONVERT_RANGE, ranges))
-        pages = converter.pages(path, password=password)
+        pages = conversion.pages(path)
         _blobs().put_values(pages_ref(version.tenant_id, version.id, 0), pages)
     _check_wanted(run, version)
+    run.note(conversion.notes())
     run.finish_part(total, total, "pages")
     return None
+
+
+def _conversion(
+    run: StageRun, version: Version, path: Path, stands_in: str | None = None
+) -> Conversion:
+    media_type = detect(path, version.document_name, version.content_type)
+    return Conversion(
+        get_settings(),
+        _blobs(),
+        version,
+        media_type=media_type,
+        content_type=CONTENT_TYPES[media_type],
+        requested=ConverterName(run.job.payload.get("converter", ConverterName.AUTO)),
+        stands_in=stands_in,
+        password=run.job.payload.get("password"),
+        beat=run.checkpoint,
+    )
+
+
+def _take_remote(
+    run: StageRun, version: Version, remote: RemoteConversion, pages: list[Page]
+) -> None:
+    """Keep the pages that a service has read, and have it forget them."""
+    _blobs().put_values(pages_ref(version.tenant_id, version.id, 0), pages)
+    _check_wanted(run, version)
+    run.describe(pages=len(pages), converter=ConverterName.LLAMAPARSE.value)
+    run.note(())
+    run.finish_part(len(pages), len(pages), "pages")
+    remote.finish()
 
 
 @stage(pipelines.CONVERT_RANGE)
@@ -189,12 +249,11 @@ def convert_range(run: StageRun, first: int, last: int) -> None:
     """Convert the pages `first` to `last` of a long document, both counted from 1 and included."""
     version = run.version()
     with _source(version) as path:
-        media_type = detect(path, version.document_name, version.content_type)
-        pages = _converter(media_type).pages(
-            path, first=first, last=last, password=run.job.payload.get("password")
-        )
+        conversion = _conversion(run, version, path, failure(run))
+        pages = conversion.pages(path, first, last)
         _blobs().put_values(pages_ref(version.tenant_id, version.id, run.part), pages)
     _check_wanted(run, version)
+    run.note(conversion.notes())
     run.finish_part(last - first + 1, version.pages, "pages")
 
 

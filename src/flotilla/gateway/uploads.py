@@ -36,7 +36,7 @@ logger = get_logger(__name__)
 WRITE_SIZE = 256 * 1024  # bytes gathered before a thread is asked to write them
 LARGEST_FIELD = 256 * 1024  # bytes of a form field that is not a file
 LONGEST_NAME = 255
-FIELDS = ("collection", "metadata", "password", "callback_url", "batch")
+FIELDS = ("collection", "metadata", "password", "converter", "callback_url", "batch")
 FILE_FIELDS = ("files", "file")
 
 

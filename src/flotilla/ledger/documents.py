@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, func, or_, select, update
 
 from flotilla.errors import DocumentNotFound
-from flotilla.ledger import generations
+from flotilla.ledger import generations, notes
 from flotilla.ledger.database import now
 from flotilla.ledger.job_views import error_of
 from flotilla.ledger.locks import lock_documents
@@ -123,6 +123,7 @@ def _described(tenant_id: str) -> Select[Any]:
             versions.sha256,
             versions.title,
             versions.pages,
+            versions.converter,
             versions.chunks,
             versions.number,
             jobs.error_stage,
@@ -130,6 +131,7 @@ def _described(tenant_id: str) -> Select[Any]:
             jobs.error_message,
             jobs.error_retryable,
             jobs.error_retry_after,
+            jobs.notes,
         )
         .join_from(DOCUMENTS, COLLECTIONS, collections.id == documents.collection_id)
         .outerjoin(
@@ -156,6 +158,7 @@ def _document(row: Row[Any]) -> Document:
         title=row.title,
         source_url=row.source_url,
         pages=row.pages,
+        converter=row.converter,
         chunks=row.chunks,
         version=row.number if row.live_version_id is not None else None,
         metadata=row._mapping["metadata"],
@@ -163,6 +166,7 @@ def _document(row: Row[Any]) -> Document:
         created_at=row.created_at,
         updated_at=row.updated_at,
         error=error_of(row),
+        notes=notes.shown(row.notes),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, func, literal, select
 
 from flotilla.errors import TaskNotFound
+from flotilla.ledger import notes
 from flotilla.ledger.clock import now
 from flotilla.ledger.tables import CONVERSATIONS, FAILURES, JOBS
 from flotilla.schemas import Progress, Task, TaskError, TaskFailure, TaskStatus
@@ -157,6 +158,7 @@ def task_of(row: Row[Any], position: int | None = None) -> Task:
         finished_at=row.finished_at,
         result=row._mapping.get("result"),
         error=error_of(row),
+        notes=notes.shown(row._mapping.get("notes")),
     )
 
 

@@ -155,6 +155,14 @@ def wait_for(connection: Connection, job: Job, other: str) -> None:
     connection.execute(update(JOBS).where(jobs.id == job.id).values(payload=payload))
 
 
+def remember(connection: Connection, job_id: str, name: str, value: Any) -> None:
+    """Set one entry of a job's payload. The job has to be locked."""
+    payload = connection.scalar(select(jobs.payload).where(jobs.id == job_id)) or {}
+    connection.execute(
+        update(JOBS).where(jobs.id == job_id).values(payload=payload | {name: value})
+    )
+
+
 def is_waiting(connection: Connection, job_id: str) -> bool:
     """Whether the job waits for another one that is not over."""
     job = get(connection, job_id)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from flotilla.errors import Cancelled, LeaseLost
-from flotilla.ledger import fan_outs, job_views, jobs, steps, task_events, versions
+from flotilla.ledger import fan_outs, job_views, jobs, notes, steps, task_events, versions
 from flotilla.ledger.admission import wave_size
 from flotilla.ledger.database import Database, now
 from flotilla.ledger.fan_outs import Part
@@ -16,6 +16,7 @@ from flotilla.ledger.fleet_sizes import get_fleet_sizes
 from flotilla.ledger.leases import Lease
 from flotilla.ledger.locks import lock_collections, lock_documents
 from flotilla.ledger.steps import Held
+from flotilla.models import Note
 
 
 class Postponed(Exception):
@@ -149,6 +150,17 @@ class StageRun:
         assert self.job.version_id is not None  # noqa: S101
         with self.writing() as connection:
             versions.describe(connection, self.job.version_id, **values)
+
+    def note(self, found: Sequence[Note]) -> None:
+        """Keep what a user should know of this part, in place of what it said before."""
+        with self.writing() as connection:
+            notes.write(connection, self.job.id, self.stage, self.part, found)
+
+    def remember(self, name: str, value: Any) -> None:
+        """Keep something in the job's payload for this step's next message, or another worker."""
+        with self.writing() as connection:
+            jobs.remember(connection, self.job.id, name, value)
+        self.job.payload[name] = value
 
     def progress(self, done: int, total: int | None, unit: str) -> None:
         """Set how much of the work is done."""

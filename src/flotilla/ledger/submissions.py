@@ -16,7 +16,7 @@ from flotilla.ledger.jobs import add as add_jobs
 from flotilla.ledger.locks import lock_documents
 from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
 from flotilla.ledger.versions import LIVE, PENDING, Version
-from flotilla.models import Metadata
+from flotilla.models import ConverterName, Metadata
 from flotilla.schemas import DocumentAccepted, DocumentStatus
 
 documents = DOCUMENTS.c
@@ -43,6 +43,7 @@ class NewSource:
     content_type: str | None = None
     source_url: str | None = None
     password: str | None = None
+    converter: ConverterName = ConverterName.AUTO
     callback_url: str | None = None
 
 
@@ -124,6 +125,8 @@ def _submit_one(
     payload: dict[str, Any] = {"name": source.name, "metadata": source.metadata}
     if source.password:
         payload["password"] = source.password
+    if source.converter is not ConverterName.AUTO:
+        payload["converter"] = source.converter.value
     if source.source_url is not None:
         payload["url"] = source.source_url
     job = NewJob(

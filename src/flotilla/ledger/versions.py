@@ -127,8 +127,8 @@ def is_given_up(connection: Connection, version_id: str) -> bool:
 
 
 def describe(connection: Connection, version_id: str, **values: Any) -> None:
-    """Set what became known of a version: blob, sha256, size, content_type, title,
-    pages, chunks."""
+    """Set what became known of a version: blob, sha256, size, content_type, title, pages,
+    converter, chunks."""
     connection.execute(update(VERSIONS).where(versions.id == version_id).values(**values))
 
 

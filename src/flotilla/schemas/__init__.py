@@ -114,6 +114,7 @@ from flotilla.schemas.tasks import (
     TaskError,
     TaskFailure,
     TaskKind,
+    TaskNote,
     TaskStatus,
 )
 from flotilla.schemas.webhooks import (
@@ -212,6 +213,7 @@ __all__ = [
     "TaskEventName",
     "TaskFailure",
     "TaskKind",
+    "TaskNote",
     "TaskStatus",
     "TurnFindings",
     "WarmRequest",

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from flotilla.models import Box, DataType, Metadata
+from flotilla.models import Box, ConverterName, DataType, Metadata
 from flotilla.schemas.base import (
     COLLECTION_NAME,
     DEFAULT_COLLECTION,
@@ -14,7 +14,7 @@ from flotilla.schemas.base import (
     Response,
     check_metadata,
 )
-from flotilla.schemas.tasks import Task, TaskError, TaskStatus
+from flotilla.schemas.tasks import Task, TaskError, TaskNote, TaskStatus
 from flotilla.schemas.webhooks import CallbackURL
 
 
@@ -40,6 +40,9 @@ class Document(Response):
     title: str | None = Field(None, description="What the document calls itself, if it does.")
     source_url: str | None = None
     pages: int | None = None
+    converter: str | None = Field(
+        None, description="What its pages were read with: pdfium, ocr, llamaparse, or the format's."
+    )
     chunks: int | None = None
     version: int | None = Field(None, description="Number of the live version, from 1.")
     metadata: Metadata = Field(default_factory=dict)
@@ -47,6 +50,10 @@ class Document(Response):
     created_at: datetime
     updated_at: datetime
     error: TaskError | None = None
+    notes: list[TaskNote] = Field(
+        default_factory=list,
+        description="What to know of how its newest ingestion converted it.",
+    )
 
 
 class DocumentState(Response):
@@ -155,6 +162,11 @@ class PipelineRequest(Request):
     collection: str = Field(DEFAULT_COLLECTION, pattern=COLLECTION_NAME)
     metadata: Annotated[Metadata, AfterValidator(check_metadata)] = Field(default_factory=dict)
     password: str | None = Field(None, max_length=1024, description="Opens an encrypted PDF.")
+    converter: ConverterName = Field(
+        ConverterName.AUTO,
+        description="What reads it: `auto`, `pdfium`, `ocr` or `llamaparse`.",
+        examples=["auto"],
+    )
     callback_url: CallbackURL = None
     batch: str | None = Field(
         None, max_length=64, description="Task of the open batch that it is to be a member of."

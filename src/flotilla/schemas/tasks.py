@@ -78,6 +78,20 @@ class TaskFailure(TaskError):
     failed_at: datetime
 
 
+class TaskNote(Response):
+    """What to know of how a document was converted, although it is no failure."""
+
+    code: str = Field(examples=["scanned_pages"])
+    message: str = Field(
+        examples=["Some pages hold no text and look scanned: install the extra `ocr`."]
+    )
+    pages: str | None = Field(
+        None,
+        description="The pages that it is about, as `3,7-9`; null where it is about none or all.",
+        examples=["3,7-9"],
+    )
+
+
 class Task(Response):
     """One submitted unit of work as the ledger knows it."""
 
@@ -106,6 +120,11 @@ class Task(Response):
     finished_at: datetime | None = None
     result: Any | None = Field(None, description="What the task gave, when it is completed.")
     error: TaskError | None = Field(None, description="Why it failed, when it failed.")
+    notes: list[TaskNote] = Field(
+        default_factory=list,
+        description="What to know of how the document was converted: pages that could not be "
+        "read, a converter that stood in for another.",
+    )
     failures: list[TaskFailure] | None = Field(
         None,
         description="Attempts that failed, the newest first, also of a task that is completed; "

@@ -7,6 +7,12 @@ the names that people already have (`REDIS_URL`, `OPENAI_API_KEY`).
 
 from flotilla.settings.base import cores
 from flotilla.settings.caching import CacheSettings
+from flotilla.settings.converters import (
+    CONVERTERS,
+    LlamaParseSettings,
+    OCRSettings,
+    PictureSettings,
+)
 from flotilla.settings.environment import (
     STACK_MARKER,
     child_environment,
@@ -38,6 +44,7 @@ from flotilla.settings.web import WebSettings
 __all__ = [
     "AFTER_MODELS",
     "CACHED",
+    "CONVERTERS",
     "EXTRACTIVE",
     "FLEETS",
     "STACK_MARKER",
@@ -48,6 +55,9 @@ __all__ = [
     "GatewaySettings",
     "JobSettings",
     "LLMSettings",
+    "LlamaParseSettings",
+    "OCRSettings",
+    "PictureSettings",
     "Price",
     "QdrantSettings",
     "RagSettings",

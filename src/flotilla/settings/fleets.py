@@ -7,6 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings
 
 from flotilla.settings.base import MEBIBYTE, cores, group_config
+from flotilla.settings.converters import ConverterRules
 
 
 class GatewaySettings(BaseSettings):
@@ -74,6 +75,13 @@ class DocumentSettings(BaseSettings):
     )
     pages_per_range: int = Field(
         100, gt=0, description="Pages of a long PDF that one task of the fleet converts."
+    )
+    converters: ConverterRules = Field(
+        (),
+        description="Which converter reads what, where a request asks for none: rules such as "
+        "`*.pdf=llamaparse` or `image/*=ocr` by a file's name or media type, separated by commas, "
+        "of which the first that matches holds. Converters are `auto`, `pdfium`, `ocr` and "
+        "`llamaparse`.",
     )
     max_pages: int = Field(20_000, gt=0, description="Most pages that a document may have.")
     max_unpacked_bytes: int = Field(

@@ -54,7 +54,9 @@ class LLMSettings(BaseSettings):
         None, description="Model that rewrites questions; LLM_MODEL when not set."
     )
     vision_model: str | None = Field(
-        None, description="Model that reads images; LLM_MODEL when not set."
+        None,
+        description="Model that describes the pictures of documents, of a server that speaks "
+        "OpenAI's protocol; when not set, no picture is sent anywhere.",
     )
     timeout: float = Field(
         30.0,

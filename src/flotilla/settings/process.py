@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings
 from flotilla.settings.addresses import BlobURL, DatabaseURL, RedisURL
 from flotilla.settings.base import CommaSeparated, group_config
 from flotilla.settings.caching import CacheSettings
+from flotilla.settings.converters import LlamaParseSettings, OCRSettings, PictureSettings
 from flotilla.settings.fleets import (
     DefaultSettings,
     DocumentSettings,
@@ -68,6 +69,9 @@ class Settings(BaseSettings):
 
     gateway: GatewaySettings = Field(default_factory=GatewaySettings)
     document: DocumentSettings = Field(default_factory=DocumentSettings)
+    ocr: OCRSettings = Field(default_factory=OCRSettings)
+    llamaparse: LlamaParseSettings = Field(default_factory=LlamaParseSettings)
+    pictures: PictureSettings = Field(default_factory=PictureSettings)
     vectorstore: VectorstoreSettings = Field(default_factory=VectorstoreSettings)
     rag: RagSettings = Field(default_factory=RagSettings)
     default: DefaultSettings = Field(default_factory=DefaultSettings)

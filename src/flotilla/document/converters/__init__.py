@@ -97,3 +97,5 @@ def converter_for(media_type: MediaType, *, max_unpacked_bytes: int) -> Converte
             from flotilla.document.converters.eml import EmlConverter
 
             return EmlConverter()
+        case _:
+            raise ValueError(f"pictures are read by `image.ImageConverter`, not {media_type}")

@@ -9,6 +9,7 @@ from flotilla.errors import (
     CollectionNotFound,
     Conflict,
     ConversationNotFound,
+    ConverterUnavailable,
     DeliveryNotFound,
     DependencyUnavailable,
     DocumentNotFound,
@@ -85,6 +86,11 @@ PRIVATE_CALLBACK = CallbackRefused(
     "localhost may not be called: it leads to a private or reserved address. Give a public one, or "
     "set FLOTILLA_WEBHOOK_ALLOW_PRIVATE.",
     field="callback_url",
+)
+NO_CONVERTER = ConverterUnavailable(
+    "No worker can read documents with llamaparse: install the extra `llamaparse` on the workers "
+    "of the document fleet and set LLAMA_CLOUD_API_KEY there, or leave the field out.",
+    field="converter",
 )
 NO_CONVERSATION = ConversationNotFound(
     f"There is no conversation {CONVERSATION!r}: leave conversation_id out to begin one; "

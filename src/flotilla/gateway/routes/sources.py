@@ -20,6 +20,7 @@ from flotilla.errors import (
     SourceRefused,
 )
 from flotilla.gateway import examples, problems
+from flotilla.gateway.converters import check_converter
 from flotilla.gateway.dependencies import Services, ServicesDep, TenantDep
 from flotilla.gateway.uploads import is_refusal, remove_source, safe_name
 from flotilla.ledger import submissions
@@ -42,6 +43,7 @@ LONGEST_SOURCE = 2000
         examples.NO_COLLECTION,
         examples.BODY_TOO_LARGE,
         examples.BAD_FIELD,
+        examples.NO_CONVERTER,
         examples.NO_BATCH,
         examples.BATCH_CLOSED,
         examples.PRIVATE_CALLBACK,
@@ -57,6 +59,7 @@ async def submit_source(
         raise InvalidRequest(
             "Send exactly one of url, text and path.", field=given[1] if given else "url"
         )
+    await services.in_thread(check_converter, body.converter)
     body.callback_url = await services.callbacks.check_given(body.callback_url)
     if body.url is not None:
         source = _url_source(body)
@@ -112,6 +115,7 @@ def _url_source(body: PipelineRequest) -> NewSource:
         name=name,
         metadata=body.metadata,
         callback_url=body.callback_url,
+        converter=body.converter,
         first_stage=pipelines.FETCH,
         source_url=url,
         password=body.password,
@@ -141,6 +145,7 @@ def _text_source(services: Services, tenant: str, body: PipelineRequest) -> NewS
         name=name,
         metadata=body.metadata,
         callback_url=body.callback_url,
+        converter=body.converter,
         first_stage=pipelines.CONVERT,
         blob=ref,
         sha256=digest,
@@ -198,6 +203,7 @@ def _path_source(services: Services, tenant: str, body: PipelineRequest) -> NewS
         name=name,
         metadata=body.metadata,
         callback_url=body.callback_url,
+        converter=body.converter,
         first_stage=pipelines.CONVERT,
         blob=ref,
         sha256=digest,

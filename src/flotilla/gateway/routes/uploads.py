@@ -9,6 +9,7 @@ from flotilla import pipelines
 from flotilla.errors import FlotillaError
 from flotilla.gateway import examples, problems
 from flotilla.gateway.arrivals import keep_open
+from flotilla.gateway.converters import check_converter, read_converter
 from flotilla.gateway.dependencies import ServicesDep, TenantDep
 from flotilla.gateway.uploads import (
     check_whole,
@@ -19,6 +20,7 @@ from flotilla.gateway.uploads import (
 )
 from flotilla.ledger import batches, submissions
 from flotilla.ledger.submissions import NewSource
+from flotilla.models import ConverterName
 from flotilla.schemas import DEFAULT_COLLECTION, DocumentsAccepted
 from flotilla.schemas.webhooks import LONGEST_CALLBACK_URL
 
@@ -51,6 +53,13 @@ UPLOAD_BODY: dict[str, Any] = {
                             "example": '{"year": 2026}',
                         },
                         "password": {"type": "string", "description": "Opens encrypted PDFs."},
+                        "converter": {
+                            "type": "string",
+                            "enum": list(ConverterName),
+                            "default": "auto",
+                            "description": "What reads the files; one that cannot read a file's "
+                            "type leaves it to the usual one.",
+                        },
                         "callback_url": {
                             "type": "string",
                             "maxLength": LONGEST_CALLBACK_URL,
@@ -82,6 +91,7 @@ UPLOAD_BODY: dict[str, Any] = {
         examples.BATCH_CLOSED,
         examples.UPLOAD_TOO_LARGE,
         examples.NO_FILE,
+        examples.NO_CONVERTER,
         examples.PRIVATE_CALLBACK,
         examples.FULL,
     ),
@@ -100,6 +110,8 @@ async def upload_documents(
     password = upload.fields.get("password")
     try:
         metadata = upload.metadata()
+        converter = read_converter(upload.fields.get("converter"))
+        await services.in_thread(check_converter, converter)
         given = upload.fields.get("callback_url") or None
         callback_url = await services.callbacks.check_given(given)
         sources = [
@@ -114,6 +126,7 @@ async def upload_documents(
                 size=file.size,
                 content_type=file.content_type,
                 password=password,
+                converter=converter,
                 callback_url=callback_url,
             )
             for file in upload.files

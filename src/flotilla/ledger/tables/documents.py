@@ -114,6 +114,7 @@ class VersionRow(Table):
     content_type: Mapped[str | None] = mapped_column(Name)
     title: Mapped[str | None] = mapped_column(Text)
     pages: Mapped[int | None]
+    converter: Mapped[str | None] = mapped_column(Name)
     chunks: Mapped[int | None]
     terms: Mapped[int] = mapped_column(BigInteger, server_default="0")
     measured_chunks: Mapped[int] = mapped_column(BigInteger, server_default="0")

@@ -37,6 +37,7 @@ class JobRow(Table):
     fence: Mapped[int]
     payload: Mapped[dict[str, Any]] = mapped_column(JSON)
     result: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
+    notes: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
     document_id: Mapped[str | None] = mapped_column(Id)
     version_id: Mapped[str | None] = mapped_column(Id)
     collection_id: Mapped[str | None] = mapped_column(Id)

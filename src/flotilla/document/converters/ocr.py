@@ -1,0 +1,105 @@
+"""Text recognition: a drawn page or a picture to lines, by RapidOCR's models on this machine.
+
+The models come in the package: nothing is downloaded, and nothing leaves the machine. They read
+languages in Latin letters, with their accents, and Chinese and Japanese; what is written in other
+letters is told apart by its look and left out.
+"""
+
+import os
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from flotilla.document.converters.ocr_lines import Piece, read_in_order
+from flotilla.models import Page
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Pixels = np.ndarray[Any, np.dtype[np.uint8]]
+
+MIN_SCORE = 0.6
+"""Of a line, by the model's own measure: below it lie stains, lines and other letters."""
+TALL = 1.5
+"""Height by width of a line that runs up or down."""
+SIDEWAYS_SHARE = 0.6
+"""Share of such lines from which on the page lies on its side."""
+MIN_SIDEWAYS = 4
+MONOTONOUS = 0.7
+"""Share of one and the same letter or digit in a line of letters that the model does not know."""
+
+
+class TextReader:
+    """Reads pictures of text; one a process, since its models take some hundred megabytes.
+
+    Args:
+        threads: that read one picture.
+    """
+
+    def __init__(self, *, threads: int) -> None:
+        from rapidocr import RapidOCR
+
+        self._engine: Any = RapidOCR(
+            params={
+                "Global.log_level": "critical",
+                "EngineConfig.onnxruntime.intra_op_num_threads": threads,
+                "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+            }
+        )
+
+    def page(self, pixels: "Pixels", number: int | None) -> Page:
+        """What is written in the picture, in reading order; without text where there is none.
+
+        Args:
+            pixels: shape (height, width, 3), blue first.
+            number: of the page.
+        """
+        return read_in_order(self.pieces(pixels), number)
+
+    def pieces(self, pixels: "Pixels") -> list[Piece]:
+        """The lines of text with their places, upright whichever way the picture lies."""
+        import numpy as np
+
+        found = self._read(pixels)
+        tall = sum(piece.height > TALL * piece.width for piece in found)
+        if len(found) < MIN_SIDEWAYS or tall < SIDEWAYS_SHARE * len(found):
+            return found
+        turned = [self._read(np.ascontiguousarray(np.rot90(pixels, turns))) for turns in (1, 3)]
+        return max([found, *turned], key=_weight)
+
+    def _read(self, pixels: "Pixels") -> list[Piece]:
+        result = self._engine(pixels)
+        if getattr(result, "txts", None) is None or getattr(result, "boxes", None) is None:
+            return []
+        pieces = []
+        for corners, text, score in zip(result.boxes, result.txts, result.scores, strict=True):
+            text = " ".join(text.split())
+            if text and score >= MIN_SCORE and not _is_monotonous(text):
+                left, top = corners.min(axis=0)
+                right, bottom = corners.max(axis=0)
+                pieces.append(
+                    Piece(text, float(left), float(top), float(right), float(bottom), float(score))
+                )
+        return pieces
+
+
+def _weight(pieces: list[Piece]) -> float:
+    """How much of the text was made out: letters by the certainty of their line, of lines that
+    run from left to right."""
+    return sum(len(p.text) * p.score for p in pieces if p.width > p.height)
+
+
+def _is_monotonous(text: str) -> bool:
+    letters = [char for char in text.casefold() if char.isalnum()]
+    if len(letters) < 6:
+        return False
+    return max(letters.count(char) for char in set(letters)) > MONOTONOUS * len(letters)
+
+
+@lru_cache(maxsize=1)
+def _reader(_pid: int, threads: int) -> TextReader:
+    return TextReader(threads=threads)
+
+
+def text_reader(threads: int) -> TextReader:
+    """The process's reader. Its engine has threads, which no forked child would inherit."""
+    return _reader(os.getpid(), threads)
