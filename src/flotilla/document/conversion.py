@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from flotilla.document.converters.ocr import TextReader
     from flotilla.document.converters.vision import PictureDescriber
 
-OCR_SHARE = 0.5
+OCR_SHARE = 0.6
 """Of the time that a task may take, what text recognition of scanned pages may take at most."""
 
 

@@ -10,10 +10,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from flotilla.document.converters.llamaparse import LlamaParse, ParseFailed, RemoteParse
+from flotilla.document.converters.llamaparse import LlamaParse, Parsed, ParseFailed, RemoteParse
 from flotilla.ledger.database import now
 from flotilla.ledger.runs import Postponed, StageRun
-from flotilla.models import Page
+from flotilla.models import Note
 from flotilla.settings import LlamaParseSettings
 
 KEY = "llamaparse"
@@ -42,27 +42,38 @@ def forget(run: StageRun) -> None:
         run.remember(KEY, {})
 
 
+def notes_of(parsed: Parsed) -> list[Note]:
+    """What there is to say of what the service has read."""
+    if not parsed.failed:
+        return []
+    message = "LlamaParse could not read these pages, and they have no text."
+    return [Note(code="pages_not_parsed", message=message, pages=parsed.failed)]
+
+
 class RemoteConversion:
-    """The service's work on the document of a job.
+    """The service's work on the document of a job; a context manager, as its client is.
 
     Args:
         run: of the stage that converts.
         settings: the service's.
-        service: a client of it in place of its own.
     """
 
-    def __init__(
-        self, run: StageRun, settings: LlamaParseSettings, service: LlamaParse | None = None
-    ) -> None:
+    def __init__(self, run: StageRun, settings: LlamaParseSettings) -> None:
         self._run = run
         self._settings = settings
-        self._service = service or LlamaParse(settings)
+        self._service = LlamaParse(settings)
         self._state: dict[str, Any] = dict(run.job.payload.get(KEY) or {})
 
-    def pages(
+    def __enter__(self) -> "RemoteConversion":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._service.__exit__()
+
+    def result(
         self, source: Callable[[], AbstractContextManager[Path]], name: str
-    ) -> list[Page] | None:
-        """The document's pages; None where the service has failed, whose reason is kept.
+    ) -> Parsed | None:
+        """What the service has read; None where the service has failed, whose reason is kept.
 
         Args:
             source: opens the file, should it have to be sent.
@@ -76,28 +87,23 @@ class RemoteConversion:
             if "job" not in self._state:
                 self._send(source, name)
                 raise Postponed(SHORTEST_PAUSE)
-            pages = self._service.pages(self._parse)
+            parsed = self._service.result(self._parse)
         except ParseFailed as error:
             self._failed(error)
             return None
         if self._state.get("tries"):
             self._remember(tries=0)
-        if pages is None:
+        if parsed is None:
             age = self._age()
             if age > self._settings.timeout:
                 self._give_up(f"it was not done within {self._settings.timeout:g} seconds")
                 return None
             raise Postponed(min(max(SHORTEST_PAUSE, age / 5), LONGEST_PAUSE))
-        return pages
+        return parsed
 
     def finish(self) -> None:
         """Remove the document there, once its pages are safe here."""
         self._service.tidy(self._parse, running=False)
-
-    @property
-    def failure(self) -> str | None:
-        """Why the service is given up for this document, if it is."""
-        return self._state.get("failed")
 
     @property
     def _parse(self) -> RemoteParse:

@@ -1,8 +1,8 @@
 """The tasks of the fleet `document`: fetch, convert, split."""
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -21,7 +21,13 @@ from flotilla.document.detect import MediaType, detect
 from flotilla.document.fetch import FetchedSource
 from flotilla.document.fetch import fetch as fetch_url
 from flotilla.document.memory import Surplus, watch_memory
-from flotilla.document.remote_conversion import RemoteConversion, failure, forget, is_sent
+from flotilla.document.remote_conversion import (
+    RemoteConversion,
+    failure,
+    forget,
+    is_sent,
+    notes_of,
+)
 from flotilla.document.reuse import KnownTexts
 from flotilla.document.splitter import SectionSplitter, Splitter
 from flotilla.document.titles import MOST_CHARS, title_of
@@ -41,7 +47,7 @@ from flotilla.ledger.endings import tell
 from flotilla.ledger.runs import Postponed, StageRun
 from flotilla.ledger.stages import stage
 from flotilla.ledger.versions import Version
-from flotilla.models import Chunk, ConverterName, Page
+from flotilla.models import Chunk, ConverterName
 from flotilla.pages import StoredPages
 from flotilla.remote_tokens import remote_counter
 from flotilla.schemas import Task
@@ -162,12 +168,8 @@ def convert(run: StageRun) -> Signature | None:
     Where a service reads the document, this gives its step back while the service is at it.
     """
     version = run.version()
-    if is_sent(run):
-        remote = RemoteConversion(run, get_settings().llamaparse)
-        pages = remote.pages(lambda: _source(version), version.document_name)
-        if pages is not None:
-            _take_remote(run, version, remote, pages)
-            return None
+    if is_sent(run) and _is_read_remotely(run, version, lambda: _source(version)):
+        return None
     try:
         return _convert(run, version)
     except FlotillaError as error:
@@ -196,12 +198,9 @@ def _convert(run: StageRun, version: Version) -> Signature | None:
         )
         run.progress(0, total, "pages")
         if conversion.is_remote:
-            remote = RemoteConversion(run, settings.llamaparse)
-            sent = remote.pages(lambda: nullcontext(path), version.document_name)
-            if sent is not None:
-                _take_remote(run, version, remote, sent)
+            if _is_read_remotely(run, version, lambda: nullcontext(path)):
                 return None
-            conversion = _conversion(run, version, path, remote.failure)
+            conversion = _conversion(run, version, path, failure(run))
             run.describe(converter=conversion.converter_name)
         ranges = conversion.ranges(path, info.pages)
         if ranges is not None:
@@ -232,16 +231,26 @@ def _conversion(
     )
 
 
-def _take_remote(
-    run: StageRun, version: Version, remote: RemoteConversion, pages: list[Page]
-) -> None:
-    """Keep the pages that a service has read, and have it forget them."""
-    _blobs().put_values(pages_ref(version.tenant_id, version.id, 0), pages)
-    _check_wanted(run, version)
-    run.describe(pages=len(pages), converter=ConverterName.LLAMAPARSE.value)
-    run.note(())
-    run.finish_part(len(pages), len(pages), "pages")
-    remote.finish()
+def _is_read_remotely(
+    run: StageRun, version: Version, source: Callable[[], AbstractContextManager[Path]]
+) -> bool:
+    """Have a service read the document; False where it failed, and the usual converter stands in.
+
+    Raises:
+        Postponed: it is at it.
+    """
+    with RemoteConversion(run, get_settings().llamaparse) as remote:
+        parsed = remote.result(source, version.document_name)
+        if parsed is None:
+            return False
+        _blobs().put_values(pages_ref(version.tenant_id, version.id, 0), parsed.pages)
+        _check_wanted(run, version)
+        count = len(parsed.pages)
+        run.describe(pages=count, converter=ConverterName.LLAMAPARSE.value)
+        run.note(notes_of(parsed))
+        run.finish_part(count, count, "pages")
+        remote.finish()
+    return True
 
 
 @stage(pipelines.CONVERT_RANGE)

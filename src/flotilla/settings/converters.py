@@ -54,9 +54,10 @@ class OCRSettings(BaseSettings):
         description="Most pixels of the drawn page's longer side; larger pages are drawn smaller.",
     )
     pages_per_range: int = Field(
-        15,
+        5,
         gt=0,
-        description="Scanned pages that one task of the fleet reads: a page takes some seconds.",
+        description="Scanned pages that one task of the fleet reads: a page takes 2 to 20 seconds "
+        "of a processor.",
     )
     threads: int = Field(1, ge=1, description="Threads that read one page; processes share pages.")
     pictures: bool = Field(

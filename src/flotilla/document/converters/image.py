@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from billiard.exceptions import SoftTimeLimitExceeded
+
 from flotilla.document.converters import SourceInfo
 from flotilla.errors import FileCorrupt, NoText
 from flotilla.models import Page
@@ -90,7 +92,7 @@ class ImageConverter:
             frame = frame.convert("RGB")
             frame.thumbnail((self._max_side, self._max_side))
             return np.ascontiguousarray(np.asarray(frame)[:, :, ::-1])
-        except FileCorrupt:
+        except (FileCorrupt, SoftTimeLimitExceeded):
             raise
         except Exception:  # noqa: BLE001 - whatever a damaged picture leads its reader to
             raise _corrupt() from None

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from billiard.exceptions import SoftTimeLimitExceeded
+
 from flotilla.deadlines import Deadline, wait_for
 from flotilla.document.converters.blocks import structured_page
 from flotilla.document.converters.unseen import drop_unseen
@@ -56,8 +58,15 @@ class RemoteParse(Value):
     file: str
 
 
+class Parsed(Value):
+    """What the service has read; `failed` are the numbers of pages that it could not read."""
+
+    pages: tuple[Page, ...]
+    failed: tuple[int, ...] = ()
+
+
 class LlamaParse:
-    """The service, for one document.
+    """The service, for one document; a context manager, which ends its connections.
 
     Args:
         settings: the key, the address and what is asked for.
@@ -77,6 +86,12 @@ class LlamaParse:
             ),
             max_retries=0,  # attempts and their pauses belong to the task
         )
+
+    def __enter__(self) -> "LlamaParse":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
 
     def upload(self, path: Path, name: str) -> str:
         """Send a file; returns its id there. Raises ParseFailed."""
@@ -100,8 +115,8 @@ class LlamaParse:
 
         return RemoteParse(job=self._ask(send), file=file)
 
-    def pages(self, parse: RemoteParse) -> list[Page] | None:
-        """The pages; None while the service is at it. Raises ParseFailed."""
+    def result(self, parse: RemoteParse) -> Parsed | None:
+        """What it has read; None while the service is at it. Raises ParseFailed."""
         job = self._ask(lambda: self._client.parsing.get(parse.job)).job
         if job.status in ENDED:
             logger.warning("llamaparse.ended", status=job.status, error=job.error_message)
@@ -111,13 +126,14 @@ class LlamaParse:
         reply = self._ask(lambda: self._client.parsing.get(parse.job, expand=["markdown"]))
         if reply.markdown is None or not reply.markdown.pages:
             raise ParseFailed("it sent no pages")
-        pages = [
+        sent = sorted(reply.markdown.pages, key=lambda page: page.page_number)
+        pages = tuple(
             page_of_markdown(getattr(page, "markdown", None) or "", page.page_number)
-            for page in sorted(reply.markdown.pages, key=lambda page: page.page_number)
-        ]
+            for page in sent
+        )
         if not any(page.text for page in pages):
             raise ParseFailed("it found no text")
-        return pages
+        return Parsed(pages=pages, failed=tuple(p.page_number for p in sent if not p.success))
 
     def tidy(self, parse: RemoteParse, *, running: bool) -> None:
         """Remove the document and its text from the service, as far as that can be done."""
@@ -130,6 +146,8 @@ class LlamaParse:
         for step in steps:
             try:
                 wait_for(step, Deadline(TIDYING_SECONDS))
+            except SoftTimeLimitExceeded:
+                raise
             except Exception as error:  # noqa: BLE001 - the document is read all the same
                 status = getattr(error, "status_code", None)
                 logger.warning("llamaparse.not_tidied", error=type(error).__name__, status=status)
@@ -137,6 +155,8 @@ class LlamaParse:
     def _ask(self, request: Callable[[], T]) -> T:
         try:
             return wait_for(request, Deadline(self._settings.request_timeout))
+        except SoftTimeLimitExceeded:
+            raise
         except Exception as error:  # noqa: BLE001 - also what is no reply of that form
             raise _failure(error) from None
 

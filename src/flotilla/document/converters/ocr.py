@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
     Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
+SHORT_SIDE = 736
+"""Pixels to which the detecting model enlarges the shorter side, which makes a strip huge."""
+SMALL = 640
+"""Pixels of the longer side below which a picture is read at twice its size."""
 MIN_SCORE = 0.6
 """Of a line, by the model's own measure: below it lie stains, lines and other letters."""
 TALL = 1.5
@@ -67,7 +71,7 @@ class TextReader:
         return max([found, *turned], key=_weight)
 
     def _read(self, pixels: "Pixels") -> list[Piece]:
-        result = self._engine(pixels)
+        result = self._engine(_padded(pixels))
         if getattr(result, "txts", None) is None or getattr(result, "boxes", None) is None:
             return []
         pieces = []
@@ -80,6 +84,23 @@ class TextReader:
                     Piece(text, float(left), float(top), float(right), float(bottom), float(score))
                 )
         return pieces
+
+
+def _padded(pixels: "Pixels") -> "Pixels":
+    """A picture that is small or narrow, on ground of the colour of its edge."""
+    import numpy as np
+
+    if max(pixels.shape[:2]) < SMALL:
+        pixels = pixels.repeat(2, axis=0).repeat(2, axis=1)
+    height, width = pixels.shape[:2]
+    if min(height, width) >= SHORT_SIDE:
+        return pixels
+    edges = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
+    colour = np.median(np.concatenate(edges), axis=0).astype(np.uint8)
+    padded = np.empty((max(height, SHORT_SIDE), max(width, SHORT_SIDE), 3), np.uint8)
+    padded[:] = colour
+    padded[:height, :width] = pixels
+    return padded
 
 
 def _weight(pieces: list[Piece]) -> float:

@@ -23,7 +23,7 @@ HEADING_SIZE = 1.35
 TITLE_SIZE = 1.8
 """Heights of a usual line from which on a short line is a heading, or a title."""
 MAX_HEADING_CHARS = 120
-SPLIT = re.compile(r"(\w+)-\n([^\W\d_]\w*)(\S*)[ \n]?")
+SPLIT = re.compile(r"(\w[\w-]*)-\n([^\W\d_]\w*)(\S*)[ \n]?")
 
 
 class Piece(NamedTuple):
@@ -230,7 +230,12 @@ def _joined(paragraph: list[_Row]) -> str:
 
     def mend(found: re.Match[str]) -> str:
         hyphened = f"{found[1]}-{found[2]}"
-        if hyphened.lower() in compounds or not found[2][0].islower() or found[1][-1].isdigit():
+        if (
+            hyphened.lower() in compounds
+            or "-" in found[1]  # as in out-of-network
+            or not found[2][0].islower()
+            or not found[1][-1].isalpha()
+        ):
             return f"{hyphened}{found[3]}\n"
         return f"{found[1]}{found[2]}{found[3]}\n"
 

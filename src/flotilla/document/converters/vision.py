@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from billiard.exceptions import SoftTimeLimitExceeded
+
 from flotilla.deadlines import Deadline
 from flotilla.document.prompts import DESCRIBE_PICTURE, prompt
 from flotilla.errors import ConverterUnavailable
@@ -130,6 +132,8 @@ class PictureDescriber:
             try:
                 with Deadline(min(left, self._pictures.timeout)).active():
                     return _summary(self._request(picture))
+            except SoftTimeLimitExceeded:
+                raise
             except Exception as error:  # noqa: BLE001 - whatever it is, the document goes on
                 pause = self._pause(error, attempt)
                 if pause is None or attempt == ATTEMPTS or pause > ends - time.monotonic():
