@@ -54,11 +54,11 @@ def zip_bomb() -> bytes:
     return out.getvalue()
 
 
-PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452") + bytes(64)
+GIF = b"GIF89a" + bytes(64)
 
 FILES: dict[str, tuple[str, Callable[[], bytes], str | None, str | None]] = {
     "empty": ("empty.txt", lambda: b"", None, "empty_file"),
-    "image": ("boat.png", lambda: PNG, None, "unsupported_type"),
+    "image": ("boat.gif", lambda: GIF, None, "unsupported_type"),
     "binary": ("boat.xyz", lambda: bytes(range(256)) * 8, None, "unsupported_type"),
     "zip": ("a.zip", lambda: b"PK\x05\x06" + bytes(18), None, "unsupported_type"),
     "encrypted": ("locked.pdf", encrypted_pdf, None, "file_encrypted"),

@@ -16,7 +16,7 @@ from flotilla import pipelines
 from flotilla.blobs import BlobStore, chunks_ref, pages_ref, source_ref, version_prefix
 from flotilla.broker import at_start
 from flotilla.document.conversion import Conversion
-from flotilla.document.converters.choice import available
+from flotilla.document.converters.choice import available, has_ocr
 from flotilla.document.detect import MediaType, detect
 from flotilla.document.fetch import FetchedSource
 from flotilla.document.fetch import fetch as fetch_url
@@ -341,9 +341,15 @@ def _live_chunks(run: StageRun, version: Version) -> Iterator[Chunk]:
 
 
 def _why_no_text(version: Version) -> str:
-    if version.pages is None:
-        return f"{version.document_name} holds no text: send a document with text in it."
+    name, pages = version.document_name, version.pages
+    if pages is None:
+        return f"{name} holds no text: send a document with text in it."
+    if has_ocr(get_settings()):
+        return (
+            f"{name} holds no text on any of its {pages} pages, and text recognition found none: "
+            "send one with text, or a sharper scan."
+        )
     return (
-        f"{version.document_name} holds no text on any of its {version.pages} pages: it seems to "
-        "be scanned. Run it through OCR, then send it again."
+        f"{name} holds no text on any of its {pages} pages: it seems to be scanned. Install the "
+        "extra `ocr` on the document fleet, or run it through OCR, then send it again."
     )

@@ -149,6 +149,7 @@ def test_json_is_alone_on_stdout(run: Run, gateway: GatewayDouble, folder: Path)
         "chunks": 12,
         "seconds": 2.0,
         "error": None,
+        "notes": [],
     }
     assert reply["skipped"] == [str(folder / "photo.png")]
 

@@ -13,6 +13,7 @@ from flotilla.errors import (
     UnsupportedType,
 )
 
+GIF = b"GIF89a\x01\0\x01\0" + b"\0" * 40
 PNG = (
     b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89" + b"\0" * 40
 )
@@ -99,11 +100,27 @@ def test_a_zip_is_what_stands_in_it_whatever_its_name(
 
 
 @pytest.mark.parametrize(
+    ("content", "media_type"),
+    [
+        (PNG, MediaType.PNG),
+        (b"\xff\xd8\xff\xe0" + b"\0" * 40, MediaType.JPEG),
+        (b"II*\0" + b"\0" * 40, MediaType.TIFF),
+        (b"MM\0*" + b"\0" * 40, MediaType.TIFF),
+    ],
+)
+@pytest.mark.parametrize("name", ["photo", "photo.pdf", "photo.txt"])
+def test_pictures_are_told_by_their_first_bytes(
+    tmp_path: Path, content: bytes, media_type: MediaType, name: str
+) -> None:
+    assert detect(write(tmp_path, content), name) is media_type
+
+
+@pytest.mark.parametrize(
     ("content", "name", "error", "says"),
     [
         (b"", "a.pdf", EmptyFile, "empty"),
-        (PNG, "photo.png", UnsupportedType, "png"),
-        (PNG, "photo.pdf", UnsupportedType, "png"),
+        (GIF, "photo.gif", UnsupportedType, "gif"),
+        (GIF, "photo.pdf", UnsupportedType, "gif"),
         (EXE, "setup.exe", UnsupportedType, "windows program"),
         (b"SQLite format 3\0" + b"\0" * 90, "a.db", UnsupportedType, "sqlite"),
         (b"\x01\x80\x02\x99" * 50, "random.bin", UnsupportedType, "unknown kind"),

@@ -12,7 +12,9 @@ GUTTER_BINS = 200
 MIN_COLUMN = 3
 """Lines that make a column."""
 FILLED = 0.5
-"""Of a column's width, what its lines fill half of the time: cells of a table fill less."""
+"""Of a column's area, what its lines fill: cells of a table fill less."""
+FEWEST_CHARS = 15
+"""Of every other line of a column."""
 MAX_CROSSING = 0.25
 """Share of lines that may cross the space between columns: titles and captions."""
 CELL_GAP = 1.2
@@ -23,7 +25,7 @@ HEADING_SIZE = 1.35
 TITLE_SIZE = 1.8
 """Heights of a usual line from which on a short line is a heading, or a title."""
 MAX_HEADING_CHARS = 120
-SPLIT = re.compile(r"(\w[\w-]*)-\n([^\W\d_]\w*)(\S*)[ \n]?")
+SPLIT = re.compile(r"(\w[\w-]*)-\n(\w+)(\S*)[ \n]?")
 
 
 class Piece(NamedTuple):
@@ -122,17 +124,18 @@ def _gutter(pieces: list[Piece]) -> float | None:
         last = min(GUTTER_BINS - 1, int((piece.right - left) / step))
         for strip in range(first, last + 1):
             crossed[strip] += 1
-    best: tuple[int, int] | None = None  # width and middle of the widest gap
     for most in sorted({0, *(count for count in crossed if count <= MAX_CROSSING * len(pieces))}):
+        gaps = []  # width and middle of each
         start = None
         for strip in range(GUTTER_BINS // 6, GUTTER_BINS - GUTTER_BINS // 6 + 1):
             if crossed[strip] <= most:
                 start = strip if start is None else start
             elif start is not None:
-                best = max(best or (0, 0), (strip - start, (start + strip) // 2))
+                gaps.append((strip - start, (start + strip) // 2))
                 start = None
-        if best is not None and _are_columns(pieces, place := left + best[1] * step):
-            return place
+        for _, middle in sorted(gaps, reverse=True):
+            if _are_columns(pieces, place := left + middle * step):
+                return place
     return None
 
 
@@ -145,15 +148,16 @@ def _are_columns(pieces: list[Piece], gutter: float) -> bool:
         if len(side) < MIN_COLUMN:
             return False
         width = max(p.right for p in side) - min(p.left for p in side)
-        if median(p.width for p in side) < FILLED * width:
+        if sum(p.width for p in side) < FILLED * width * len(_grouped(side)):
             return False
         # Figures and names are no running text, however wide their column is.
-        if median(len(p.text) for p in side) < 15:
+        if median(len(p.text) for p in side) < FEWEST_CHARS:
             return False
     return True
 
 
-def _rows(pieces: list[Piece]) -> list[_Row]:
+def _grouped(pieces: list[Piece]) -> list[list[Piece]]:
+    """The pieces by the row that they stand in, from top to bottom."""
     rows: list[list[Piece]] = []
     for piece in sorted(pieces, key=lambda p: p.middle):
         row = rows[-1] if rows else []
@@ -163,6 +167,11 @@ def _rows(pieces: list[Piece]) -> list[_Row]:
             row.append(piece)
         else:
             rows.append([piece])
+    return rows
+
+
+def _rows(pieces: list[Piece]) -> list[_Row]:
+    rows = _grouped(pieces)
     counted = [_cells(row) for row in rows]
     found = []
     for place, (row, cells) in enumerate(zip(rows, counted, strict=True)):

@@ -39,11 +39,13 @@ def _paragraph_end(page: Page, offset: int) -> int:
     headings = {heading.offset for heading in page.headings}
     end = first = _line_end(page.text, offset)
     for _ in range(SEARCHED_LINES):
-        line = page.text[page.text.rfind("\n", 0, end) + 1 : end]
+        begun = page.text.rfind("\n", 0, end) + 1
+        line = page.text[begun:end]
         following = end + 1
         if (
             end == len(page.text)
             or SENTENCE_END.search(line.rstrip())
+            or begun in headings
             or following in headings
             or page.text[following : following + 1] in ("\n", "")
         ):
