@@ -18,6 +18,7 @@ from flotilla.document.converters.choice import (
 from flotilla.document.converters.pdf_pictures import Picture
 from flotilla.document.detect import MediaType
 from flotilla.errors import ConverterUnavailable, DependencyUnavailable, NotFound, UnsupportedType
+from flotilla.ledger.same_bytes import REPLACED
 from flotilla.ledger.versions import Version
 from flotilla.models import ConverterName, Note, Page
 from flotilla.settings import Settings
@@ -79,7 +80,7 @@ class Conversion:
             stands_in = "it opens no encrypted files"
         if stands_in is not None:
             note = Note(
-                code="converter_replaced",
+                code=REPLACED,
                 message="LlamaParse did not read the document and the usual converter did, since "
                 f"{stands_in}.",
             )

@@ -11,11 +11,12 @@ from flotilla.ledger import batches, ended_members
 from flotilla.ledger.collections import resolve
 from flotilla.ledger.database import new_id, now
 from flotilla.ledger.ended_members import EndedMember
-from flotilla.ledger.jobs import WAITS_FOR, NewJob
+from flotilla.ledger.jobs import NewJob
 from flotilla.ledger.jobs import add as add_jobs
 from flotilla.ledger.locks import lock_documents
+from flotilla.ledger.same_bytes import asked, duplicate, find_same, is_read_anew
 from flotilla.ledger.tables import DOCUMENTS, JOBS, VERSIONS
-from flotilla.ledger.versions import LIVE, PENDING, Version
+from flotilla.ledger.versions import PENDING, Version
 from flotilla.models import ConverterName, Metadata
 from flotilla.schemas import DocumentAccepted, DocumentStatus
 
@@ -115,9 +116,9 @@ def _submit_one(
     parent_id: str | None,
 ) -> DocumentAccepted:
     if source.sha256 is not None:
-        same = _same_bytes(connection, collection_id, source.sha256)
-        if same is not None:
-            return same
+        same = find_same(connection, collection_id, source.sha256)
+        if same is not None and not is_read_anew(same, source.source, source.converter):
+            return duplicate(same)
     moment = now()
     job_id = new_id()
     document_id = _write_document(connection, tenant_id, collection_id, source, job_id, moment)
@@ -225,7 +226,8 @@ def same_as_retried(connection: Connection, version: Version) -> DocumentAccepte
     """
     if version.sha256 is None:
         return None  # it was not fetched yet
-    return _same_bytes(connection, version.collection_id, version.sha256, except_version=version.id)
+    same = find_same(connection, version.collection_id, version.sha256, except_version=version.id)
+    return None if same is None else duplicate(same)
 
 
 def same_as_fetched(
@@ -237,59 +239,21 @@ def same_as_fetched(
     its own is new and would be a second of the same. The collection has to be locked, so that of
     two that are fetched at once the second sees the first.
     """
-    same = _same_bytes(connection, version.collection_id, sha256, except_version=version.id)
-    if same is None or same.document_id == version.document_id:
+    row = find_same(connection, version.collection_id, sha256, except_version=version.id)
+    if row is None:
+        return None
+    same = duplicate(row)
+    if same.document_id == version.document_id:
+        submitted = select(documents.source, jobs.payload).join_from(
+            JOBS, DOCUMENTS, documents.id == jobs.document_id
+        )
+        own = connection.execute(
+            submitted.where(jobs.version_id == version.id, jobs.kind == "ingest")
+        ).one_or_none()
+        if own is not None and is_read_anew(row, own.source, asked(own.payload)):
+            return None
         return same
     answering = connection.scalar(
         select(documents.live_version_id).where(documents.id == version.document_id)
     )
     return same if answering is None else None
-
-
-def _same_bytes(
-    connection: Connection, collection_id: str, sha256: str, except_version: str | None = None
-) -> DocumentAccepted | None:
-    """The collection's document that these bytes are, as a live version or on the way.
-
-    Not so where a newer version with other bytes is on the way to take their place. One that waits
-    for another job has the same bytes as that one.
-    """
-    later = VERSIONS.alias()
-    job_of_later = JOBS.alias()
-    waits = select(job_of_later.c.id).where(
-        job_of_later.c.version_id == later.c.id,
-        job_of_later.c.payload[WAITS_FOR].as_string().is_not(None),
-        later.c.sha256.is_(None),
-    )
-    superseded = select(later.c.id).where(
-        later.c.document_id == versions.document_id,
-        later.c.number > versions.number,
-        later.c.state == PENDING,
-        later.c.id != (except_version or ""),
-        ~waits.exists(),
-    )
-    row = connection.execute(
-        select(documents.id, documents.name, jobs.id.label("job_id"), jobs.status)
-        .join_from(VERSIONS, DOCUMENTS, documents.id == versions.document_id)
-        .join(JOBS, jobs.version_id == versions.id)
-        .where(
-            versions.sha256 == sha256,
-            versions.id != (except_version or ""),
-            versions.state.in_((PENDING, LIVE)),
-            documents.collection_id == collection_id,
-            documents.deleted_at.is_(None),
-            jobs.kind == "ingest",
-            ~superseded.exists(),
-        )
-        .order_by(jobs.id.desc())
-        .limit(1)
-    ).one_or_none()
-    if row is None:
-        return None
-    return DocumentAccepted(
-        document_id=row.id,
-        task_id=row.job_id,
-        name=row.name,
-        status=row.status,
-        duplicate_of=row.id,
-    )

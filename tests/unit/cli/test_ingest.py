@@ -21,7 +21,7 @@ import typer
 
 from flotilla.cli.ingest import collect, parse_pairs
 from flotilla.cli.ingestion import Submission
-from flotilla.schemas import Progress
+from flotilla.schemas import Progress, TaskNote
 from tests.conftest import wait_until
 from tests.doubles.gateway import GatewayDouble, a_problem, a_task, failed
 from tests.unit.cli.conftest import Run
@@ -172,11 +172,26 @@ def test_an_unknown_collection_is_told_before_anything_is_sent(
 
 
 def test_a_web_address_goes_to_the_pipeline(run: Run, gateway: GatewayDouble) -> None:
-    result = run("ingest", "https://example.com/a.html", "--password", "p")
+    address = "https://example.com/a.html"
+    result = run("ingest", address, "--password", "p", "--converter", "llamaparse")
     assert result.exit_code == 0, result.stderr
     [request] = gateway.seen("POST", "/rag/pipeline")
     assert request.json["url"] == "https://example.com/a.html"
     assert request.json["password"] == "p"
+    assert request.json["converter"] == "llamaparse"
+
+
+def test_what_there_is_to_know_of_a_conversion_is_said(
+    run: Run, gateway: GatewayDouble, folder: Path
+) -> None:
+    notes = [TaskNote(code="scanned_pages", message="They look scanned.", pages="3,7-9")]
+    task = a_task("task-a.pdf", "completed", document_id="document-a.pdf", notes=notes)
+    gateway.add_task("task-a.pdf", task)
+    result = run("ingest", folder / "a.pdf")
+    assert result.exit_code == 0, result.stderr
+    assert "a.pdf: They look scanned. (pages 3,7-9)" in result.stderr
+    shown = run("tasks", "show", "task-a.pdf")
+    assert "They look scanned. (pages 3,7-9) (scanned_pages)" in " ".join(shown.stdout.split())
 
 
 @pytest.mark.parametrize(

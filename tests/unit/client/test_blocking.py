@@ -42,6 +42,7 @@ class TestRequests:
             collection="default",
             metadata={"year": 2024},
             password="secret",
+            converter="ocr",
         )
         assert [d.name for d in accepted] == [
             'terms "new" ü.txt',
@@ -53,6 +54,7 @@ class TestRequests:
             "collection": "default",
             "metadata": '{"year": 2024}',
             "password": "secret",
+            "converter": "ocr",
         }
 
     def test_a_question_carries_only_what_was_given(

@@ -41,6 +41,12 @@ _page = {
     "end": START + 1184,
 }
 _page_heading = {"start": START, "level": 2, "title": HEADINGS[1]}
+_note = {
+    "code": "scanned_pages",
+    "message": "These pages look scanned, and what is written on them was not read: install the "
+    "extra `ocr` on the document fleet, or send the document with its text.",
+    "pages": "3,7-9",
+}
 _document = {
     "document_id": DOCUMENT,
     "name": FILE,
@@ -51,6 +57,7 @@ _document = {
     "title": "Terms of use",
     "sha256": "9f64335fe26f6f15ddb800d613b0a8f54b907664839baeed587088960f586235",
     "pages": 7,
+    "converter": "pdfium",
     "chunks": 18,
     "version": 1,
     "metadata": METADATA,
@@ -69,6 +76,7 @@ _collection = {
 
 SCHEMAS: dict[str, Any] = {
     "Document": _document,
+    "TaskNote": _note,
     "DocumentState": {"document_id": DOCUMENT, "status": "ready", "task": ENDED_TASK},
     "DocumentAccepted": _accepted,
     "DocumentsAccepted": {"documents": [_accepted], "batch_id": BATCH},
