@@ -15,7 +15,13 @@ from flotilla.client import Flotilla
 from flotilla.schemas import Document
 from tests.acceptance.stack import PATIENCE, SAMPLES, Stack, running_stack
 
-OWN_STACK = ("test_fleet_imports", "test_kill_matrix", "test_model_migration", "test_modes")
+OWN_STACK = (
+    "test_converters",
+    "test_fleet_imports",
+    "test_kill_matrix",
+    "test_model_migration",
+    "test_modes",
+)
 """Files that start a stack of their own, or none."""
 
 

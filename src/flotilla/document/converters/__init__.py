@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from flotilla.document.detect import MediaType
+from flotilla.errors import UnsupportedType
 from flotilla.models import Page, Value
 
 
@@ -50,11 +51,15 @@ class Converter(Protocol):
 
 
 def converter_for(media_type: MediaType, *, max_unpacked_bytes: int) -> Converter:
-    """The converter of a type. Its libraries are imported only now.
+    """The converter of a type, but for pictures, which `ImageConverter` reads. Its libraries are
+    imported only now.
 
     Args:
         media_type: what `detect` said.
         max_unpacked_bytes: most bytes that a zipped file may unpack to.
+
+    Raises:
+        UnsupportedType: it is a picture.
     """
     match media_type:
         case MediaType.PDF:
@@ -98,4 +103,7 @@ def converter_for(media_type: MediaType, *, max_unpacked_bytes: int) -> Converte
 
             return EmlConverter()
         case _:
-            raise ValueError(f"pictures are read by `image.ImageConverter`, not {media_type}")
+            raise UnsupportedType(
+                f"A {media_type.upper()} image holds no text of its own: it is read by OCR or "
+                "described by a model."
+            )

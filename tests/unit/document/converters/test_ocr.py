@@ -36,6 +36,12 @@ def test_a_page_that_lies_on_its_side_is_read_too(reader: TextReader) -> None:
     assert places == sorted(places)
 
 
+@pytest.mark.parametrize("line", ["Page three", "A", "17"])
+def test_a_single_word_on_a_large_page_is_not_overlooked(reader: TextReader, line: str) -> None:
+    pixels = np.ascontiguousarray(np.asarray(drawn(line))[:, :, ::-1])
+    assert reader.page(pixels, 1).text == line
+
+
 def test_a_picture_without_text_has_none(reader: TextReader) -> None:
     assert reader.page(np.full((300, 300, 3), 255, np.uint8), 1).text == ""
 
