@@ -29,6 +29,12 @@ from tests.doubles.openai_server import (
 )
 
 ABOVE = "The two cranes on the quay are shown in the picture that follows here."
+OTHERS = (
+    "Whoever wants to moor here pays at the office by the gate.",
+    "In winter the outer basin is closed to all boats under sail.",
+    "The depth at the quay was measured anew after the flood.",
+)
+"""What stands on further pages: the same on each would be a running title."""
 BELOW = "Figure 2: The cranes."
 CRANES = drawn("Cranes", size=(300, 200), colour="yellow")
 BOX = (72.0, 100.0, 372.0, 300.0)
@@ -103,7 +109,7 @@ def test_what_is_sent_is_the_picture_and_no_more(server: OpenAIServer, write: Wr
 
 
 def test_a_picture_that_repeats_is_described_once(server: OpenAIServer, write: Write) -> None:
-    path = write(pdf(*([[ABOVE, (CRANES, BOX)]] * 4)))
+    path = write(pdf(*([line, (CRANES, BOX)] for line in (ABOVE, *OTHERS))))
     pages = list(illustrated(path, settings(server)).pages(path))
     assert [len(page.regions) for page in pages] == [1, 0, 0, 0]
     assert len(server.requests) == 1
@@ -167,9 +173,9 @@ def test_whatever_the_model_does_the_document_is_read(
     server: OpenAIServer, write: Write, reply: Any, says: str, requests: int
 ) -> None:
     server.fallback = reply
-    path = write(pdf([ABOVE, (CRANES, BOX)], [ABOVE, (drawn(size=(200, 200)), BOX)]))
+    path = write(pdf([ABOVE, (CRANES, BOX)], [OTHERS[0], (drawn(size=(200, 200)), BOX)]))
     made = illustrated(path, settings(server, concurrency=1))
-    assert [page.text for page in made.pages(path)] == [ABOVE, ABOVE]
+    assert [page.text for page in made.pages(path)] == [ABOVE, OTHERS[0]]
     [note] = made.notes()
     assert note.code == "pictures_not_described"
     assert says in note.message
@@ -196,7 +202,7 @@ def test_a_model_that_hangs_costs_no_more_than_its_time(server: OpenAIServer, wr
 
 def test_a_page_range_describes_its_own_pictures(server: OpenAIServer, write: Write) -> None:
     boats = drawn("Boats", size=(300, 200))
-    path = write(pdf([ABOVE, (CRANES, BOX)], [ABOVE], [ABOVE, (boats, BOX)]))
+    path = write(pdf([ABOVE, (CRANES, BOX)], [OTHERS[0]], [OTHERS[1], (boats, BOX)]))
     pages = list(illustrated(path, settings(server)).pages(path, first=2, last=3))
     assert [(page.number, len(page.regions)) for page in pages] == [(2, 0), (3, 1)]
     assert len(server.requests) == 1
