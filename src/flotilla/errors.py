@@ -371,6 +371,18 @@ class ConfigurationError(FlotillaError):
     code = "configuration_error"
 
 
+class DataSetInvalid(FlotillaError):
+    """The data set cannot be evaluated."""
+
+    code, status = "data_set_invalid", 422
+
+
+class ExtraMissing(FlotillaError):
+    """What this needs is not installed."""
+
+    code = "extra_missing"
+
+
 class StackFailed(FlotillaError):
     """The stack on this machine could not do this."""
 

@@ -13,6 +13,7 @@ from flotilla.cli import (
     collections,
     conversations,
     documents,
+    evaluation,
     ingest,
     models,
     processes,
@@ -66,6 +67,7 @@ app.command("ingest", rich_help_panel=PANEL_ASK)(ingest.ingest)
 app.command("ask", rich_help_panel=PANEL_ASK)(questions.ask)
 app.command("chat", rich_help_panel=PANEL_ASK)(chat.chat)
 app.command("search", rich_help_panel=PANEL_ASK)(questions.search)
+app.command("eval", rich_help_panel=PANEL_ASK)(evaluation.evaluate)
 app.add_typer(documents.app, name="documents", rich_help_panel=PANEL_ASK)
 app.add_typer(collections.app, name="collections", rich_help_panel=PANEL_ASK)
 app.add_typer(conversations.app, name="conversations", rich_help_panel=PANEL_ASK)

@@ -1,0 +1,138 @@
+"""`flotilla eval`: how well documents are found, on a set of data whose right answers are known."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flotilla.cli.connection import DataOption, JsonOption, UrlOption, connect, settings_for
+
+if TYPE_CHECKING:
+    from flotilla.evaluation.report import Report
+
+USUAL_TOP_K = 50
+"""Chunks a question: enough for 20 passages of which some are split."""
+
+
+def evaluate(
+    data_set: Annotated[
+        Path, typer.Argument(metavar="DATASET", help="Folder with queries.jsonl, and so on.")
+    ],
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--compare",
+            metavar="NAME=SETTINGS",
+            help="A way of retrieving, such as dense=search=dense; may be repeated. The others are "
+            "compared with the first.",
+        ),
+    ] = None,
+    baseline: Annotated[
+        bool,
+        typer.Option(
+            "--baseline",
+            help="Add a plain LangChain pipeline over the same documents, with the same embedding "
+            "model.",
+        ),
+    ] = False,
+    question_field: Annotated[
+        str,
+        typer.Option(
+            "--question-field", metavar="FIELD", help="Which form of the questions is asked."
+        ),
+    ] = "text",
+    top_k: Annotated[
+        int, typer.Option("--top-k", min=1, max=100, help="Chunks that each question is given.")
+    ] = USUAL_TOP_K,
+    questions: Annotated[
+        int | None,
+        typer.Option("--questions", min=1, metavar="N", help="Ask the first N questions alone."),
+    ] = None,
+    collection: Annotated[
+        str | None,
+        typer.Option(
+            "--collection", "-c", metavar="NAME", help="In place of one named after the data."
+        ),
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Empty the collection first, and ingest all anew.")
+    ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="Draw recall against latency, as PNG."),
+    ] = None,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the table as Markdown.")
+    ] = False,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    data: DataOption = None,
+) -> None:
+    """Ingest a data set, ask its questions, and measure what is found.
+
+    The folder is in BEIR's form (corpus.jsonl, queries.jsonl, qrels.tsv), or has documents with
+    qrels_pages.tsv, or texts with gold spans. What was ingested is not ingested again.
+    """
+    from flotilla.cli.evaluation_run import Request, check_extra, run
+    from flotilla.cli.terminal import print_json
+    from flotilla.evaluation.data_sets import read_data_set
+    from flotilla.evaluation.variants import parse_variants
+
+    check_extra()
+    variants = parse_variants(compare or [])
+    read = read_data_set(data_set.expanduser())
+    with connect(url, data) as flotilla:
+        request = Request(
+            data_set=read,
+            variants=variants,
+            baseline=baseline,
+            form=question_field,
+            top_k=top_k,
+            questions=questions,
+            collection=collection,
+            fresh=fresh,
+        )
+        report = run(flotilla, settings_for(data), request)
+    if plot is not None:
+        from flotilla.evaluation.plot import draw
+
+        draw(report, plot)
+    if as_json:
+        from flotilla.evaluation import report as reports
+
+        print_json(reports.as_json(report))
+    else:
+        _print(report, as_markdown)
+
+
+def _print(report: "Report", as_markdown: bool) -> None:
+    from flotilla.cli.terminal import print_note
+    from flotilla.evaluation.report import READING, markdown, summary
+
+    if as_markdown:
+        typer.echo(markdown(report), nl=False)
+        return
+    print_note(f"{report.data_set}: {summary(report)}")
+    _print_table(report)
+    print_note(READING)
+    for note in report.notes:
+        print_note(note)
+
+
+def _print_table(report: "Report") -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from flotilla.cli.terminal import out
+    from flotilla.evaluation.report import BETTER, WORSE, headers, rows
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for place, header in enumerate(headers(report)):
+        table.add_column(header, justify="right" if place else "left", overflow="fold")
+    for row in rows(report):
+        cells = []
+        for figure, below in row:
+            style = {BETTER: "green", WORSE: "red"}.get(figure[-1:], "")
+            cells.append(Text.assemble((figure, style), "\n", (below, "dim")))
+        table.add_row(*cells)
+    out().print(table)

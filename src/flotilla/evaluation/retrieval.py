@@ -1,0 +1,101 @@
+"""Asks every question under every setting, and keeps what was found and how long it took."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from flotilla.client import Flotilla, operations
+from flotilla.evaluation.data_sets import Question
+from flotilla.evaluation.variants import Variant
+
+WARM_UPS = 3
+"""Questions that are asked first and not counted: connections stand and models are loaded then."""
+
+UNCACHED = "no-store"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that was found: of which document, where in its text, and on which pages."""
+
+    document: str
+    text: str
+    start: int
+    end: int
+    page_start: int | None = None
+    page_end: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """What one question found, best first; milliseconds as the client and the server have them."""
+
+    question: str
+    hits: tuple[Hit, ...]
+    client_ms: float
+    server_ms: float | None = None
+
+
+class Search(Protocol):
+    """A way of retrieving."""
+
+    def __call__(self, question: Question, form: str) -> Retrieved:
+        """What the question, in one of its forms, finds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Searches through the gateway; no cache is looked into, so that the latency is retrieval's."""
+
+    flotilla: Flotilla
+    collection: str
+    variant: Variant
+    top_k: int
+
+    def __call__(self, question: Question, form: str) -> Retrieved:
+        """Raises FlotillaAPIError for settings that the gateway refuses."""
+        asked = self.variant.form or form
+        operation = operations.search(
+            question.form(asked),
+            collections=[self.collection],
+            top_k=self.top_k,
+            cache_control=UNCACHED,
+        )
+        if self.variant.settings:
+            body = {**(operation.body or {}), "retrieval": self.variant.settings}
+            operation = replace(operation, body=body)
+        began = time.perf_counter()
+        found = self.flotilla.send(operation)
+        took = 1000 * (time.perf_counter() - began)
+        hits = tuple(
+            Hit(each.document_name, each.text, each.start, each.end, each.page_start, each.page_end)
+            for each in found.passages
+        )
+        spent = found.timings.get("retrieve", sum(found.timings.values()) or None)
+        return Retrieved(question.id, hits, took, spent)
+
+
+def run(
+    searches: dict[str, Search],
+    form: str,
+    questions: Sequence[Question],
+    report: Callable[[int, int], None],
+) -> dict[str, list[Retrieved]]:
+    """What each search finds for each question.
+
+    Question by question, and at each in another order, so that whatever else the machine does
+    falls on all searches alike.
+    """
+    for search in searches.values():
+        for question in questions[:WARM_UPS]:
+            search(question, form)
+    found: dict[str, list[Retrieved]] = {name: [] for name in searches}
+    names = list(searches)
+    for number, question in enumerate(questions):
+        turn = number % len(names)
+        for name in names[turn:] + names[:turn]:
+            found[name].append(searches[name](question, form))
+        report(number + 1, len(questions))
+    return found

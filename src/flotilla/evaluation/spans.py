@@ -1,0 +1,108 @@
+"""Gold spans: texts, and which of their characters answer a question."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from flotilla.errors import DataSetInvalid
+from flotilla.evaluation.data_sets import DataSet, Kind, Source, Span
+from flotilla.evaluation.questions import FILES, read_questions, read_records
+from flotilla.evaluation.reading import Remarks, find, records
+
+FOLDERS = ("corpora", "corpus", "documents", "texts")
+
+
+def is_of_this_form(folder: Path) -> bool:
+    """Whether the questions have references."""
+    path = find(folder, *FILES)
+    if path is None:
+        return False
+    return any("references" in record for _, record in records(path))
+
+
+def read(folder: Path) -> DataSet:
+    """The data set of a folder with texts in `corpora` and queries.jsonl with `references`.
+
+    A question has `corpus_id`, the name of a text without its suffix, and `references` with
+    `start_index` and `end_index` in characters of that text, and maybe its `content`.
+
+    Raises:
+        DataSetInvalid: a file is missing or wrong.
+    """
+    remarks = Remarks()
+    sources = list(_texts(folder))
+    if not sources:
+        raise DataSetInvalid(f"{folder} has no texts: they are files of the folder `corpora`.")
+    texts = {each.id: _text(each) for each in sources}
+    questions = read_questions(folder, remarks)
+    path, found = read_records(folder)
+    spans: dict[str, list[Span]] = {}
+    for line, key, record in found:
+        if key in spans:
+            continue
+        gold = [
+            span
+            for reference in record.get("references") or []
+            if (span := _span(f"{path}, line {line}", record, reference, texts, remarks))
+        ]
+        if gold:
+            spans[key] = gold
+    return DataSet(
+        name=folder.resolve().name,
+        kind=Kind.SPANS,
+        sources=sources,
+        questions=questions,
+        spans=spans,
+        remarks=remarks.sentences(),
+    )
+
+
+def _texts(folder: Path) -> Iterator[Source]:
+    for name in FOLDERS:
+        if (folder / name).is_dir():
+            for file in sorted((folder / name).iterdir()):
+                if file.is_file() and not file.name.startswith("."):
+                    yield Source(file.stem, file.name, path=file)
+            return
+
+
+def _text(source: Source) -> str:
+    try:
+        return source.read().decode()
+    except UnicodeDecodeError:
+        raise DataSetInvalid(
+            f"{source.path} is not text in UTF-8, in which characters are counted: convert it."
+        ) from None
+
+
+def _span(
+    where: str, record: dict[str, Any], reference: Any, texts: dict[str, str], remarks: Remarks
+) -> Span | None:
+    if not isinstance(reference, dict):
+        raise DataSetInvalid(f"{where}: a reference is an object with start_index and end_index.")
+    given = reference.get("corpus_id", reference.get("document", record.get("corpus_id", "")))
+    corpus = str(given)
+    corpus = corpus if corpus in texts else Path(corpus).stem
+    if corpus not in texts:
+        if given or len(texts) > 1:
+            remarks.add("references are to texts that are not there", str(given))
+            return None
+        [corpus] = texts
+    text = texts[corpus]
+    start = reference.get("start_index", reference.get("start"))
+    end = reference.get("end_index", reference.get("end"))
+    content = reference.get("content", reference.get("text"))
+    is_right = isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= len(text)
+    if isinstance(content, str) and content and (not is_right or text[start:end] != content):
+        found = text.find(content)
+        if found < 0:
+            remarks.add("references stand nowhere in their text, and are left out", content[:40])
+            return None
+        remarks.add("references stand elsewhere than their offsets say", content[:40])
+        return Span(corpus, found, found + len(content))
+    if not is_right:
+        raise DataSetInvalid(
+            f"{where}: start_index {start} and end_index {end} are no characters of {corpus!r}, "
+            f"which has {len(text):,}."
+        )
+    return Span(corpus, int(start), int(end))
