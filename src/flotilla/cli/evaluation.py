@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flotilla.cli.connection import DataOption, JsonOption, UrlOption, connect, settings_for
+from flotilla.models import Mode
 
 if TYPE_CHECKING:
+    from flotilla.evaluation.answers import AnswersReport
     from flotilla.evaluation.report import Report
 
 USUAL_TOP_K = 50
 """Chunks a question: enough for 20 passages of which some are split."""
+
+SHOWN_ERRORS = 5
+"""Questions without an answer that are told of."""
 
 
 def evaluate(
@@ -41,6 +46,21 @@ def evaluate(
             "--question-field", metavar="FIELD", help="Which form of the questions is asked."
         ),
     ] = "text",
+    answers: Annotated[
+        bool, typer.Option("--answers", help="Ask for answers as well, and judge them.")
+    ] = False,
+    mode: Annotated[
+        Mode | None, typer.Option("--mode", help="How answers are made; the fleet's own if left.")
+    ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            "--judge",
+            metavar="MODEL",
+            help="Judges answers, such as openai:gpt-4o-mini; LLM_MODEL if left, and strings alone "
+            "where that is no model.",
+        ),
+    ] = None,
     top_k: Annotated[
         int, typer.Option("--top-k", min=1, max=100, help="Chunks that each question is given.")
     ] = USUAL_TOP_K,
@@ -91,6 +111,9 @@ def evaluate(
             questions=questions,
             collection=collection,
             fresh=fresh,
+            answers=answers,
+            mode=mode,
+            judge=judge,
         )
         report = run(flotilla, settings_for(data), request)
     if plot is not None:
@@ -115,7 +138,19 @@ def _print(report: "Report", as_markdown: bool) -> None:
     print_note(f"{report.data_set}: {summary(report)}")
     _print_table(report)
     print_note(READING)
+    if report.answers is not None:
+        _print_answers(report.answers)
     for note in report.notes:
+        print_note(note)
+
+
+def _print_answers(answers: "AnswersReport") -> None:
+    from flotilla.cli.terminal import print_note, print_table
+    from flotilla.evaluation.report import ANSWER_HEADERS, answer_rows, answers_summary
+
+    print_note(f"\n{answers_summary(answers)}")
+    print_table(ANSWER_HEADERS, answer_rows(answers), empty="No question was answered.")
+    for note in (*answers.notes, *answers.errors[:SHOWN_ERRORS]):
         print_note(note)
 
 

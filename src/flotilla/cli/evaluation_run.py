@@ -1,4 +1,4 @@
-"""The steps of an evaluation, with bars while they take: ingest, build the baseline, ask, measure."""
+"""The steps of an evaluation: ingest, build the baseline, ask, measure; with bars meanwhile."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -10,16 +10,19 @@ from flotilla.cli.interrupts import in_thread
 from flotilla.cli.terminal import err, is_interactive, print_note
 from flotilla.client import Flotilla
 from flotilla.errors import DataSetInvalid, ExtraMissing
-from flotilla.evaluation import comparison
+from flotilla.evaluation import answers, comparison
 from flotilla.evaluation.alignment import Alignment, Range, ingested_text
 from flotilla.evaluation.baseline import NAME, Baseline
 from flotilla.evaluation.collection import active_model, collection_name, prepare
 from flotilla.evaluation.data_sets import DataSet, Kind, Question
+from flotilla.evaluation.gold import Gold
 from flotilla.evaluation.ingestion import Ingested, ingest
+from flotilla.evaluation.judge import Judge
 from flotilla.evaluation.report import Report
 from flotilla.evaluation.retrieval import Fleet, Hit, Search
 from flotilla.evaluation.retrieval import run as ask_all
 from flotilla.evaluation.variants import Variant
+from flotilla.models import Mode
 from flotilla.settings import Settings
 
 LIBRARIES = ("scipy", "ir_measures", "matplotlib", "langchain_text_splitters")
@@ -42,6 +45,9 @@ class Request:
     questions: int | None
     collection: str | None
     fresh: bool
+    answers: bool = False
+    mode: Mode | None = None
+    judge: str | None = None
 
 
 def check_extra() -> None:
@@ -85,6 +91,8 @@ class _Run:
 
     def carry_out(self) -> Report:
         asked = self._asked()
+        # Before anything is ingested: a judge that cannot be had is told of at once.
+        judge = self._judge()
         for remark in self._data_set.remarks:
             print_note(remark)
         model = active_model(self._flotilla)
@@ -125,7 +133,35 @@ class _Run:
             figures=comparison.compare(dict(found), values, settings),
             notes=self._notes,
             failed=[{"name": each.name, "message": each.message} for each in ingested.failed],
+            answers=self._answers(collection, ingested, locate, judge),
         )
+
+    def _judge(self) -> Judge | None:
+        from flotilla.rag.llm.roles import is_model
+
+        model = self._request.judge or self._settings.llm.model
+        if not self._request.answers or not is_model(model):
+            return None
+        return Judge(self._settings.llm, model)
+
+    def _answers(
+        self,
+        collection: str,
+        ingested: Ingested,
+        locate: comparison.Locate,
+        judge: Judge | None,
+    ) -> answers.AnswersReport | None:
+        request = self._request
+        if not request.answers:
+            return None
+        questions = answers.with_answers(self._data_set)[: request.questions]
+        with bar("answers") as report:
+            asked = answers.ask(
+                self._flotilla, collection, questions, request.form, request.mode, report
+            )
+        gold = Gold(self._data_set, ingested.found_as, locate)
+        with bar("judgements") as report:
+            return answers.measure(asked, gold, judge, request.mode, report)
 
     def _asked(self) -> list[Question]:
         """The judged questions that are asked, once each has every form that is asked for."""

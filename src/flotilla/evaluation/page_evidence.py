@@ -32,7 +32,7 @@ def read(folder: Path) -> DataSet:
     sources = list(_listed(folder, remarks)) or list(_found(folder))
     if not sources:
         raise DataSetInvalid(f"{folder} has no documents and no docs.jsonl that names them.")
-    known = _by_every_name(folder, sources)
+    known = _by_every_name(sources)
     questions = read_questions(folder, remarks)
     ids = {each.id for each in questions}
     table = find(folder, *TABLES)
@@ -101,7 +101,7 @@ def _name(folder: Path, file: Path) -> str:
         return file.name
 
 
-def _by_every_name(folder: Path, sources: Iterable[Source]) -> dict[str, Source]:
+def _by_every_name(sources: Iterable[Source]) -> dict[str, Source]:
     """Sources by what a judgement may call them, in lower case; the more exact name goes first."""
     known: dict[str, Source] = {}
     ways = (

@@ -1,9 +1,10 @@
 """The figures as a table: for a terminal, for a document, and as JSON."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from flotilla.evaluation.answers import AnswersReport
 from flotilla.evaluation.comparison import Figures
 from flotilla.evaluation.data_sets import Kind
 from flotilla.evaluation.significance import Difference
@@ -26,6 +27,8 @@ COLUMNS = {
 BETTER, WORSE = "▲", "▼"
 """Behind a figure that differs from the first setting's by more than chance."""
 
+ANSWER_HEADERS = ("answers", "figure#", "95%#", "questions#", "judged by")
+
 READING = (
     f"Below each figure its 95% interval. {BETTER} better, {WORSE} worse than the first line "
     "(paired permutation test, Holm's correction, p < 0.05)."
@@ -36,8 +39,7 @@ READING = (
 class Report:
     """One evaluation: of what, and how each setting did.
 
-    `plain` is whether the baseline is among the settings; `notes` are sentences that a reader needs
-    in order to take the figures for what they are.
+    `notes` are sentences that a reader needs in order to take the figures for what they are.
     """
 
     data_set: str
@@ -51,7 +53,7 @@ class Report:
     figures: Sequence[Figures]
     notes: Sequence[str] = ()
     failed: Sequence[dict[str, str]] = ()
-    answers: dict[str, Any] | None = field(default=None)
+    answers: AnswersReport | None = None
 
 
 def headers(report: Report) -> list[str]:
@@ -101,7 +103,45 @@ def markdown(report: Report) -> str:
     for row in rows(report):
         cells = [f"{figure} ({below})" if below else figure for figure, below in row]
         lines.append(f"| {' | '.join(each.replace('|', '/') for each in cells)} |")
-    return "\n".join([*lines, "", *report.notes]) + "\n"
+    if report.answers is not None:
+        lines += ["", answers_summary(report.answers), "", *_answers_table(report.answers)]
+        lines += ["", *report.answers.notes]
+    if report.notes:
+        lines += ["", *report.notes]
+    return "\n".join(lines) + "\n"
+
+
+def _answers_table(answers: AnswersReport) -> list[str]:
+    head = [each.rstrip("#") for each in ANSWER_HEADERS]
+    body = [f"| {' | '.join(map(str, row))} |" for row in answer_rows(answers)]
+    return [f"| {' | '.join(head)} |", "| --- | --: | --: | --: | --- |", *body]
+
+
+def answer_rows(answers: AnswersReport) -> list[tuple[str, str, str, int, str]]:
+    """A row a measure of the answers."""
+    return [
+        (
+            name,
+            f"{each.estimate.mean:.3f}",
+            f"{_short(each.estimate.low)}–{_short(each.estimate.high)}",
+            each.questions,
+            each.judged_by,
+        )
+        for name, each in answers.measures.items()
+    ]
+
+
+def answers_summary(answers: AnswersReport) -> str:
+    """What the answers are of, in a line."""
+    told = (
+        f"{answers.asked:,} questions answered by {answers.model or 'nobody'}, mode "
+        f"{answers.mode}; p50 {answers.p50_ms:.0f} ms, p95 {answers.p95_ms:.0f} ms."
+    )
+    if answers.errors:
+        told += f" {len(answers.errors):,} got no answer."
+    if answers.unjudged:
+        told += f" {answers.unjudged:,} verdicts are missing, since the judge gave none."
+    return told
 
 
 def summary(report: Report) -> str:

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
-from flotilla.client import Flotilla, operations
+from flotilla.client import Flotilla
 from flotilla.evaluation.data_sets import Question
 from flotilla.evaluation.variants import Variant
 
@@ -57,17 +57,14 @@ class Fleet:
     def __call__(self, question: Question, form: str) -> Retrieved:
         """Raises FlotillaAPIError for settings that the gateway refuses."""
         asked = self.variant.form or form
-        operation = operations.search(
+        began = time.perf_counter()
+        found = self.flotilla.search(
             question.form(asked),
             collections=[self.collection],
             top_k=self.top_k,
+            retrieval=self.variant.settings or None,
             cache_control=UNCACHED,
         )
-        if self.variant.settings:
-            body = {**(operation.body or {}), "retrieval": self.variant.settings}
-            operation = replace(operation, body=body)
-        began = time.perf_counter()
-        found = self.flotilla.send(operation)
         took = 1000 * (time.perf_counter() - began)
         hits = tuple(
             Hit(each.document_name, each.text, each.start, each.end, each.page_start, each.page_end)

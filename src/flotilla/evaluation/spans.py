@@ -100,7 +100,7 @@ def _span(
             return None
         remarks.add("references stand elsewhere than their offsets say", content[:40])
         return Span(corpus, found, found + len(content))
-    if not is_right:
+    if not is_right or start is None or end is None:
         raise DataSetInvalid(
             f"{where}: start_index {start} and end_index {end} are no characters of {corpus!r}, "
             f"which has {len(text):,}."
