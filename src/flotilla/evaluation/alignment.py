@@ -19,6 +19,9 @@ WINDOW = 20_000
 LONG_LINE = 40
 """Letters and digits from which on a line is looked for in all that follows."""
 
+SHORTEST_PIECE = 12
+"""Letters and digits below which a piece of a line is not looked for by itself."""
+
 WIDEST_GAP = 400
 """Characters of the file between two letters of a text that are still one stretch: an address that
 a link had."""
@@ -113,15 +116,39 @@ def _targets(document: str, places: NDArray[np.int64], source: str) -> NDArray[n
     cursor = done = 0
     for line in document.splitlines():
         letters = "".join(each for each in line if each.isalnum())
-        if not letters:
-            continue
-        found = condensed.find(letters, cursor, cursor + WINDOW + len(letters))
-        if found < 0 and len(letters) >= LONG_LINE:
-            found = condensed.find(letters, cursor)
-            if found < 0:
-                found = condensed.find(letters)
-        if found >= 0:
-            targets[done : done + len(letters)] = in_source[found : found + len(letters)]
-            cursor = found + len(letters)
+        for start, found, length in _pieces(letters, condensed, cursor):
+            place = done + start
+            targets[place : place + length] = in_source[found : found + length]
+            cursor = found + length
         done += len(letters)
     return targets
+
+
+def _pieces(letters: str, source: str, cursor: int) -> Iterator[tuple[int, int, int]]:
+    """Where a line stands in the source: start in the line, start in the source, and length.
+
+    A line that is not found as a whole, since something stands in its midst that the document has
+    not, is looked for by halves, and these by theirs.
+    """
+    waiting = [(0, len(letters))]
+    while waiting:
+        start, end = waiting.pop()
+        found = _find(letters[start:end], source, cursor)
+        if found >= 0:
+            yield start, found, end - start
+            cursor = found + end - start
+        elif end - start >= 2 * SHORTEST_PIECE:
+            middle = (start + end) // 2
+            waiting += [(middle, end), (start, middle)]
+
+
+def _find(letters: str, source: str, cursor: int) -> int:
+    """The place that is nearest behind the cursor; of many letters any, else -1."""
+    if not letters:
+        return -1
+    found = source.find(letters, cursor, cursor + WINDOW + len(letters))
+    if found < 0 and len(letters) >= LONG_LINE:
+        found = source.find(letters, cursor)
+        if found < 0:
+            found = source.find(letters)
+    return found
