@@ -44,6 +44,14 @@ install: $(VENV)/.installed ## Make the environment and install Flotilla into it
 .PHONY: install-dev
 install-dev: $(VENV)/.installed-dev ## The same, with the tools of development
 
+$(VENV)/.installed-eval: requirements/eval.txt $(VENV)/.installed
+	@echo "Installing what flotilla eval needs"
+	@$(BIN)/python scripts/install.py requirements/eval.txt
+	@touch $@
+
+.PHONY: install-eval
+install-eval: $(VENV)/.installed-eval ## The same, with what flotilla eval needs
+
 # --- run ------------------------------------------------------------------------------------
 
 .PHONY: quickstart
@@ -66,6 +74,12 @@ status: ## Show the processes of the local stack
 .PHONY: doctor
 doctor: $(VENV)/.installed ## Check this machine and say how to mend what is wrong
 	@$(BIN)/flotilla doctor --data $(DATA)
+
+.PHONY: eval
+eval: $(VENV)/.installed-eval ## Measure retrieval: DATASET=folder, the stack runs; EVAL=--help for more
+	@test -n "$(DATASET)$(filter --help,$(EVAL))" || { echo "Name the folder of the data set: \
+	make eval DATASET=path/to/it" >&2; exit 1; }
+	@$(BIN)/flotilla eval $(DATASET) --data $(DATA) $(EVAL)
 
 .PHONY: env
 env: .env ## Make .env from .env.example, unless there is one

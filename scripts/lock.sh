@@ -12,9 +12,10 @@ compile() { # OUTPUT ARGUMENTS...
     --custom-compile-command "make lock" --output-file "$output" "$@"
 }
 
-compile dev --extra local --extra s3 --group dev ${UPGRADE:+--upgrade}
+compile dev --extra local --extra s3 --extra eval --group dev ${UPGRADE:+--upgrade}
 # What all files share has one version: the largest set decides.
 for extra in gateway document vectorstore rag default flower; do
   compile "$extra" --extra "$extra" --extra postgres --extra s3 --constraint requirements/dev.txt
 done
 compile local --extra local --constraint requirements/dev.txt
+compile eval --extra eval --constraint requirements/dev.txt

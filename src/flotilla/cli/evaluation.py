@@ -94,28 +94,34 @@ def evaluate(
     qrels_pages.tsv, or texts with gold spans. What was ingested is not ingested again.
     """
     from flotilla.cli.evaluation_run import Request, check_extra, run
-    from flotilla.cli.terminal import print_json
+    from flotilla.cli.ingest import INTERRUPTED
+    from flotilla.cli.terminal import print_json, print_note
     from flotilla.evaluation.data_sets import read_data_set
     from flotilla.evaluation.variants import parse_variants
 
     check_extra()
     variants = parse_variants(compare or [])
     read = read_data_set(data_set.expanduser())
-    with connect(url, data) as flotilla:
-        request = Request(
-            data_set=read,
-            variants=variants,
-            baseline=baseline,
-            form=question_field,
-            top_k=top_k,
-            questions=questions,
-            collection=collection,
-            fresh=fresh,
-            answers=answers,
-            mode=mode,
-            judge=judge,
-        )
-        report = run(flotilla, settings_for(data), request)
+    request = Request(
+        data_set=read,
+        variants=variants,
+        baseline=baseline,
+        form=question_field,
+        top_k=top_k,
+        questions=questions,
+        collection=collection,
+        fresh=fresh,
+        answers=answers,
+        mode=mode,
+        judge=judge,
+    )
+    try:
+        # Closing the client ends what its thread still waits for.
+        with connect(url, data) as flotilla:
+            report = run(flotilla, settings_for(data), request)
+    except KeyboardInterrupt:
+        print_note("Interrupted. What was sent is ingested, and the same command goes on from it.")
+        raise typer.Exit(INTERRUPTED) from None
     if plot is not None:
         from flotilla.evaluation.plot import draw
 

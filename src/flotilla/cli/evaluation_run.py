@@ -13,7 +13,7 @@ from flotilla.errors import DataSetInvalid, ExtraMissing
 from flotilla.evaluation import answers, comparison
 from flotilla.evaluation.alignment import Alignment, Range, ingested_text
 from flotilla.evaluation.baseline import NAME, Baseline
-from flotilla.evaluation.collection import active_model, collection_name, prepare
+from flotilla.evaluation.collection import active_model, baseline_name, collection_name, prepare
 from flotilla.evaluation.data_sets import DataSet, Kind, Question
 from flotilla.evaluation.gold import Gold
 from flotilla.evaluation.ingestion import Ingested, ingest
@@ -104,8 +104,8 @@ class _Run:
             for each in self._request.variants
         }
         if self._request.baseline:
-            searches[NAME] = self._baseline(model, collection)
-        with bar("questions") as report:
+            searches[NAME] = self._baseline(model)
+        with self._bar("questions") as report:
             found = ask_all(searches, self._request.form, asked, report)
         locate = self._locate(ingested)
         own_names = {each.name: [each.id] for each in self._data_set.sources}
@@ -155,13 +155,25 @@ class _Run:
         if not request.answers:
             return None
         questions = answers.with_answers(self._data_set)[: request.questions]
-        with bar("answers") as report:
+        with self._bar("answers") as report:
             asked = answers.ask(
                 self._flotilla, collection, questions, request.form, request.mode, report
             )
         gold = Gold(self._data_set, ingested.found_as, locate)
-        with bar("judgements") as report:
+        with self._bar("judgements") as report:
             return answers.measure(asked, gold, judge, request.mode, report)
+
+    @contextmanager
+    def _bar(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """What is told how far something is; it raises once Ctrl-C has ended the command."""
+        with _bar(what) as report:
+
+            def go_on(done: int, total: int) -> None:
+                if self._stopped.is_set():
+                    raise InterruptedError("The evaluation was interrupted.")
+                report(done, total)
+
+            yield go_on
 
     def _asked(self) -> list[Question]:
         """The judged questions that are asked, once each has every form that is asked for."""
@@ -174,7 +186,7 @@ class _Run:
 
     def _ingest(self, collection: str) -> Ingested:
         prepare(self._flotilla, collection, fresh=self._request.fresh)
-        with bar("documents") as report:
+        with self._bar("documents") as report:
             ingested = ingest(self._flotilla, self._data_set, collection, report, self._stopped)
         print_note(
             f"Collection {collection}: {ingested.sent:,} of {ingested.sources:,} documents were "
@@ -193,12 +205,13 @@ class _Run:
             )
         return ingested
 
-    def _baseline(self, model: str, collection: str) -> Baseline:
+    def _baseline(self, model: str) -> Baseline:
         from flotilla.vectorstore.embedders import load_embedder
 
         embedder = load_embedder(self._settings, threads=2, model=model or None)
-        kept = self._settings.data_dir / "evaluation" / f"{collection}.json"
-        with bar("baseline's chunks") as report:
+        name = baseline_name(self._data_set, model)
+        kept = self._settings.data_dir / "evaluation" / f"{name}.json"
+        with self._bar("baseline's chunks") as report:
             built = Baseline(self._data_set, embedder, kept, self._request.top_k, report)
         if built.left_out:
             self._notes.append(
@@ -233,7 +246,7 @@ def as_they_are(_source: str, hit: Hit) -> list[Range]:
 
 
 @contextmanager
-def bar(what: str) -> Iterator[Callable[[int, int], None]]:
+def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on stderr where a person watches, and nothing elsewhere."""
     if not is_interactive():
         yield lambda _done, _total: None

@@ -31,14 +31,23 @@ def content_digest(data_set: DataSet) -> str:
     return digest.hexdigest()
 
 
+def baseline_name(data_set: DataSet, model: str) -> str:
+    """`<data set>-<digest>`: of its content and of the embedding model."""
+    digest = hashlib.sha256(f"{content_digest(data_set)} {model}".encode())
+    return f"{_slug(data_set)}-{digest.hexdigest()[:10]}"
+
+
 def collection_name(data_set: DataSet, settings: Settings, model: str) -> str:
     """`eval-<data set>-<digest>`: of its content, of the embedding model, and of the settings and
     the code of the document fleet as they are on this machine."""
     digest = hashlib.sha256(content_digest(data_set).encode())
     for part in (model, __version__, settings.document.model_dump_json(), _code_of_ingestion()):
         digest.update(hashlib.sha256(part.encode()).digest())
-    slug = re.sub(r"[^A-Za-z0-9]+", "-", data_set.name).strip("-").lower()[:40] or "data"
-    return f"eval-{slug}-{digest.hexdigest()[:10]}"
+    return f"eval-{_slug(data_set)}-{digest.hexdigest()[:10]}"
+
+
+def _slug(data_set: DataSet) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", data_set.name).strip("-").lower()[:40] or "data"
 
 
 def _code_of_ingestion() -> str:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import islice
 
 from flotilla.client import Flotilla, FlotillaAPIError
 from flotilla.errors import BatchClosed, Overloaded
@@ -106,7 +107,7 @@ class _Ingestion:
                 batch = self._send(group, batch)
                 self._report(settled, len(self._data_set.sources))
             self._close(batch)
-        self._await()
+        self._await(settled)
         return self._ended(self._documents(), sent=len(missing) - len(self._refused))
 
     def _documents(self) -> dict[str, Document]:
@@ -156,26 +157,31 @@ class _Ingestion:
             if error.code != BatchClosed.code:
                 raise
 
-    def _await(self) -> None:
-        """Until nothing of the collection is being worked on: what was sent before, too."""
+    def _await(self, settled: int) -> None:
+        """Until nothing of the collection is being worked on: what an earlier call has sent, too.
+
+        A document that had failed before counts as failed until its next ingestion is done, so that
+        the batches are looked at first.
+        """
+        total = len(self._data_set.sources)
         while not self._stopped.is_set():
-            working = self._working() or self._unfinished()
-            self._report(len(self._data_set.sources) - working, len(self._data_set.sources))
-            if working == 0:
-                return
+            batches = [self._flotilla.task(each) for each in self._batches]
+            if all(each.status.final for each in batches):
+                working = self._working()
+                self._report(total - working, total)
+                if working == 0:
+                    return
+            else:
+                ended = sum(each.progress.done for each in batches if each.progress is not None)
+                self._report(min(settled + ended, total), total)
             self._stopped.wait(LOOK_SECONDS)
 
     def _working(self) -> int:
+        """Documents that are being worked on; of many no more than one listing has."""
         listed = self._flotilla.documents(
             collection=self._collection, status=DocumentStatus.PROCESSING, limit=LISTED_AT_ONCE
         )
-        return sum(1 for _ in listed)
-
-    def _unfinished(self) -> int:
-        """Batches that are not over: a document that had failed before counts as failed until its
-        next ingestion is done."""
-        states = [self._flotilla.task(each).status for each in self._batches]
-        return sum(not each.final for each in states)
+        return sum(1 for _ in islice(listed, LISTED_AT_ONCE))
 
     def _ended(self, there: dict[str, Document], sent: int) -> Ingested:
         ended = Ingested(sources=len(self._data_set.sources), sent=sent)

@@ -66,7 +66,7 @@ def p_value(values: Values, others: Values) -> float:
     questions' differences, drawn at random, give as large a mean difference, either way."""
     differences = values - others
     differences = differences[differences != 0]  # nothing is changed by the sign of a zero
-    if not differences.size:
+    if differences.size < 2:  # of one, both signs are as extreme
         return 1.0
     from scipy.stats import permutation_test
 

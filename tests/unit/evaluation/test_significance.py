@@ -38,6 +38,7 @@ def test_the_paired_test_is_exact_for_few_questions() -> None:
 
     assert p_value(better, better - 0.1) == pytest.approx(2 / 32)
     assert p_value(better, better) == 1.0
+    assert p_value(better, np.array([0.0, *better[1:]])) == 1.0
 
 
 def test_questions_that_do_not_differ_say_nothing() -> None:
