@@ -45,9 +45,20 @@ def mean(report: dict[str, Any], setting: str, measure: str) -> float:
 
 def test_passages_with_baseline_answers_and_plot(stack: Stack, tmp_path: Path) -> None:
     folder, plot = lay_beir(tmp_path / "harbour"), tmp_path / "plot.png"
+    details = tmp_path / "details.jsonl"
     options = ("--compare", "both=", "--compare", "words=search=bm25,question=text")
 
-    report = evaluate(stack, str(folder), *options, "--baseline", "--answers", "--plot", str(plot))
+    report = evaluate(
+        stack,
+        str(folder),
+        *options,
+        "--baseline",
+        "--answers",
+        "--plot",
+        str(plot),
+        "--details",
+        str(details),
+    )
 
     assert (report["documents"], report["questions"], report["failed"]) == (len(PASSAGES), 3, [])
     assert f"{len(PASSAGES)} of {len(PASSAGES)} documents were ingested now" in report["told"]
@@ -59,6 +70,9 @@ def test_passages_with_baseline_answers_and_plot(stack: Stack, tmp_path: Path) -
         assert mean(report, name, "MRR") > 0.5
     assert report["figures"][0]["server"]["p50"] <= report["figures"][0]["client"]["p50"]
     assert report["figures"][1]["against"]["MRR"]["p_holm"] <= 1.0
+    rows = [json.loads(line) for line in details.read_text().splitlines()]
+    assert len(rows) == 3 * len(names)
+    assert [row["right"] for row in rows if row["question"] == "q2"] == [{"showers": 2}] * 3
     assert plot.read_bytes().startswith(b"\x89PNG")
     measures = report["answers"]["measures"]
     assert {each["judged_by"] for each in measures.values()} == {"strings and quotes"}

@@ -81,6 +81,14 @@ def evaluate(
         Path | None,
         typer.Option("--plot", metavar="FILE", help="Draw recall against latency, as PNG."),
     ] = None,
+    details: Annotated[
+        Path | None,
+        typer.Option(
+            "--details",
+            metavar="FILE",
+            help="Write what each question found under each setting, as JSON lines.",
+        ),
+    ] = None,
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the table as Markdown.")
     ] = False,
@@ -114,6 +122,7 @@ def evaluate(
         answers=answers,
         mode=mode,
         judge=judge,
+        details=details,
     )
     try:
         # Closing the client ends what its thread still waits for.

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 from flotilla.cli.interrupts import in_thread
 from flotilla.cli.terminal import err, is_interactive, print_note
 from flotilla.client import Flotilla
 from flotilla.errors import DataSetInvalid, ExtraMissing
-from flotilla.evaluation import answers, comparison
+from flotilla.evaluation import answers, comparison, details
 from flotilla.evaluation.alignment import Alignment, Range, ingested_text
 from flotilla.evaluation.baseline import NAME, Baseline
 from flotilla.evaluation.collection import active_model, baseline_name, collection_name, prepare
@@ -48,6 +49,7 @@ class Request:
     answers: bool = False
     mode: Mode | None = None
     judge: str | None = None
+    details: Path | None = None
 
 
 def check_extra() -> None:
@@ -121,6 +123,9 @@ class _Run:
         forms = {each.name: each.form or self._request.form for each in self._request.variants}
         settings = {each.name: (each.settings, forms[each.name]) for each in self._request.variants}
         settings[NAME] = ({}, self._request.form)
+        if self._request.details is not None:
+            forms[NAME] = self._request.form
+            details.write(self._request.details, self._data_set, asked, found, values, forms)
         return Report(
             data_set=self._data_set.name,
             kind=self._data_set.kind,

@@ -1,5 +1,6 @@
 """Gold spans: texts, and which of their characters answer a question."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def read(folder: Path) -> DataSet:
             continue
         gold = [
             span
-            for reference in record.get("references") or []
+            for reference in _references(path, line, record)
             if (span := _span(f"{path}, line {line}", record, reference, texts, remarks))
         ]
         if gold:
@@ -64,6 +65,21 @@ def _texts(folder: Path) -> Iterator[Source]:
                 if file.is_file() and not file.name.startswith("."):
                     yield Source(file.stem, file.name, path=file)
             return
+
+
+def _references(path: Path, line: int, record: dict[str, Any]) -> list[Any]:
+    """The references, which tables that became JSON have as a text of JSON."""
+    found = record.get("references") or []
+    if isinstance(found, str):
+        try:
+            found = json.loads(found)
+        except ValueError as error:
+            raise DataSetInvalid(
+                f"{path}, line {line}: `references` is no JSON ({error})."
+            ) from None
+    if not isinstance(found, list):
+        raise DataSetInvalid(f"{path}, line {line}: `references` is to be a list.")
+    return found
 
 
 def _text(source: Source) -> str:
