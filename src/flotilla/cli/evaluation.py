@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 USUAL_TOP_K = 50
 """Chunks a question: enough for 20 passages of which some are split."""
 
+GAP = 2
+"""Blanks between two columns."""
+
 SHOWN_ERRORS = 5
 """Questions without an answer that are told of."""
 
@@ -170,19 +173,27 @@ def _print_answers(answers: "AnswersReport") -> None:
 
 
 def _print_table(report: "Report") -> None:
+    """A row a setting; where the terminal is too narrow for all measures, a column a setting."""
     from rich.table import Table
     from rich.text import Text
 
     from flotilla.cli.terminal import out
     from flotilla.evaluation.report import BETTER, WORSE, headers, rows
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for place, header in enumerate(headers(report)):
+    console = out()
+    lines = [[(header, "") for header in headers(report)], *rows(report)]
+    widths = [
+        max(len(part) for cell in column for part in cell) for column in zip(*lines, strict=True)
+    ]
+    if sum(widths) + GAP * (len(widths) - 1) > console.width:
+        lines = [list(line) for line in zip(*lines, strict=True)]
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0))
+    for place, (header, _) in enumerate(lines[0]):
         table.add_column(header, justify="right" if place else "left", overflow="fold")
-    for row in rows(report):
+    for line in lines[1:]:
         cells = []
-        for figure, below in row:
+        for figure, below in line:
             style = {BETTER: "green", WORSE: "red"}.get(figure[-1:], "")
-            cells.append(Text.assemble((figure, style), "\n", (below, "dim")))
+            cells.append(Text.assemble((figure, style), "\n" if below else "", (below, "dim")))
         table.add_row(*cells)
-    out().print(table)
+    console.print(table)

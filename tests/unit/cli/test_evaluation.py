@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flotilla.cli import evaluation, evaluation_run
+from flotilla.cli import evaluation, evaluation_run, terminal
 from flotilla.evaluation.answers import AnswersReport, Measured
 from flotilla.evaluation.comparison import compare
 from flotilla.evaluation.data_sets import Kind
@@ -101,6 +101,19 @@ def test_a_table_with_intervals_and_what_is_certain(capsys: pytest.CaptureFixtur
     assert "1,200 documents, 3,400 chunks, 20 questions" in captured.err
     assert "2 verdicts are missing" in captured.err
     assert "1 documents could not be ingested" in captured.err
+
+
+@pytest.mark.parametrize(("width", "columns"), [(160, 1), (80, 3)])
+def test_a_narrow_terminal_has_a_column_a_setting(
+    width: int, columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal, "PIPE_WIDTH", width)
+
+    evaluation._print_table(report())
+
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+    assert sum(name in lines[0] for name in ("setting", "configured", "better|one")) == columns
 
 
 def test_markdown_has_as_many_cells_in_each_row() -> None:
