@@ -86,6 +86,21 @@ def test_passages_with_baseline_answers_and_plot(stack: Stack, tmp_path: Path) -
     assert f"0 of {len(PASSAGES)} documents were ingested now" in again["told"]
 
 
+def test_follow_up_questions_are_asked_in_a_conversation(
+    stack: Stack, client: Flotilla, tmp_path: Path
+) -> None:
+    folder, details = lay_beir(tmp_path / "harbour"), tmp_path / "details.jsonl"
+    options = ("--compare", "last turn=", "--compare", "turns=question=conversation")
+
+    report = evaluate(stack, str(folder), *options, "--details", str(details))
+
+    assert [each["form"] for each in report["figures"]] == ["text", "conversation"]
+    rows = [json.loads(line) for line in details.read_text().splitlines()]
+    [follow_up] = [row for row in rows if row["question"] == "q2" and row["setting"] == "turns"]
+    assert "shower" in follow_up["standalone"]
+    assert follow_up["measures"]["Recall@1"] == 1.0
+
+
 def test_another_text_is_another_collection(stack: Stack, tmp_path: Path) -> None:
     folder = lay_beir(tmp_path / "one")
     one = evaluate(stack, str(folder), "--compare", "both=", "--questions", "1")

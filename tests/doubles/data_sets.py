@@ -24,6 +24,7 @@ QUESTIONS: tuple[dict[str, Any], ...] = (
         "text": "Where can I buy diesel?",
         "answer": "At the north quay.",
         "answerability": "ANSWERABLE",
+        "history": [],
     },
     {
         "_id": "q2",
@@ -31,8 +32,17 @@ QUESTIONS: tuple[dict[str, Any], ...] = (
         "rewrite": "What do the showers cost?",
         "answer": "Two coins.",
         "answerability": "ANSWERABLE",
+        "history": [
+            {"role": "user", "text": "When are the showers open?"},
+            {"role": "assistant", "text": "From seven to ten."},
+        ],
     },
-    {"_id": "q3", "text": "Who feeds the cats?", "answer": "The lighthouse keeper."},
+    {
+        "_id": "q3",
+        "text": "Who feeds the cats?",
+        "answer": "The lighthouse keeper.",
+        "user_turns": ["Who feeds the cats?"],
+    },
     {"_id": "q4", "text": "How old is the mayor's horse?", "answerability": "UNANSWERABLE"},
 )
 

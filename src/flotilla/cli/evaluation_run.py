@@ -15,7 +15,8 @@ from flotilla.evaluation import answers, comparison, details
 from flotilla.evaluation.alignment import Alignment, Range, ingested_text
 from flotilla.evaluation.baseline import NAME, Baseline
 from flotilla.evaluation.collection import active_model, baseline_name, collection_name, prepare
-from flotilla.evaluation.data_sets import DataSet, Kind, Question
+from flotilla.evaluation.conversations import Conversations
+from flotilla.evaluation.data_sets import CONVERSATION, DataSet, Kind, Question
 from flotilla.evaluation.gold import Gold
 from flotilla.evaluation.ingestion import Ingested, ingest
 from flotilla.evaluation.judge import Judge
@@ -102,13 +103,17 @@ class _Run:
         collection = named or collection_name(self._data_set, self._settings, model)
         ingested = self._ingest(collection)
         searches: dict[str, Search] = {
-            each.name: Fleet(self._flotilla, collection, each, self._request.top_k)
-            for each in self._request.variants
+            each.name: self._search(collection, each) for each in self._request.variants
         }
         if self._request.baseline:
             searches[NAME] = self._baseline(model)
         with self._bar("questions") as report:
-            found = ask_all(searches, self._request.form, asked, report)
+            try:
+                found = ask_all(searches, self._request.form, asked, report)
+            finally:
+                for search in searches.values():
+                    if isinstance(search, Conversations):
+                        search.close()
         locate = self._locate(ingested)
         own_names = {each.name: [each.id] for each in self._data_set.sources}
         values = {
@@ -209,6 +214,11 @@ class _Run:
                 f"{len(ingested.failed):,} documents could not be ingested, and are never found."
             )
         return ingested
+
+    def _search(self, collection: str, variant: Variant) -> Search:
+        form = variant.form or self._request.form
+        kind = Conversations if form == CONVERSATION else Fleet
+        return kind(self._flotilla, collection, variant, self._request.top_k)
 
     def _baseline(self, model: str) -> Baseline:
         from flotilla.vectorstore.embedders import load_embedder

@@ -10,6 +10,9 @@ from flotilla.errors import DataSetInvalid
 TEXT = "text"
 """The form of a question that every data set has."""
 
+CONVERSATION = "conversation"
+"""The form of a question whose earlier turns are known: it is asked behind them."""
+
 PAGE_SIGN = "#"
 """What parts a document's id from its page."""
 
@@ -43,12 +46,17 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question in each of its forms, with the right answer and whether there is one."""
+    """A question in each of its forms, with the right answer and whether there is one.
+
+    `turns` are the user's earlier turns of the same conversation, None where nothing is said of
+    them.
+    """
 
     id: str
     forms: dict[str, str]
     answer: str | None = None
     answerable: bool | None = None
+    turns: tuple[str, ...] | None = None
 
     def form(self, name: str) -> str:
         """The question in one of its forms. Raises DataSetInvalid where it has no such form."""

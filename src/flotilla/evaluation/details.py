@@ -58,6 +58,7 @@ def _records(
             yield {
                 "question": question.id,
                 "text": question.form(forms[name]),
+                "standalone": each.standalone,
                 "setting": name,
                 "right": data_set.grades.get(question.id) or spans,
                 "measures": {key: round(float(row[place]), 4) for key, row in values[name].items()},

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from flotilla.errors import DataSetInvalid
-from flotilla.evaluation.data_sets import TEXT, Question
+from flotilla.evaluation.data_sets import CONVERSATION, TEXT, Question
 from flotilla.evaluation.reading import Remarks, find, identifier, records
 
 FILES = ("queries.jsonl", "questions.jsonl", "queries.json", "questions.json")
@@ -46,7 +46,11 @@ def read_questions(folder: Path, remarks: Remarks) -> list[Question]:
             for name, value in record.items()
             if isinstance(value, str) and value.strip() and name != "_id"
         }
-        questions[key] = Question(key, forms | {TEXT: text}, _answer(record), _answerable(record))
+        forms[TEXT] = text
+        turns = _turns(record)
+        if turns is not None:
+            forms[CONVERSATION] = text
+        questions[key] = Question(key, forms, _answer(record), _answerable(record), turns)
     if not questions:
         raise DataSetInvalid(f"{path} holds no question.")
     return list(questions.values())
@@ -59,6 +63,23 @@ def _answer(record: dict[str, Any]) -> str | None:
             value = next((each for each in value if isinstance(each, str)), None)
         if isinstance(value, str) and value.strip():
             return value
+    return None
+
+
+def _turns(record: dict[str, Any]) -> tuple[str, ...] | None:
+    """The user's earlier turns: of `history`, or `user_turns` without the last, which is the
+    question."""
+    history = record.get("history")
+    if isinstance(history, list):
+        said = [each for each in history if isinstance(each, dict)]
+        return tuple(
+            str(each.get("text", each.get("content", "")))
+            for each in said
+            if each.get("role", each.get("speaker")) == "user"
+        )
+    turns = record.get("user_turns")
+    if isinstance(turns, list):
+        return tuple(map(str, turns[:-1]))
     return None
 
 

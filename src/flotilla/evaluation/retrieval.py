@@ -8,6 +8,7 @@ from typing import Protocol
 from flotilla.client import Flotilla
 from flotilla.evaluation.data_sets import Question
 from flotilla.evaluation.variants import Variant
+from flotilla.models import Passage
 
 WARM_UPS = 3
 """Questions that are asked first and not counted: connections stand and models are loaded then."""
@@ -29,12 +30,16 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """What one question found, best first; milliseconds as the client and the server have them."""
+    """What one question found, best first; milliseconds as the client and the server have them.
+
+    `standalone` is what a turn of a conversation was made into.
+    """
 
     question: str
     hits: tuple[Hit, ...]
     client_ms: float
     server_ms: float | None = None
+    standalone: str | None = None
 
 
 class Search(Protocol):
@@ -66,12 +71,16 @@ class Fleet:
             cache_control=UNCACHED,
         )
         took = 1000 * (time.perf_counter() - began)
-        hits = tuple(
-            Hit(each.document_name, each.text, each.start, each.end, each.page_start, each.page_end)
-            for each in found.passages
-        )
         spent = found.timings.get("retrieve", sum(found.timings.values()) or None)
-        return Retrieved(question.id, hits, took, spent)
+        return Retrieved(question.id, hits_of(found.passages), took, spent)
+
+
+def hits_of(passages: Sequence[Passage]) -> tuple[Hit, ...]:
+    """The passages of a reply as hits."""
+    return tuple(
+        Hit(each.document_name, each.text, each.start, each.end, each.page_start, each.page_end)
+        for each in passages
+    )
 
 
 def run(
