@@ -105,11 +105,12 @@ def passage_text(record: dict[str, Any]) -> str:
 def source_name(key: str, title: str) -> str:
     """What a passage is ingested as: its title as a file's name, in a folder of its own.
 
-    Names are what tells sources apart, and passages of one document have its title in common.
+    Names are what tells sources apart, and passages of one document have its title in common. A
+    passage without a title is named by nothing that says anything, since names may be embedded.
     """
     digest = hashlib.sha256(key.encode(errors="replace")).hexdigest()[:12]
     kept = "".join(
-        each if each.isprintable() and each not in '/\\:*?"<>|' else " " for each in title
+        each if each.isprintable() and each not in '/\\:*?"<>|#' else " " for each in title
     )
     name = " ".join(kept.split())[:LONGEST_TITLE].strip(". ")
-    return f"{digest}/{name or 'passage'}.txt"
+    return f"{digest}/{name}.txt" if name else f"{digest}.txt"

@@ -36,10 +36,10 @@ def test_a_title_comes_once_and_makes_the_name(tmp_path: Path) -> None:
 
     assert first.text == "Tides come twice a day."
     assert second.text == "Tides/ebb: and flow\n\nHigh water is at noon."
-    assert [each.name.split("/", 1)[1] for each in (first, second, third)] == [
+    assert third.name.removesuffix(".txt").isalnum()
+    assert [each.name.split("/", 1)[1] for each in (first, second)] == [
         "Tides.txt",
         "Tides ebb and flow.txt",
-        "passage.txt",
     ]
     assert len({each.name for each in (first, second, third)}) == 3
 
