@@ -12,7 +12,7 @@ compile() { # OUTPUT ARGUMENTS...
     --custom-compile-command "make lock" --output-file "$output" "$@"
 }
 
-compile dev --extra local --extra s3 --extra eval --group dev ${UPGRADE:+--upgrade}
+compile dev --extra local --extra s3 --extra eval --extra ocr --extra llamaparse --extra vision --group dev ${UPGRADE:+--upgrade}
 # What all files share has one version: the largest set decides.
 for extra in gateway document vectorstore rag default flower; do
   compile "$extra" --extra "$extra" --extra postgres --extra s3 --constraint requirements/dev.txt
