@@ -179,8 +179,11 @@ def _main_content(tree: "HtmlElement") -> "HtmlElement | None":
     from lxml import etree, html
 
     # A copy, since trafilatura prunes the tree that it is given.
+    judged = deepcopy(tree)
+    for cell in judged.iter("td", "th"):
+        cell.attrib.pop("colspan", None)  # it makes cells of what is spanned, however many
     found = trafilatura.extract(
-        deepcopy(tree), output_format="html", include_comments=False, include_tables=True
+        judged, output_format="html", include_comments=False, include_tables=True
     )
     if not found:
         return None

@@ -106,13 +106,22 @@ def shown_markdown(text: str) -> tuple[str, list[str]]:
             tables.append(_table(text[start:place]))
         elif name in HEADINGS and not match["close"]:
             place = ends[start]
-            inner, within = shown_markdown(text[match.end() : place])
-            if not within:
-                written.append(f"\n\n{'#' * HEADINGS[name]} {' '.join(inner.split())}\n\n")
+            title = _MARKUP.sub(_of_title, text[match.end() : place])
+            written.append(f"\n\n{'#' * HEADINGS[name]} {' '.join(title.split())}\n\n")
         else:
             written.append(_instead(match, name, text))
     written.append(text[place:])
     return "".join(written), tables
+
+
+def _of_title(match: re.Match[str]) -> str:
+    """What is left of the markup within a heading: code, what pictures say, and no tags."""
+    if match["code"]:
+        return match[0]
+    if match["comment"]:
+        return ""
+    said = _instead(match, "img", "") if match["name"].casefold() == "img" else ""
+    return said or (" " if match["name"].casefold() in _BREAKING else "")
 
 
 def _instead(match: re.Match[str], name: str, text: str) -> str:

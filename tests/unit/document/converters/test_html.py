@@ -229,6 +229,12 @@ def test_spans_do_not_multiply_a_text_without_bound(tmp_path: Path) -> None:
     assert len(convert(tmp_path, f"<table>{rows}</table>").text) < 5_000_000
 
 
+@pytest.mark.timeout(20)  # a second, where trafilatura would make millions of cells
+def test_wide_spans_cost_nothing(tmp_path: Path) -> None:
+    cells = "<td colspan=1000>Noon and night." * 50
+    assert "Noon" in convert(tmp_path, f"<p>before</p><table>{f'<tr>{cells}' * 100}</table>").text
+
+
 def test_a_paragraph_above_a_table_may_be_its_caption(tmp_path: Path) -> None:
     rows = "<table><tr><th>a<th>b<tr><td>1<td>2</table>"
     page = convert(tmp_path, f"<p>Table 3: Fares</p>{rows}<p>Tables are made of oak.</p>{rows}")

@@ -181,5 +181,9 @@ def test_headings_and_lists_of_html_are_such(tmp_path: Path) -> None:
     assert [(h.level, h.title) for h in page.headings] == [(1, "The mark of the Ferry")]
 
 
+def test_headings_of_html_within_one_another_are_read(tmp_path: Path) -> None:
+    assert shown(tmp_path, "<h1>" * 3000 + 'x <img alt="y"> `<b>`') == "x y <b>"
+
+
 def test_a_mark_for_tables_in_the_text_is_no_table(tmp_path: Path) -> None:
     assert "7" in shown(tmp_path, "a\n\n\ue0007\ue001\n")
