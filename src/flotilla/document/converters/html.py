@@ -103,7 +103,9 @@ def _with_contacts(tree: "HtmlElement", body: "HtmlElement", page: Page) -> Page
     found = [
         element
         for element in contact_data(tree)
-        if (text := " ".join(structured_page(element).text.split())) and text not in said
+        if any(
+            " ".join(line.split()) not in said for line in structured_page(element).text.split("\n")
+        )
     ]
     if not found:
         return page

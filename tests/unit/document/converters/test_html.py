@@ -180,6 +180,15 @@ def test_the_footers_address_and_hours_are_kept_without_its_menu(tmp_path: Path)
     assert [h.title for h in page.headings] == ["Ferry", "Visit us", "Opening hours"]
 
 
+def test_contact_data_of_the_content_is_said_once(tmp_path: Path) -> None:
+    page = convert(
+        tmp_path,
+        f"""<div id=contact><h2>Contact</h2>{ARTICLE}<p>12 Quay Street</p><div><p>Buy now</p></div>
+        </div><footer><p>12 Quay Street</p></footer>""",
+    )
+    assert page.text.count("12 Quay Street") == 1
+
+
 def test_a_table_is_a_region_with_its_html(tmp_path: Path) -> None:
     page = convert(
         tmp_path,
