@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 FRONT_MATTER = re.compile(r"\A(---|\+\+\+)[ \t]*\n(.*?\n)?\1[ \t]*(?:\n|\Z)", re.DOTALL)
 TITLE = re.compile(r"^title[ \t]*[:=][ \t]*(.+?)[ \t]*$", re.MULTILINE | re.IGNORECASE)
 TABLE_PLACE = re.compile(f"<p>{TABLE_MARKS[0]}([0-9]+){TABLE_MARKS[1]}</p>")
-# Deeper than that, lists and quotes within one another are not read by the library.
+# Deeper than that, lists and quotes within one another are not read by the library, which calls
+# itself for each level.
 MAX_NESTING = 90
 
 
@@ -71,7 +72,12 @@ def markdown_page(text: str) -> Page:
         number = int(found[1])
         return tables[number] if number < len(tables) else ""
 
-    written = TABLE_PLACE.sub(placed, _reader().render(shown))
+    reader = _reader()
+    tokens = reader.parse(shown)
+    if any(token.level >= MAX_NESTING - 1 for token in tokens):
+        # What lies deeper is not among the tokens: as it is written, nothing is lost.
+        return Page(number=None, text=shown.strip())
+    written = TABLE_PLACE.sub(placed, reader.renderer.render(tokens, reader.options, {}))
     if not written.strip():
         return Page(number=None, text="")
     return structured_page(

@@ -185,5 +185,15 @@ def test_headings_of_html_within_one_another_are_read(tmp_path: Path) -> None:
     assert shown(tmp_path, "<h1>" * 3000 + 'x <img alt="y"> `<b>`') == "x y <b>"
 
 
+@pytest.mark.parametrize("mark", ["- ", "> "])
+def test_nothing_is_lost_for_its_depth(tmp_path: Path, mark: str) -> None:
+    lines = [
+        f"{'  ' * level if mark == '- ' else mark * level}{mark}line {level}"
+        for level in range(150)
+    ]
+    text = shown(tmp_path, "\n".join(lines))
+    assert all(f"line {level}" in text for level in range(150))
+
+
 def test_a_mark_for_tables_in_the_text_is_no_table(tmp_path: Path) -> None:
     assert "7" in shown(tmp_path, "a\n\n\ue0007\ue001\n")
