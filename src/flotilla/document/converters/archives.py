@@ -51,6 +51,11 @@ class Copying(NamedTuple):
     document_types: bool = False
 
 
+CORE_PART = "docProps/core.xml"
+CORE = Copying(wanted=lambda name: name == CORE_PART)
+"""The properties of an Office document alone, which hold its title."""
+
+
 def is_xml(name: str) -> bool:
     """Whether a member of an Office document is text, and no picture or font."""
     return name.endswith((".xml", ".rels"))
@@ -150,12 +155,10 @@ def core_title(archive: zipfile.ZipFile) -> str | None:
     """The title of an Office document's properties, None where it has none that can be read."""
     from lxml import etree
 
-    if "docProps/core.xml" not in archive.namelist():
+    if CORE_PART not in archive.namelist():
         return None
     try:
-        core = etree.fromstring(
-            archive.read("docProps/core.xml"), etree.XMLParser(resolve_entities=False)
-        )
+        core = etree.fromstring(archive.read(CORE_PART), etree.XMLParser(resolve_entities=False))
     except etree.XMLSyntaxError:
         return None
     title = core.findtext("{http://purl.org/dc/elements/1.1/}title") or ""
