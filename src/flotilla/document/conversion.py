@@ -15,7 +15,7 @@ from flotilla.document.converters.choice import (
     has_ocr,
     has_vision,
 )
-from flotilla.document.converters.pdf_pictures import Picture
+from flotilla.document.converters.picture_texts import Picture
 from flotilla.document.detect import MediaType
 from flotilla.errors import ConverterUnavailable, DependencyUnavailable, NotFound, UnsupportedType
 from flotilla.ledger.same_bytes import REPLACED
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from flotilla.document.converters.ocr import TextReader
     from flotilla.document.converters.vision import PictureDescriber
 
+ILLUSTRATED = (MediaType.PDF, MediaType.DOCX)
+"""Types whose pictures are looked at."""
 OCR_SHARE = 0.6
 """Of the time that a task may take, what text recognition of scanned pages may take at most."""
 
@@ -166,9 +168,9 @@ class Conversion:
 
     @property
     def _looks_at_pictures(self) -> bool:
-        """Whether pictures on a PDF's pages are described, or what is written in them is read."""
+        """Whether a document's pictures are described, or what is written in them is read."""
         settings = self._settings
-        if self._media_type is not MediaType.PDF or settings.pictures.per_document == 0:
+        if self._media_type not in ILLUSTRATED or settings.pictures.per_document == 0:
             return False
         match self._choice.converter:
             case ConverterName.AUTO:
@@ -235,12 +237,16 @@ class Conversion:
         )
 
     def _illustrated(self, pictures: list[Picture]) -> Converter:
+        from flotilla.document.converters.docx_pictures import DocxPictures
+        from flotilla.document.converters.pdf_pictures import PdfPictures
         from flotilla.document.converters.pictures import IllustratedConverter
 
+        is_docx = self._media_type is MediaType.DOCX
         return IllustratedConverter(
             self._usual(),
             self._settings,
             pictures,
+            open_source=DocxPictures if is_docx else PdfPictures,
             describer=self._describer(),
             reader=self._reader if self._reads_pictures else None,
             known=self._summary,
@@ -267,8 +273,10 @@ class Conversion:
             return None
 
     def _pictures(self, path: Path) -> list[Picture]:
-        from flotilla.document.converters.pictures import choose_pictures
+        from flotilla.document.converters.pictures import choose_docx_pictures, choose_pictures
 
+        if self._media_type is MediaType.DOCX:
+            return choose_docx_pictures(path, self._settings, are_read=self._reads_pictures)
         return choose_pictures(
             path,
             self._settings,

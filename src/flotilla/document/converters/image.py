@@ -1,5 +1,6 @@
 """Single pictures as documents: PNG, JPEG and TIFF, a page for each of a TIFF's pictures."""
 
+import io
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -48,7 +49,7 @@ class ImageConverter:
 
     def inspect(self, path: Path, *, password: str | None = None) -> SourceInfo:
         """Count the pictures. Raises FileCorrupt."""
-        with _opened(path) as image:
+        with opened(path) as image:
             return SourceInfo(pages=int(getattr(image, "n_frames", 1)), title=None)
 
     def pages(
@@ -62,12 +63,12 @@ class ImageConverter:
         """
         from flotilla.document.converters.picture_texts import with_summary
 
-        with _opened(path) as image:
+        with opened(path) as image:
             count = int(getattr(image, "n_frames", 1))
             final, shown = min(last or count, count), 0
             for number in range(first, final + 1):
                 self._beat()
-                pixels = self._frame(image, number)
+                pixels = pixels_of(image, self._max_side, number)
                 page = Page(number=number, text="")
                 if self._reader is not None:
                     page = self._reader().page(pixels, number)
@@ -78,28 +79,39 @@ class ImageConverter:
             if first == 1 and final == count and not shown:
                 raise NoText("Nothing that is written can be made out in the picture.")
 
-    def _frame(self, image: Any, number: int) -> "Pixels":
-        import numpy as np
-        from PIL import ImageOps
-
-        try:
-            image.seek(number - 1)
-            _check_size(image)
-            image.draft("RGB", (self._max_side, self._max_side))  # a large JPEG is read smaller
-            frame = ImageOps.exif_transpose(image)
-            if "A" in frame.getbands() or "transparency" in frame.info:
-                frame = _on_white(frame)
-            frame = frame.convert("RGB")
-            frame.thumbnail((self._max_side, self._max_side))
-            return np.ascontiguousarray(np.asarray(frame)[:, :, ::-1])
-        except (FileCorrupt, SoftTimeLimitExceeded):
-            raise
-        except Exception:  # noqa: BLE001 - whatever a damaged picture leads its reader to
-            raise _corrupt() from None
-
     def notes(self) -> list[Any]:
         """What there is to say of the pictures that were given until now."""
         return [] if self._describer is None else self._describer.notes()
+
+
+def pixels_of(image: Any, max_side: int, number: int = 1) -> "Pixels":
+    """One of an open file's pictures, upright and on white: shape (height, width, 3), blue first.
+
+    Args:
+        image: what `opened` gave.
+        max_side: most pixels of its longer side.
+        number: of a file of several, from 1.
+
+    Raises:
+        FileCorrupt: it is damaged, or too large to be opened.
+    """
+    import numpy as np
+    from PIL import ImageOps
+
+    try:
+        image.seek(number - 1)
+        _check_size(image)
+        image.draft("RGB", (max_side, max_side))  # a large JPEG is read smaller
+        frame = ImageOps.exif_transpose(image)
+        if "A" in frame.getbands() or "transparency" in frame.info:
+            frame = _on_white(frame)
+        frame = frame.convert("RGB")
+        frame.thumbnail((max_side, max_side))
+        return np.ascontiguousarray(np.asarray(frame)[:, :, ::-1])
+    except (FileCorrupt, SoftTimeLimitExceeded):
+        raise
+    except Exception:  # noqa: BLE001 - whatever a damaged picture leads its reader to
+        raise _corrupt() from None
 
 
 def _on_white(frame: Any) -> Any:
@@ -111,13 +123,21 @@ def _on_white(frame: Any) -> Any:
     return ground
 
 
-def _opened(path: Path) -> Any:
+def opened(source: Path | bytes) -> Any:
+    """A file of pictures, or its bytes, as Pillow reads it: a context manager.
+
+    Raises:
+        FileCorrupt: it is damaged, too large to be opened, or of another kind.
+    """
     from PIL import Image
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the size is looked at here
-            image = Image.open(path, formats=("PNG", "JPEG", "TIFF"))
+            image = Image.open(
+                io.BytesIO(source) if isinstance(source, bytes) else source,
+                formats=("PNG", "JPEG", "TIFF", "GIF", "BMP"),
+            )
     except Exception:  # noqa: BLE001 - whatever a damaged picture leads its reader to
         raise _corrupt() from None
     try:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flotilla.document.converters.pdf import PDFIUM
-from flotilla.models import Box, Value
+from flotilla.document.converters.picture_texts import Picture
+from flotilla.models import Box
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 POINTS = 72
 """Of an inch."""
+MOST_DPI = 1500
+"""Dots an inch of a picture, beyond which its size in pixels bounds it."""
 NESTED = 6
 """Levels of forms within one another that are looked into for pictures."""
 SCAN_SHARE = 0.6
@@ -34,20 +37,6 @@ PRECISION = 10
 """Parts of a point in which PDFium gives places."""
 SMALLEST, SHORTEST = 8.0, 40.0
 """Points of the shorter and of the longer side below which a picture is an icon or a line."""
-
-
-class Picture(Value):
-    """A picture on a page.
-
-    `digest` is the SHA-256 of its bytes in the file, so that one that repeats is known; `pixels`
-    is its own size; `share` is the part of the page that it covers.
-    """
-
-    page: int
-    digest: str
-    box: Box
-    pixels: tuple[int, int]
-    share: float
 
 
 class PdfPictures:
@@ -145,18 +134,17 @@ class PdfPictures:
                         and min(sides) >= SMALLEST
                         and max(sides) >= SHORTEST
                     ):
-                        found.append(
-                            Picture(
-                                page=number,
-                                digest=_digest(image),
-                                box=box,
-                                pixels=pixels,
-                                share=_area(box) / max(1.0, width * height),
-                            )
+                        picture = Picture(
+                            page=number,
+                            digest=_digest(image),
+                            box=box,
+                            pixels=pixels,
+                            share=_area(box) / max(1.0, width * height),
                         )
+                        found.append(((box[1], box[0]), picture))
         except PdfiumError:
             return []
-        return sorted(found, key=lambda picture: (picture.box[1], picture.box[0]))
+        return [picture for _, picture in sorted(found, key=lambda each: each[0])]
 
     def draw(self, number: int, *, dpi: float, max_side: int, box: Box | None = None) -> "Pixels":
         """A page, or the part of it in a box, as it is seen: shape (height, width, 3), blue first.
@@ -187,6 +175,21 @@ class PdfPictures:
         if pixels.ndim == 2:
             pixels = pixels[:, :, None]
         return pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels.repeat(3, axis=2)
+
+    def seen(self, picture: Picture, max_side: int) -> "Pixels | None":
+        """A picture as it is seen on its page, no larger than it is itself: more pixels would show
+        nothing more. None where it cannot be drawn."""
+        from pypdfium2 import PdfiumError
+
+        most = min(max_side, max(picture.pixels))
+        try:
+            return self.draw(picture.page, dpi=MOST_DPI, max_side=most, box=picture.box)
+        except PdfiumError:
+            return None
+
+    def lines_above(self, picture: Picture) -> list[str]:
+        """The lines of text above a picture, the nearest first."""
+        return [] if picture.box is None else self.text_above(picture.page, picture.box)
 
     def text_above(self, number: int, box: Box) -> list[str]:
         """The last lines of text above a box, in its width, the nearest one first."""

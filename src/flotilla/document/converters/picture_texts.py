@@ -3,7 +3,24 @@
 import re
 from collections.abc import Callable, Sequence
 
-from flotilla.models import Box, DataType, Heading, Page, Region
+from flotilla.models import Box, DataType, Heading, Page, Region, Value
+
+
+class Picture(Value):
+    """A picture in a document.
+
+    `page` counts from 1; `digest` is the SHA-256 of its bytes in the file, so that one that repeats
+    is known; `pixels` is its own size; `share` is the part of the page that it covers, and `box`
+    where, if the format tells; `part` is its name in a file of parts.
+    """
+
+    page: int
+    digest: str
+    pixels: tuple[int, int]
+    share: float = 0.0
+    box: Box | None = None
+    part: str | None = None
+
 
 CAPTION = re.compile(
     r"(?:fig(?:ure|\.)?|abb(?:ildung|\.)?|bild|chart|diagram|exhibit|picture|image|grafik|schema)"

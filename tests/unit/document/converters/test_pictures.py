@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from flotilla.document.converters.pdf import PdfConverter
-from flotilla.document.converters.pdf_pictures import Picture
+from flotilla.document.converters.picture_texts import Picture
 from flotilla.document.converters.pictures import IllustratedConverter, choose_pictures
 from flotilla.document.converters.vision import PictureDescriber
 from flotilla.document.prompts import DESCRIBE_PICTURE, prompt
