@@ -11,7 +11,7 @@ from flotilla.settings import FLEETS, child_environment
 from tests.acceptance.stack import ROOT
 
 CONVERSION = {"pypdf", "pypdfium2", "mammoth", "trafilatura", "markdown_it", "puremagic"}
-CONVERSION |= {"langchain_text_splitters", "openpyxl", "pptx"}
+CONVERSION |= {"langchain_text_splitters", "openpyxl", "pptx", "llama_cloud", "rapidocr"}
 VECTORS = {"fastembed", "onnxruntime", "qdrant_client"}
 ANSWERING = {"langchain", "langchain_core", "langchain_openai", "langgraph", "openai"}
 WEB = {"fastapi", "uvicorn", "multipart", "starlette"}
