@@ -1,6 +1,6 @@
 """The direction in which a PDF's page is read, and places in it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from flotilla.models import Box
@@ -21,13 +21,15 @@ class Frame(NamedTuple):
         """From the file's coordinates to left, top, right and bottom as the text is read."""
         return _turned(self.turns, self.edges, left, bottom, right, top)
 
-    def spans(self, words: Iterable[Word]) -> tuple[tuple[float, float], ...]:
+    def spans(self, words: Iterable[Word]) -> Sequence[tuple[float, float]]:
         """Where words begin and end, in the direction in which they are read."""
         if not self.turns:
             left = self.edges[0]
-            return tuple((word[3] - left, word[5] - left) for word in words)
+            if not left:
+                return [(word[3], word[5]) for word in words]
+            return [(word[3] - left, word[5] - left) for word in words]
         boxes = [self.read(word[3], word[4], word[5], word[6]) for word in words]
-        return tuple((box[0], box[2]) for box in boxes)
+        return [(box[0], box[2]) for box in boxes]
 
     def show(self, box: Box) -> Box:
         """From the frame in which the text is read to the page as it is shown."""

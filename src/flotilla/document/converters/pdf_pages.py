@@ -116,7 +116,8 @@ def _spaced(items: Iterable[Line | Table]) -> list[Line | Table]:
                 or (step is not None and step > limit)
                 or (step is None and _is_higher(before, item))
             )
-            known[at] = item._replace(apart=apart)
+            if apart:
+                known[at] = item._replace(apart=True)
     return known
 
 
@@ -188,7 +189,10 @@ def _mended(items: Sequence[Line | Table], vocabulary: Vocabulary) -> list[Line 
         text = clean_text(line.text, vocabulary)
         apart = apart or line.apart or not text
         if text:
-            mended.append(line._replace(text=text, apart=apart))
+            if text != line.text or apart != line.apart:
+                mended.append(line._replace(text=text, apart=apart))
+            else:
+                mended.append(line)
             apart = False
     return mended
 

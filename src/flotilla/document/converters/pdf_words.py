@@ -4,7 +4,7 @@ import ctypes
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flotilla.document.converters.pdf_frame import Frame, Word
@@ -48,7 +48,7 @@ class Segment(NamedTuple):
     size: float
     weight: int
     order: int
-    spans: tuple[tuple[float, float], ...] = ()
+    spans: Sequence[tuple[float, float]] = ()
 
     @property
     def width(self) -> float:
@@ -140,6 +140,7 @@ class _Reader:
         self._measure = raw.FPDFText_GetLooseCharBox
         self._straight = raw.FPDFText_CountChars(self._page) == len(self.text)
         self._before = (0.0, 0, 0)
+        self._order = 0
         self._rectangle = raw.FS_RECTF()
         self._matrix = raw.FS_MATRIX()
         self._to_rectangle = ctypes.byref(self._rectangle)
@@ -150,14 +151,11 @@ class _Reader:
         self._to_flags = ctypes.byref(self._flags)
 
     def segments(self) -> Iterator[_Raw]:
-        order = 0
         position = astral = 0
         for line in self.text.split("\n"):
             if not line.isascii() and REVERSED.search(line):
                 line = self._unreversed(line, position + astral)
-            for segment in self._cut(self._words(line, position + astral)):
-                yield segment._replace(order=order)
-                order += 1
+            yield from self._cut(self._words(line, position + astral))
             position += len(line) + 1
             if not line.isascii():
                 astral += sum(char > "\uffff" for char in line)
@@ -244,30 +242,27 @@ class _Reader:
         """A line's words as segments: cut at wide gaps and where a hyphen ended the line."""
         group: list[Word] = []
         face = (0.0, 0, 0)
-        parts = self._parts
+        widest, across = 0.0, False
+        before: Word | None = None
         for word in words:
-            if group and parts(group, word, face[0], face[2]):
-                yield self._segment(group, face)
-                group = []
+            if before is not None:
+                _, _, _, left, bottom, right, top = word
+                beside = left - before[5] if left > before[5] else before[3] - right
+                above = bottom - before[6] if bottom > before[6] else before[4] - top
+                if across:
+                    beside, above = above, beside
+                if above > 0 or beside > widest > 0 or before[0][-1] in SPLIT_MARKS:
+                    yield self._segment(group, face)
+                    group = []
             if not group:
                 face = self._type(word[1])
+                across = face[2] % 2 == 1
+                size = face[0] or (word[5] - word[3] if across else word[6] - word[4])
+                widest = GAP * size
             group.append(word)
+            before = word
         if group:
             yield self._segment(group, face)
-
-    @staticmethod
-    def _parts(group: list[Word], word: Word, size: float, turns: int) -> bool:
-        before = group[-1]
-        if before[0][-1] in SPLIT_MARKS:
-            return True
-        _, _, _, left, bottom, right, top = word
-        beside = left - before[5] if left > before[5] else before[3] - right
-        above = bottom - before[6] if bottom > before[6] else before[4] - top
-        if turns % 2:
-            beside, above = above, beside
-            size = size or before[5] - before[3]
-        size = size or before[6] - before[4]
-        return above > 0 or beside > GAP * size > 0
 
     def _segment(self, group: list[Word], face: tuple[float, int, int]) -> _Raw:
         last = group[-1]
@@ -277,22 +272,17 @@ class _Reader:
             end_size, end_weight, _ = self._type(last[2])
             size, weight = min(size, end_size or size), min(weight, end_weight or weight)
         self._before = (size, weight, turns)
-        text = " ".join(word[0] for word in group)
-        placed = [word for word in group if word[3] == word[3]]
-        if not placed:
-            return _Raw(text, 0.0, 0.0, 0.0, 0.0, size, weight, -1, 0, [])
-        return _Raw(
-            text,
-            min(word[3] for word in placed),
-            min(word[4] for word in placed),
-            max(word[5] for word in placed),
-            max(word[6] for word in placed),
-            size,
-            weight,
-            turns,
-            0,
-            group,
-        )
+        texts, _, _, lefts, bottoms, rights, tops = zip(*group, strict=True)
+        text = " ".join(texts)
+        order = self._order
+        self._order += 1
+        if math.isnan(sum(lefts)):
+            group = [word for word in group if not math.isnan(word[3])]
+            if not group:
+                return _Raw(text, 0.0, 0.0, 0.0, 0.0, size, weight, -1, order, [])
+            _, _, _, lefts, bottoms, rights, tops = zip(*group, strict=True)
+        box = min(lefts), min(bottoms), max(rights), max(tops)
+        return _Raw(text, *box, size, weight, turns, order, group)
 
     def _type(self, position: int) -> tuple[float, int, int]:
         """The size in points, the weight, and the quarter turns of a character; -1 where it is
