@@ -23,6 +23,8 @@ PDFIUM = threading.Lock()
 PDFIUM_PASSWORD = 4
 # Bookmarks beyond these are not read: an outline of such a size is no table of contents.
 MAX_BOOKMARKS = 5000
+# Links are annotations too; a form's fields are among the first of them.
+MAX_ANNOTATIONS = 500
 
 
 class PdfSource(Protocol):
@@ -93,6 +95,8 @@ class _Pdfium:
             except PdfiumError:
                 return None
             try:
+                if _is_filled_in(page):
+                    page = _flattened(self._document, index, page)
                 content, doubtful = _content(page)
             except PdfiumError:
                 return None
@@ -133,6 +137,30 @@ class _Pdfium:
             self._other.close()
         with PDFIUM:
             self._document.close()
+
+
+def _is_filled_in(page: "PdfPage") -> bool:
+    """Whether a page has fields of a form, or text written onto it, which PDFium's text leaves
+    out."""
+    from pypdfium2 import raw
+
+    for at in range(min(raw.FPDFPage_GetAnnotCount(page), MAX_ANNOTATIONS)):
+        annotation = raw.FPDFPage_GetAnnot(page, at)
+        if annotation:
+            kind = raw.FPDFAnnot_GetSubtype(annotation)
+            raw.FPDFPage_CloseAnnot(annotation)
+            if kind in (raw.FPDF_ANNOT_WIDGET, raw.FPDF_ANNOT_FREETEXT):
+                return True
+    return False
+
+
+def _flattened(document: "PdfDocument", index: int, page: "PdfPage") -> "PdfPage":
+    """The page with what stands in its fields as part of it, in memory alone."""
+    from pypdfium2 import raw
+
+    raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY)
+    page.close()
+    return document[index]
 
 
 def _content(page: "PdfPage") -> tuple[Content, bool]:

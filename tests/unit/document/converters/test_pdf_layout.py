@@ -145,3 +145,14 @@ def test_a_word_split_between_columns_is_whole(draw_pdf) -> None:
     assert "unexpectedly moor" in squeezed(
         draw_pdf(lambda canvas: row_wise(canvas, 700, left, right))
     )
+
+
+def test_what_a_form_is_filled_in_with_stands_beside_its_labels(draw_pdf) -> None:
+    def page(canvas: Canvas) -> None:
+        for y, label, value in ((700, "Name of the boat", "Aurora"), (660, "Home port", "Turku")):
+            canvas.drawString(60, y, label)
+            canvas.acroForm.textfield(
+                name=label, value=value, x=200, y=y - 5, width=200, height=18, fontSize=10
+            )
+
+    assert text(draw_pdf(page)).replace("\n\n", "\n") == "Name of the boat Aurora\nHome port Turku"
