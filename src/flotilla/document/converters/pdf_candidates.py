@@ -2,9 +2,19 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import median
 
-from flotilla.document.converters.pdf_rows import Row, box_of, cell_text, foot_of, join, top_of
+from flotilla.document.converters.pdf_listings import has_leaders, is_contents, is_monospaced
+from flotilla.document.converters.pdf_rows import (
+    Row,
+    box_of,
+    cell_text,
+    foot_of,
+    join,
+    split_at,
+    top_of,
+)
 from flotilla.document.converters.pdf_rulings import Ruling
 from flotilla.document.converters.pdf_tables import (
     BOLD,
@@ -12,13 +22,14 @@ from flotilla.document.converters.pdf_tables import (
     Table,
     header_rows,
     is_figure,
-    is_year,
 )
 from flotilla.document.converters.pdf_words import Segment
 from flotilla.document.converters.typography import SIZE_STEP
 
 # Columns are parted by at least this share of the size.
 COLUMN_GAP = 0.5
+# Within a segment, cells are further apart than words by this share of the size.
+CELL_GAP = 0.4
 ALIGNED = 0.45
 """Share of the size by which the edges of a column's cells may differ."""
 MOSTLY = 0.7
@@ -32,10 +43,6 @@ LONG_TEXT = 25
 LONGEST_CELL = 600
 """Characters of a cell between lines; what is longer is a column of the page."""
 MAX_COLUMNS = 20
-LEADER_RUN = re.compile(r"(?:[.·…_]\s?){5,}")
-LEADER_SHARE = 0.4
-# In type whose letters are all of one width, a segment's width over its length is the same.
-SAME_PITCH = 0.02
 LEADERS = re.compile(r"(?:\s*[.·…_]){4,}\s*$")
 
 Cells = dict[tuple[int, int], list[Segment]]
@@ -143,7 +150,7 @@ class Candidate:
         bridges = 0
         for row in self._rows:
             cells: Cells = {}
-            for segment in row:
+            for segment in self._uncoupled(row, columns):
                 met = [
                     at
                     for at, (left, right) in enumerate(columns)
@@ -159,6 +166,28 @@ class Candidate:
                 cells.setdefault((met[0], met[-1] - met[0] + 1), []).append(segment)
             placed.append(_without_overlaps(cells))
         return placed if bridges <= max(2, len(self._rows) // 8) else None
+
+    def _uncoupled(self, row: Row, columns: list[tuple[float, float]]) -> Row:
+        """A row whose cells stand so near that they are one segment, with that cut ahead of a
+        column where the space is wider than one between words."""
+        cut: Row = []
+        for segment in row:
+            parts = [segment]
+            for left, _ in columns[1:]:
+                last = parts[-1]
+                if not last.left < left < last.right:
+                    continue
+                wide = (
+                    (before[1] + behind[0]) / 2
+                    for before, behind in pairwise(last.spans)
+                    if behind[0] - before[1] >= CELL_GAP * self._size
+                    and behind[0] >= left - self._size
+                )
+                place = next(wide, None)
+                if place is not None:
+                    parts[-1:] = split_at(last, place)
+            cut += parts
+        return cut
 
     def _is_aligned(self, placed: list[Cells], columns: int) -> bool:
         """Whether most columns have cells that begin, or end, at the same place."""
@@ -256,12 +285,11 @@ class Candidate:
             for column, texts in enumerate(filled)
         ]
         ruled = len(self._rules) > 1
-        if _is_contents(filled, columns) and not ruled:
+        if is_contents(filled, columns) and not ruled:
             return False
-        leaders = sum(any(LEADER_RUN.search(part.text) for part in row) for row in self._rows)
-        if leaders > LEADER_SHARE * len(self._rows) and sum(figures) < 2:
+        if sum(figures) < 2 and has_leaders(self._rows):
             return False
-        if not ruled and _is_monospaced(self._rows) and not (head and any(figures)):
+        if not ruled and is_monospaced(self._rows) and not (head and any(figures)):
             return False
         share = sum(map(len, filled)) / (columns * len(body))
         if any(figures):
@@ -273,7 +301,7 @@ class Candidate:
         return (
             share >= MOSTLY
             and (named or (len(grid) >= LEAST_PLAIN_ROWS and begun))
-            and _is_short(others)
+            and median(map(len, others)) <= LONGEST_TEXT / 2
         )
 
 
@@ -297,28 +325,3 @@ def _goes_on(row: Cells, before: Cells) -> bool:
     """Whether a row's first cell is the rest of a phrase that the one above it begins."""
     cell = min(row)
     return cell in before and row[cell][0].text[:1].islower()
-
-
-def _is_contents(filled: list[list[str]], columns: int) -> bool:
-    """Whether it is a table of contents: titles, and pages that only go up."""
-    pages = filled[-1]
-    if columns > 3 or len(pages) < LEAST_ROWS or not all(map(str.isdecimal, pages)):
-        return False
-    numbers = [int(page) for page in pages]
-    return numbers == sorted(numbers) and not all(is_year(page) for page in pages)
-
-
-def _is_monospaced(rows: Sequence[Row]) -> bool:
-    """Whether the rows are code, a listing or a dump: type whose letters are of one width."""
-    pitches = sorted(
-        part.width / len(part.text) for row in rows for part in row if len(part.text) > LEAST_ROWS
-    )
-    if len(pitches) < LEAST_ROWS:
-        return False
-    usual = median(pitches)
-    near = sum(abs(pitch - usual) <= SAME_PITCH * usual for pitch in pitches)
-    return near >= 0.9 * len(pitches)
-
-
-def _is_short(texts: list[str]) -> bool:
-    return median(map(len, texts)) <= LONGEST_TEXT / 2

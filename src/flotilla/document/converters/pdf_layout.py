@@ -1,5 +1,6 @@
 """The order in which a PDF's page is read: columns one after another, tables as a whole."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import NamedTuple
@@ -22,6 +23,8 @@ FILLED = 0.5
 PROSE_LINES = 0.5
 PROSE_CHARACTERS = 15.0
 MAX_DEPTH = 8
+# Points by which the middles of what stands in one row may differ.
+LEVEL = 2.0
 # Columns further down than this many of a page's lines are looked for only so often.
 MAX_CANDIDATES = 12
 
@@ -139,14 +142,17 @@ class _Reader:
                 across = across + left + right
             sides = ([], [])
 
+        begin, end = place - SAME_EDGE * size, gutter + SAME_EDGE * size
+        # What stands beside a line across is of its row: of the authors above a paper, say.
+        rows = [block.middle for block in blocks if block.left < begin and block.right > end]
+        rows.sort()
         for block in sorted(blocks, key=lambda each: (each.middle, each.left)):
-            if block.left >= place - SAME_EDGE * size:
-                sides[1].append(block)
-            elif block.right <= gutter + SAME_EDGE * size:
-                sides[0].append(block)
-            else:
+            near = bisect_left(rows, block.middle - LEVEL)
+            if near < len(rows) and rows[near] <= block.middle + LEVEL:
                 close()
                 across = [*across, block]
+            else:
+                sides[block.left >= begin].append(block)
         close()
         if across:
             bands.append([across])

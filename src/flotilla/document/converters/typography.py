@@ -56,6 +56,16 @@ class Typography:
         self.body_weight = max(weights, key=lambda each: (weights[each], -each)) if weights else 0
         larger = {line.size for line in lines if self._is_larger(line) and _fits(line)}
         self._ladder = sorted(larger, reverse=True)[: LEVELS - 1]
+        # Larger type may have the first numbers: "1" is large then, and "1.1" bold.
+        self._shallowest = min(
+            (
+                found["number"].count(".")
+                for line in lines
+                if self._is_bold(line) and not self._is_larger(line)
+                if (found := NUMBERED.match(line.text.strip())) and found["number"]
+            ),
+            default=0,
+        )
 
     def headings(self, lines: Iterable[Line | None], offsets: Iterable[int]) -> list[Heading]:
         """The headings among a page's lines; each line's offset in the page's text is given.
@@ -85,7 +95,7 @@ class Typography:
             if not numbered and not alone:
                 return []
             if numbered and numbered["number"]:
-                level += numbered["number"].count(".")
+                level += max(0, numbered["number"].count(".") - self._shallowest)
         if not all(_fits(line) for line, _ in group[:-1]) or not _fits(whole):
             return [
                 heading

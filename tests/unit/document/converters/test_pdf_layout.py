@@ -156,3 +156,18 @@ def test_what_a_form_is_filled_in_with_stands_beside_its_labels(draw_pdf) -> Non
             )
 
     assert text(draw_pdf(page)).replace("\n\n", "\n") == "Name of the boat Aurora\nHome port Turku"
+
+
+def test_the_authors_above_two_columns_are_read_row_by_row(draw_pdf) -> None:
+    rows = [
+        ["Ann Smith", "Bob Jones", "Carla Ek"],
+        ["ann@a.example", "bob@b.example", "c@c.example"],
+    ]
+
+    def page(canvas: Canvas) -> None:
+        for at, row in enumerate(rows):
+            for x, cell in zip((130, 300, 470), row, strict=True):
+                canvas.drawCentredString(x, 760 - 14 * at, cell)
+        row_wise(canvas, 700, LEFT, RIGHT)
+
+    assert squeezed(draw_pdf(page)) == " ".join([*rows[0], *rows[1], *LEFT, *RIGHT])

@@ -232,6 +232,19 @@ def test_lines_between_groups_of_rows_make_no_row_of_a_group(draw_pdf) -> None:
     assert rows_of(page, region) == [" | ".join(row) for row in rows]
 
 
+def test_cells_that_nearly_touch_are_two(draw_pdf) -> None:
+    rows = [["Bowline", "61", "58"], ["Clove hitch", "55", "52"], ["Sheet bend", "49", "47"]]
+    rows += [["Anchor hitch with a turn", "71", "66"], ["Reef knot", "38", "31"]]
+
+    def page(canvas: Canvas) -> None:
+        for at, row in enumerate(rows):
+            for x, cell in zip((60, 172, 240), row, strict=True):
+                canvas.drawString(x, 700 - 14 * at, cell)
+
+    found, region = only_table(draw_pdf(around(page)))
+    assert rows_of(found, region) == [" | ".join(row) for row in rows]
+
+
 def statement(canvas: Canvas) -> None:
     rows = [
         ("Net revenue", "12,345", "11,222"),
