@@ -293,7 +293,10 @@ class Candidate:
             return False
         share = sum(map(len, filled)) / (columns * len(body))
         if any(figures):
-            return share >= 0.5
+            # Rows that share no figures are of two things that stand below one another.
+            whole = sum(sum(map(bool, row)) > 1 for row in body)
+            most = max(len(texts) for texts, is_one in zip(filled, figures, strict=True) if is_one)
+            return share >= INDENTED and most >= 0.6 * whole
         named = ruled or bold_head
         if columns == 2:
             return named and head > 0 and share >= MOSTLY

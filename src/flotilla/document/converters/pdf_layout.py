@@ -21,6 +21,8 @@ SAME_EDGE = 0.6
 # Lines of prose fill their column; those of a form or a table do not.
 FILLED = 0.5
 PROSE_LINES = 0.5
+# One in so many blocks of a side may be drawn out of turn.
+OUTLIERS = 6
 PROSE_CHARACTERS = 15.0
 MAX_DEPTH = 8
 # Points by which the middles of what stands in one row may differ.
@@ -182,22 +184,26 @@ def _beside(left: Sequence[_Block], right: Sequence[_Block], gutter: float, plac
     rows = [_lines(side) for side in (left, right)]
     if min(map(len, rows)) < LEAST_LINES:
         return False
-    drawn = [
-        [block.content.order for block in side if isinstance(block.content, Segment)]
-        for side in (left, right)
-    ]
-    apart = (
-        not drawn[0]
-        or not drawn[1]
-        or max(drawn[0]) < min(drawn[1])
-        or max(drawn[1]) < min(drawn[0])
-    )
+    apart = _drawn_before(left, right) or _drawn_before(right, left)
     edges = (min(block.left for block in left), gutter), (place, max(b.right for b in right))
     shares = [_prose(lines, edge[1] - edge[0]) for lines, edge in zip(rows, edges, strict=True)]
     if min(shares) >= PROSE_LINES:
         return True
     # The file draws one side after the other, as nobody draws rows; one of them is running text.
     return apart and max(shares) >= PROSE_LINES and not _share_rows(rows)
+
+
+def _drawn_before(first: Sequence[_Block], then: Sequence[_Block]) -> bool:
+    """Whether the file draws all of one side before the other, but for a few of either: titles
+    and page numbers come when they come."""
+    orders = [
+        sorted(block.content.order for block in side if isinstance(block.content, Segment))
+        for side in (first, then)
+    ]
+    if not all(orders):
+        return True
+    before, behind = orders
+    return before[-1 - len(before) // OUTLIERS] < behind[len(behind) // OUTLIERS]
 
 
 def _lines(side: Sequence[_Block]) -> list[list[_Block]]:
