@@ -34,8 +34,3 @@ def test_values_that_are_none_name_their_field(http: httpx.Client, asked: Any, f
     reply = http.post("/rag/query", json={"question": "Who?", "retrieval": asked})
     assert reply.status_code == 422, reply.text
     assert reply.json()["errors"][0]["field"] == field
-
-
-def test_the_steps_of_a_question_go_with_its_job(http: httpx.Client) -> None:
-    body = {"question": "Who?", "retrieval": {"fusion": "linear", "mmr": 0.5}}
-    assert http.post("/rag/query", json=body).status_code == 202
