@@ -37,9 +37,10 @@ class FusionKind(StrEnum):
     DBSF = "dbsf"
     """Scores spread by three standard deviations about their mean."""
     LINEAR = "linear"
-    """Scores from the candidates' least, 0, to their highest, 1."""
-    LINEAR_THEORETICAL = "linear_theoretical"
-    """Scores from the least that there can be, 0, to the candidates' highest, 1."""
+    """Scores from each search's least, 0, to its highest, 1, added up; what a search has not
+    returned counts as its least."""
+    LINEAR_EXACT = "linear_exact"
+    """The same, with the scores that a search has not returned asked for."""
 
 
 class Rerank(StrEnum):
@@ -86,7 +87,7 @@ class Retrieval(BaseModel):
     fusion: FusionKind | None = Field(
         None,
         description="How the two rankings of a hybrid search become one: `rrf`, `dbsf`, `linear` "
-        "or `linear_theoretical`.",
+        "or `linear_exact`.",
     )
     dense_weight: float | None = Field(
         None, ge=0, le=1000, description="Weight of the dense search in the fusion."

@@ -19,7 +19,7 @@ WHERE = "terms-of-use.pdf"
         {"search": "dense"},
         {"search": "bm25"},
         {"fusion": "linear", "dense_weight": 0.5, "bm25_weight": 0.5},
-        {"fusion": "linear_theoretical"},
+        {"fusion": "linear_exact"},
         {"fusion": "dbsf"},
         {"documents": 1},
         {"mmr": 0.3},

@@ -16,22 +16,22 @@ class RetrievalSettings(BaseSettings):
     search: Literal["hybrid", "dense", "bm25"] = Field(
         "hybrid", description="By what candidates are found: by meaning, by words, or by both."
     )
-    fusion: Literal["rrf", "dbsf", "linear", "linear_theoretical"] = Field(
-        "rrf",
+    fusion: Literal["rrf", "dbsf", "linear", "linear_exact"] = Field(
+        "linear",
         description="How the two rankings of a hybrid search become one: `rrf`, weighted "
         "reciprocal ranks; `dbsf`, scores spread about their mean; `linear`, scores from the "
-        "candidates' least to their highest; `linear_theoretical`, from the least that there can "
-        "be.",
+        "candidates' least to their highest; `linear_exact`, the same with scores asked for that a "
+        "search has not returned.",
     )
     dense_weight: float = Field(
-        0.7, ge=0, le=1000, description="Weight of the dense search in the fusion."
+        0.5, ge=0, le=1000, description="Weight of the dense search in the fusion."
     )
     bm25_weight: float = Field(
-        0.3, ge=0, le=1000, description="Weight of the BM25 search in the fusion."
+        0.5, ge=0, le=1000, description="Weight of the BM25 search in the fusion."
     )
     rrf_k: int = Field(60, ge=1, le=10_000, description="The k of the reciprocal rank fusion.")
     prefetch: int = Field(
-        50,
+        100,
         ge=1,
         le=1000,
         description="Candidates that dense and BM25 search each hand to the fusion.",

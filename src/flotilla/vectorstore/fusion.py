@@ -6,7 +6,6 @@ same searches always give the same ranking.
 """
 
 from collections.abc import Mapping, Sequence
-from math import inf
 
 import numpy as np
 
@@ -14,10 +13,6 @@ from flotilla.retrieval_steps import FusionKind
 
 Scores = Mapping[str, float]
 """Candidates' scores by their ids, higher is better."""
-
-LEAST_COSINE = -1.0
-LEAST_BM25 = 0.0
-"""What no score of the two searches is below, whatever the texts."""
 
 MIDDLE = 0.5
 """The score by which candidates count that a search does not tell apart at all."""
@@ -33,10 +28,9 @@ def fused(
 ) -> dict[str, float]:
     """One score for each candidate of either search, between 0 and 1 for the linear kinds.
 
-    For the linear kinds, after Bruch, Gai and Ingber 2022 (arXiv:2210.11934, "An Analysis of Fusion
-    Functions for Hybrid Retrieval"), both mappings have the scores of all candidates: what a search
-    did not return is unknown and not bad, so it is asked for (`PointSearcher.scores`). A candidate
-    without a BM25 score has no word of the question, and 0 is its true score.
+    For the linear kinds both mappings have a score of every candidate, see `PointSearcher.scores`;
+    after Bruch, Gai and Ingber 2022 (arXiv:2210.11934, "An Analysis of Fusion Functions for Hybrid
+    Retrieval").
 
     Args:
         kind: any but `rrf`.
@@ -51,16 +45,7 @@ def fused(
     sides = ((dense, dense_weight / total), (bm25, bm25_weight / total))
     if kind is FusionKind.DBSF:
         return _sum([(_spread(scores), weight) for scores, weight in sides])
-    ids = dense.keys() | bm25.keys()
-    whole = {each: bm25.get(each, LEAST_BM25) for each in ids}
-    known = {each: dense.get(each, min(dense.values(), default=LEAST_COSINE)) for each in ids}
-    least = (inf, inf) if kind is FusionKind.LINEAR else (LEAST_COSINE, LEAST_BM25)
-    return _sum(
-        [
-            (_from_least(known, least[0]), sides[0][1]),
-            (_from_least(whole, least[1]), sides[1][1]),
-        ]
-    )
+    return _sum([(_from_least(scores), weight) for scores, weight in sides])
 
 
 def reciprocal_ranks(rankings: Sequence[tuple[Sequence[str], float]], k: int) -> dict[str, float]:
@@ -81,12 +66,11 @@ def _sum(sides: Sequence[tuple[Scores, float]]) -> dict[str, float]:
     return fused
 
 
-def _from_least(scores: Scores, least: float) -> dict[str, float]:
-    """The scores from `least`, or from their own least where that is lower, at 0 to their highest
-    at 1."""
+def _from_least(scores: Scores) -> dict[str, float]:
+    """The scores from their least, at 0, to their highest, at 1."""
     if not scores:
         return {}
-    lowest, highest = min(least, *scores.values()), max(scores.values())
+    lowest, highest = min(scores.values()), max(scores.values())
     if highest <= lowest:
         return dict.fromkeys(scores, MIDDLE)
     return {each: (score - lowest) / (highest - lowest) for each, score in scores.items()}

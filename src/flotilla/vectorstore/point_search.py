@@ -15,7 +15,7 @@ from flotilla.vectorstore.fusion import Scores
 from flotilla.vectorstore.hybrid_collection import BM25, DENSE, Fusion, HybridCollection, fused
 from flotilla.vectorstore.qdrant import CollectionAbsent, call
 
-LINEAR = (FusionKind.LINEAR, FusionKind.LINEAR_THEORETICAL)
+LINEAR = (FusionKind.LINEAR, FusionKind.LINEAR_EXACT)
 
 
 def equal(field: str, value: str | bool) -> models.FieldCondition:
@@ -111,13 +111,14 @@ class PointSearcher(HybridCollection):
         """Of each wording the candidates' dense and BM25 scores.
 
         One request for all searches, each of which gives its `depth` best candidates. Where scores
-        are to be added up, a second one asks for those that are not known yet: of a candidate that
-        only one of the two searches has returned, the other's score. That is about half of what it
-        costs to have Qdrant score the candidates of both in the first.
+        are to be added up, each candidate gets one of either search: of one that only the other
+        search has returned, the least that it has returned, which is more than its own. For
+        `linear_exact` a second request asks for its own, which costs about half of having Qdrant
+        score the candidates of both in the first.
         """
         asked = [_searches(wording, steps, depth, selected) for wording in wordings]
         found = self._sides(asked)
-        if steps.search is Search.HYBRID and steps.fusion in LINEAR:
+        if steps.search is Search.HYBRID and steps.fusion is FusionKind.LINEAR_EXACT:
             unknown = [
                 _unknown(wording, sides, depth)
                 for wording, sides in zip(wordings, found, strict=True)
@@ -125,6 +126,10 @@ class PointSearcher(HybridCollection):
             for sides, more in zip(found, self._sides(unknown), strict=True):
                 for name, scores in more.items():
                     sides[name] |= scores
+        if steps.search is Search.HYBRID and steps.fusion in LINEAR:
+            is_exact = steps.fusion is FusionKind.LINEAR_EXACT
+            for sides in found:
+                _complete(sides, is_whole=is_exact or len(sides[BM25]) < depth)
         return [(sides[DENSE], sides[BM25]) for sides in found]
 
     def _sides(
@@ -215,6 +220,22 @@ def _searches(
     if steps.search is not Search.DENSE and by_words:
         searches[BM25] = _by_bm25(wording, depth, filter=selected)
     return searches
+
+
+def _complete(sides: Mapping[str, dict[str, float]], *, is_whole: bool) -> None:
+    """Give every candidate a score of either search.
+
+    `is_whole` says that BM25 has returned all it has a score for, such as a search that has
+    returned less than it might: the rest have no word of the question, and 0 is their true score.
+    """
+    dense, bm25 = sides[DENSE], sides[BM25]
+    if not bm25:  # words decide nothing
+        return
+    ids = dense.keys() | bm25.keys()
+    least = 0.0 if is_whole else min(bm25.values())
+    for scores, missing in ((dense, min(dense.values(), default=0.0)), (bm25, least)):
+        for each in ids - scores.keys():
+            scores[each] = missing
 
 
 def _unknown(

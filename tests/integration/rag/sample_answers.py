@@ -1,6 +1,7 @@
 """Extractive answers over files, with the real embedding model and a plain stand-in for retrieval:
-dense and lexical ranks fused as the settings have it."""
+dense and BM25 scores of all chunks, fused as the fleet fuses those of the best."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
@@ -16,10 +17,12 @@ from flotilla.models import Answer, Chunk, Passage, Query
 from flotilla.rag.answering import Answerer
 from flotilla.rag.citations import verify
 from flotilla.rag.extractive.generator import ExtractiveGenerator
-from flotilla.rag.text.terms import coverage, terms, weights
 from flotilla.rag.whole_tables import WholeTables, whole_tables
+from flotilla.retrieval_steps import FusionKind
 from flotilla.settings import Settings
+from flotilla.vectorstore.bm25 import Bm25Encoder, SparseVector
 from flotilla.vectorstore.fastembed_embedder import FastembedEmbedder
+from flotilla.vectorstore.fusion import fused, ranked
 
 SAMPLES = Path(__file__).parents[3] / "docs" / "samples"
 TOWN = Path(__file__).parent / "town"
@@ -89,25 +92,42 @@ def asking(files: Sequence[Path]) -> Ask:
 
 
 def nearest(files: Sequence[Path], question: str, limit: int) -> list[Passage]:
-    """The chunks of the files that are nearest to a question, the nearest first."""
-    passages, vectors, words, weight = _indexed(tuple(files))
-    retrieval = Settings().retrieval
-    dense = _ranks(vectors @ embedder().embed_query(question))
-    asked = terms(question)
-    lexical = _ranks(np.array([coverage(asked, text, weight) for text in words]))
-    k = retrieval.rrf_k
-    fused = retrieval.dense_weight / (k + dense) + retrieval.bm25_weight / (k + lexical)
-    return [passages[i] for i in np.argsort(-fused, kind="stable")[:limit]]
+    """The chunks of the files that a search by the default settings finds, the nearest first."""
+    passages, vectors, weights = _indexed(tuple(files))
+    steps = Settings().retrieval
+    cosines = vectors @ embedder().embed_query(question)
+    dense = {str(place): float(score) for place, score in enumerate(cosines)}
+    bm25 = dict.fromkeys(dense, 0.0)
+    for term in bm25_encoder().encode_query(question).indices:
+        found = weights.get(term, {})
+        rarity = math.log(1 + (len(passages) - len(found) + 0.5) / (len(found) + 0.5))
+        for place, weight in found.items():
+            bm25[place] += rarity * weight
+    if not any(bm25.values()):
+        bm25 = {}
+    scores = fused(FusionKind.LINEAR, dense, bm25, steps.dense_weight, steps.bm25_weight)
+    return [passages[int(place)] for place, _ in ranked(scores)[:limit]]
 
 
 @cache
 def _indexed(
     files: tuple[Path, ...],
-) -> tuple[list[Passage], np.ndarray, list[list[str]], dict[str, float]]:
+) -> tuple[list[Passage], np.ndarray, dict[int, dict[str, float]]]:
+    """Passages, their vectors, and of each term its weight by the passages' places."""
     indexed = [index(file) for file in files]
-    passages = [p for found, _ in indexed for p in found]
-    words = [terms(p.text) for p in passages]
-    return passages, np.concatenate([found for _, found in indexed]), words, weights(words)
+    passages = [p for found, _, _ in indexed for p in found]
+    weights: dict[int, dict[str, float]] = {}
+    sparse = [each for _, _, found in indexed for each in found]
+    for place, vector in enumerate(sparse):
+        for term, weight in zip(vector.indices, vector.values, strict=True):
+            weights.setdefault(term, {})[str(place)] = weight
+    return passages, np.concatenate([found for _, found, _ in indexed]), weights
+
+
+@lru_cache(maxsize=1)
+def bm25_encoder() -> Bm25Encoder:
+    """What encodes words, as the fleets do it."""
+    return Bm25Encoder()
 
 
 @lru_cache(maxsize=1)
@@ -121,11 +141,14 @@ def _splitter() -> SectionSplitter:
 
 
 @cache
-def index(path: Path) -> tuple[list[Passage], np.ndarray]:
+def index(path: Path) -> tuple[list[Passage], np.ndarray, list[SparseVector]]:
     """A file's chunks, as retrieval would hand them on, with their vectors; once a file."""
     chunks = chunks_of(path)
+    texts = [chunk.embedded for chunk in chunks]
+    average = bm25_encoder().count_terms(texts) / max(1, len(texts))
     passages = [passage_of(chunk, path.name) for chunk in chunks]
-    return passages, embedder().embed_passages([chunk.embedded for chunk in chunks])
+    sparse = bm25_encoder().encode_passages(texts, average)
+    return passages, embedder().embed_passages(texts), sparse
 
 
 def chunks_of(path: Path) -> list[Chunk]:
@@ -151,7 +174,3 @@ def passage_of(chunk: Chunk, name: str) -> Passage:
 def passages_of(path: Path) -> list[Passage]:
     """A file's chunks, as retrieval would hand them on."""
     return [passage_of(chunk, path.name) for chunk in chunks_of(path)]
-
-
-def _ranks(scores: np.ndarray) -> np.ndarray:
-    return np.argsort(np.argsort(-scores, kind="stable"), kind="stable")

@@ -12,7 +12,7 @@ from flotilla.retrieval_steps import FusionKind, Retrieval, Search
 from flotilla.settings import RetrievalSettings
 from flotilla.vectorstore.bm25 import SparseVector
 from flotilla.vectorstore.embedder import Matrix, Vector
-from flotilla.vectorstore.fusion import fused
+from flotilla.vectorstore.fusion import fused, ranked
 from flotilla.vectorstore.points import BM25, DENSE, PointStore
 from flotilla.vectorstore.search import Retriever
 from flotilla.vectorstore.timings import timing
@@ -127,17 +127,33 @@ def test_by_meaning_alone_and_by_words_alone(store: PointStore) -> None:
     assert search(store, "0", search=Search.BM25) == []
 
 
-@pytest.mark.parametrize("kind", [FusionKind.LINEAR, FusionKind.LINEAR_THEORETICAL])
-def test_scores_that_a_search_did_not_return_are_asked_for(
-    store: PointStore, kind: FusionKind
-) -> None:
+def test_what_a_search_did_not_return_counts_as_its_least(store: PointStore) -> None:
+    dense, sparse = every_score(store)
+    weights = {"dense_weight": 0.6, "bm25_weight": 0.4}
+    near = dict(sorted(dense.items(), key=lambda each: -each[1])[:2])
+    said = dict(sorted(sparse.items(), key=lambda each: -each[1])[:2])
+    ids = near.keys() | said.keys()
+    expected = fused(
+        FusionKind.LINEAR,
+        {each: near.get(each, min(near.values())) for each in ids},
+        {each: said.get(each, min(said.values())) for each in ids},
+        0.6,
+        0.4,
+    )
+    found = search(store, fusion=FusionKind.LINEAR, prefetch=2, top_k=2, **weights)
+    best = dict(ranked(expected)[:2])
+    assert {each.chunk_id: each.score for each in found} == pytest.approx(best, abs=1e-4)
+
+
+def test_scores_that_a_search_did_not_return_are_asked_for(store: PointStore) -> None:
+    kind = FusionKind.LINEAR_EXACT
     dense, sparse = every_score(store)
     # One candidate of each search: 0, which has no word of the question, and 4, which is far.
     best = {chunk_id("d", "v", number) for number in (0, 4)}
     expected = fused(
         kind,
         {each: dense[each] for each in best},
-        {each: sparse[each] for each in best if each in sparse},
+        {each: sparse.get(each, 0.0) for each in best},
         0.6,
         0.4,
     )
@@ -148,7 +164,9 @@ def test_scores_that_a_search_did_not_return_are_asked_for(
         abs=1e-4,
     )
     whole = {each.chunk_id: each.score for each in search(store, **asked)}
-    assert whole == pytest.approx(fused(kind, dense, sparse, 0.6, 0.4), abs=1e-4)
+    assert whole == pytest.approx(
+        fused(kind, dense, {each: sparse.get(each, 0.0) for each in dense}, 0.6, 0.4), abs=1e-4
+    )
 
 
 def test_dbsf_is_qdrants_own_where_both_weigh_the_same(store: PointStore) -> None:
@@ -172,7 +190,7 @@ def test_dbsf_is_qdrants_own_where_both_weigh_the_same(store: PointStore) -> Non
 
 def test_ranks_are_fused_here_as_qdrant_does_it(store: PointStore) -> None:
     # The same wording twice is ranked as it is once.
-    asked: dict[str, Any] = {"dense_weight": 0.7, "bm25_weight": 0.3, "rrf_k": 5}
+    asked: dict[str, Any] = {"fusion": "rrf", "dense_weight": 0.7, "bm25_weight": 0.3, "rrf_k": 5}
     once = search(store, **asked)
     twice = search(store, wordings=["0 quay crane"], **asked)
     assert [each.score for each in twice] == pytest.approx([2 * each.score for each in once])
