@@ -5,6 +5,8 @@ from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
+from flotilla.vectorstore.spellings import one_spelling
+
 MODEL = "Qdrant/bm25"
 
 USUAL_LENGTH = 90.0
@@ -54,6 +56,8 @@ def average_length(terms: int, chunks: int) -> float:
 class Bm25Encoder:
     """fastembed's BM25 (k1 = 1.2, b = 0.75, English Snowball stems), without a download.
 
+    Words of several spellings are one (`spellings`).
+
     A passage's weights are saturated term frequencies normalised by its length; a question's
     are 1. Safe to share between threads.
     """
@@ -80,7 +84,7 @@ class Bm25Encoder:
         model.avg_len = average
         return [
             SparseVector(vector.indices.tolist(), vector.values.tolist())
-            for vector in model.embed(list(texts))
+            for vector in model.embed([one_spelling(text) for text in texts])
         ]
 
     def count_terms(self, texts: Sequence[str]) -> int:
@@ -89,12 +93,12 @@ class Bm25Encoder:
 
         model = self._model
         return sum(
-            len(model._stem(model.tokenizer.tokenize(remove_non_alphanumeric(text))))
+            len(model._stem(model.tokenizer.tokenize(remove_non_alphanumeric(one_spelling(text)))))
             for text in texts
         )
 
     def encode_query(self, text: str) -> SparseVector:
         """A question's vector; empty for a question of stopwords alone."""
-        vector = next(iter(self._model.query_embed(text)))
+        vector = next(iter(self._model.query_embed(one_spelling(text))))
         indices = sorted(vector.indices.tolist())
         return SparseVector(indices, [1.0] * len(indices))

@@ -7,6 +7,7 @@ from flotilla.vectorstore.bm25 import (
     SparseVector,
     average_length,
 )
+from flotilla.vectorstore.spellings import one_spelling
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,30 @@ def test_words_meet_whatever_their_ending_and_case(bm25: Bm25Encoder) -> None:
     passage = bm25.encode_passages(["Leases expired"])[0]
     assert weight(passage, bm25.encode_query("which LEASE is expiring?")) > 0
     assert weight(passage, bm25.encode_query("which queue?")) == 0
+
+
+@pytest.mark.parametrize(
+    ("passage", "query"),
+    [
+        ("Telephone: 01632 960 481", "What is your phone number?"),
+        ("Tel. 01632 960 481", "telephone"),
+        ("E-mail: desk@example.com", "email"),
+        ("The organisation prioritised it", "prioritizing organizations"),
+        ("a driving licence", "license"),
+        ("cancelled at the centre", "canceled center"),
+        ("we analysed the colour", "analyze colors"),
+    ],
+)
+def test_words_meet_in_either_spelling(bm25: Bm25Encoder, passage: str, query: str) -> None:
+    asked = bm25.encode_query(query)
+    found = set(bm25.encode_passages([passage])[0].indices)
+    assert len(found & set(asked.indices)) >= len(asked.indices) - 1
+    assert found & set(asked.indices)
+
+
+@pytest.mark.parametrize("word", ["promise", "exercise", "advise", "rise", "hotel", "checking"])
+def test_other_words_stay_as_they_are(word: str) -> None:
+    assert one_spelling(word) == word
 
 
 def test_weights_are_the_formula_of_bm25(bm25: Bm25Encoder) -> None:
