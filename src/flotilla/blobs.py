@@ -255,6 +255,11 @@ def picture_summary_ref(tenant_id: str, version_id: str, digest: str) -> str:
     return f"{tenant_id}/{version_id}/pictures/{digest}.txt"
 
 
+def pictures_prefix(tenant_id: str, version_id: str) -> str:
+    """What is kept of a version's pictures while it is converted."""
+    return f"{tenant_id}/{version_id}/pictures"
+
+
 def version_prefix(tenant_id: str, version_id: str) -> str:
     """Everything of a version."""
     return f"{tenant_id}/{version_id}"

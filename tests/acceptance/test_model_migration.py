@@ -137,11 +137,12 @@ class Islands:
     def check_spaces(self) -> None:
         """Every space holds every chunk of every document once, embedded with its own model, and
         nothing else."""
-        expected = {
-            (document_id, chunk.chunk_id): chunk.text
+        chunks = {
+            (document_id, chunk.chunk_id): chunk
             for document_id in self.ids.values()
             for chunk in self.client.chunks(document_id)
         }
+        expected = {key: chunk.text for key, chunk in chunks.items()}
         for space in self.spaces():
             found = self._points(space.collection)
             assert {key: text for key, (text, _) in found.items()} == expected, space.model
@@ -149,10 +150,10 @@ class Islands:
                 Path(self.stack.environment["FLOTILLA_EMBEDDING_MODELS_DIR"])
                 / space.model.replace("/", "--")
             )
-            some = [found[key] for key in sorted(found)[:: len(found) // 8]]
-            own = embedder.embed_passages([text for text, _ in some])
-            for vector, (_, stored) in zip(own, some, strict=True):
-                assert float(vector @ stored) > 0.999
+            some = sorted(found)[:: len(found) // 8]
+            embedded = [f"{chunks[key].context}\n{chunks[key].text}".strip() for key in some]
+            for vector, key in zip(embedder.embed_passages(embedded), some, strict=True):
+                assert float(vector @ found[key][1]) > 0.999
 
     def _points(self, collection: str) -> dict[tuple[str, str], tuple[str, list[float]]]:
         live = models.FieldCondition(key="live", match=models.MatchValue(value=True))

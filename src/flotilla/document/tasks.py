@@ -13,7 +13,14 @@ from celery.exceptions import Ignore
 from celery.signals import task_postrun, worker_process_init
 
 from flotilla import pipelines
-from flotilla.blobs import BlobStore, chunks_ref, pages_ref, source_ref, version_prefix
+from flotilla.blobs import (
+    BlobStore,
+    chunks_ref,
+    pages_ref,
+    pictures_prefix,
+    source_ref,
+    version_prefix,
+)
 from flotilla.broker import at_start
 from flotilla.document.conversion import Conversion
 from flotilla.document.converters.choice import available, has_ocr
@@ -129,7 +136,7 @@ def fetch(run: StageRun) -> None:
     same = _take_bytes(run, version, ref, found)
     if same is None:
         return
-    with suppress(DependencyUnavailable):  # the sweep removes what is left
+    with suppress(DependencyUnavailable):
         _blobs().delete(version_prefix(version.tenant_id, version.id))
     if isinstance(same, Postponed):
         raise same
@@ -289,6 +296,8 @@ def split(run: StageRun) -> Signature:
     if total == 0:
         raise NoText(_why_no_text(version))
     _check_wanted(run, version)
+    with suppress(DependencyUnavailable):
+        _blobs().delete(pictures_prefix(version.tenant_id, version.id))
     run.describe(chunks=total)
     run.progress(0, total, "chunks")
     return pipelines.index_batches(run.job.id, run.plan(pipelines.INDEX, [()] * parts))

@@ -61,9 +61,9 @@ def on_topic(
     ]
     if sentences is not None:
         for place in range(min(LOOKED_AT, len(passages))):
-            in_part = coverage(asked, worded[place], weight, around[place]) >= ON_TOPIC
+            share = coverage(asked, worded[place], weight, around[place])
             has[place] = has[place] or _in_other_words(
-                topic, passages, place, weight, sentences, in_part=in_part
+                topic, passages, place, weight, sentences, share
             )
     return [passage for passage, kept in zip(passages, has, strict=True) if kept]
 
@@ -74,13 +74,14 @@ def _in_other_words(
     place: int,
     weight: Mapping[str, float],
     sentences: "ExtractiveGenerator",
-    *,
-    in_part: bool,
+    share: float,
 ) -> bool:
+    in_part = share >= ON_TOPIC
     ranked = sentences.rank(topic, candidates([passages[place]]), weight)
     if not ranked or ranked[0].cosine < (NEAR_IN_PART if in_part else NEAR):
         return False
     likely = sentences.likelihood(topic, ranked[0], passages, weight)
-    if ranked[0].cosine >= NEAR and likely >= LIKELY:
+    # A word of the topic that is there, and another that is not, speak of something else.
+    if ranked[0].cosine >= NEAR and likely >= LIKELY and (in_part or share == 0):
         return True
-    return in_part and likely >= LIKELY_IN_PART
+    return share > 0 and likely >= LIKELY_IN_PART
