@@ -24,6 +24,7 @@ from tests.benchmarks import (
     memory,
     queries,
     queueing,
+    steps,
     streams,
 )
 from tests.benchmarks.report import Outcome, render, spread
@@ -79,7 +80,7 @@ def main() -> int:
         for group in (benchmarks, *({name: run} for name, run in FRESH.items())):
             chosen = {name: run for name, run in group.items() if name in wanted}
             if chosen:
-                with running_stack() as stack:
+                with running_stack(**steps.ENVIRONMENT) as stack:
                     broken += _measure(stack, chosen, options.quick, outcomes)
                     others += stack.others
     except KeyboardInterrupt:

@@ -137,7 +137,7 @@ def plain_bm25(texts: Sequence[str]) -> Retrieval:
 
 def hybrid(texts: Sequence[str], settings: Settings) -> Retrieval:
     """What the fleet does, over all passages: the same vectors, weights and fusion."""
-    embedder, encoder = load_embedder(settings, threads=cores()), Bm25Encoder()
+    embedder, encoder = load_embedder(settings, threads=1, lanes=cores()), Bm25Encoder()
     retrieval = settings.retrieval
     dense = embedder.embed_passages(texts)
     where: dict[int, list[tuple[int, float]]] = defaultdict(list)

@@ -35,7 +35,7 @@ class InProcess:
         database.close()
         self._ids = tuple(ids.values())
         self._top_k = settings.rag.top_k
-        embedder = load_embedder(settings, threads=settings.rag.embedding_threads, batch_size=2)
+        embedder = load_embedder(settings, threads=settings.rag.embedding_threads, batch_tokens=64)
         points = PointStore(connect(settings), collection_name(settings), embedder.dimensions)
         self.search = Retriever(points, embedder, Bm25Encoder(), settings.retrieval).search
         self.answer = Answerer(self.search, build_generator(embedder)).answer

@@ -25,7 +25,7 @@ from flotilla.evaluation.retrieval import Fleet, Hit, Search
 from flotilla.evaluation.retrieval import run as ask_all
 from flotilla.evaluation.variants import Variant
 from flotilla.models import Mode
-from flotilla.settings import Settings
+from flotilla.settings import Settings, cores
 
 LIBRARIES = ("scipy", "ir_measures", "matplotlib", "langchain_text_splitters")
 
@@ -223,7 +223,7 @@ class _Run:
     def _baseline(self, model: str) -> Baseline:
         from flotilla.vectorstore.embedders import load_embedder
 
-        embedder = load_embedder(self._settings, threads=2, model=model or None)
+        embedder = load_embedder(self._settings, threads=1, lanes=cores(), model=model or None)
         name = baseline_name(self._data_set, model)
         kept = self._settings.data_dir / "evaluation" / f"{name}.json"
         with self._bar("baseline's chunks") as report:

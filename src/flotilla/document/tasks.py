@@ -59,6 +59,7 @@ from flotilla.pages import StoredPages
 from flotilla.remote_tokens import remote_counter
 from flotilla.schemas import Task
 from flotilla.settings import get_settings
+from flotilla.step_times import step
 
 CONTENT_TYPES = {
     MediaType.PDF: "application/pdf",
@@ -121,13 +122,14 @@ def fetch(run: StageRun) -> None:
     run.wait_for_other()
     with tempfile.TemporaryDirectory(prefix="flotilla-") as folder:
         path = Path(folder) / "source"
-        found = fetch_url(
-            run.job.payload["url"],
-            path,
-            timeout=settings.document.fetch_timeout,
-            max_bytes=settings.gateway.max_upload_bytes,
-            allow_private=settings.document.fetch_allow_private,
-        )
+        with step("fetch"):
+            found = fetch_url(
+                run.job.payload["url"],
+                path,
+                timeout=settings.document.fetch_timeout,
+                max_bytes=settings.gateway.max_upload_bytes,
+                allow_private=settings.document.fetch_allow_private,
+            )
         ref = source_ref(version.tenant_id, version.id)
         # Another worker may have been given other bytes, and noted those.
         run.checkpoint()
@@ -190,7 +192,8 @@ def _convert(run: StageRun, version: Version) -> Signature | None:
     stands_in = failure(run)
     with _source(version) as path:
         conversion = _conversion(run, version, path, stands_in)
-        info = conversion.inspect(path)
+        with step("convert"):
+            info = conversion.inspect(path)
         total = info.pages or 1
         if total > settings.document.max_pages:
             raise TooManyPages(
@@ -213,8 +216,9 @@ def _convert(run: StageRun, version: Version) -> Signature | None:
         if ranges is not None:
             run.note(conversion.notes())
             return pipelines.convert_ranges(run.job.id, run.plan(pipelines.CONVERT_RANGE, ranges))
-        pages = conversion.pages(path)
-        _blobs().put_values(pages_ref(version.tenant_id, version.id, 0), pages)
+        with step("convert"):
+            pages = conversion.pages(path)
+            _blobs().put_values(pages_ref(version.tenant_id, version.id, 0), pages)
     _check_wanted(run, version)
     run.note(conversion.notes())
     run.finish_part(total, total, "pages")
@@ -266,8 +270,9 @@ def convert_range(run: StageRun, first: int, last: int) -> None:
     version = run.version()
     with _source(version) as path:
         conversion = _conversion(run, version, path, failure(run))
-        pages = conversion.pages(path, first, last)
-        _blobs().put_values(pages_ref(version.tenant_id, version.id, run.part), pages)
+        with step("convert"):
+            pages = conversion.pages(path, first, last)
+            _blobs().put_values(pages_ref(version.tenant_id, version.id, run.part), pages)
     _check_wanted(run, version)
     run.note(conversion.notes())
     run.finish_part(last - first + 1, version.pages, "pages")
@@ -288,8 +293,9 @@ def split(run: StageRun) -> Signature:
     )
     size = get_settings().vectorstore.chunks_per_batch
     total = parts = 0
-    while batch := list(islice(chunks, size)):
-        _blobs().put_values(chunks_ref(version.tenant_id, version.id, parts), batch)
+    while batch := _next(chunks, size):
+        with step("store"):
+            _blobs().put_values(chunks_ref(version.tenant_id, version.id, parts), batch)
         total += len(batch)
         parts += 1
     _remove_chunks(run, version, parts)
@@ -301,6 +307,11 @@ def split(run: StageRun) -> Signature:
     run.describe(chunks=total)
     run.progress(0, total, "chunks")
     return pipelines.index_batches(run.job.id, run.plan(pipelines.INDEX, [()] * parts))
+
+
+def _next(chunks: Iterator[Chunk], size: int) -> list[Chunk]:
+    with step("split"):
+        return list(islice(chunks, size))
 
 
 def _remove_chunks(run: StageRun, version: Version, first: int) -> None:

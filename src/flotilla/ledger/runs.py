@@ -17,6 +17,7 @@ from flotilla.ledger.leases import Lease
 from flotilla.ledger.locks import lock_collections, lock_documents
 from flotilla.ledger.steps import Held
 from flotilla.models import Note
+from flotilla.step_times import step
 
 
 class Postponed(Exception):
@@ -69,7 +70,7 @@ class StageRun:
             LeaseLost: another worker has taken this step over, or the job has ended without it.
             Cancelled: the job was cancelled.
         """
-        with self.database.writing() as connection:
+        with step("ledger"), self.database.writing() as connection:
             if collection_id is not None:
                 lock_collections(connection, [collection_id])
             if document and self.job.document_id is not None:
@@ -80,7 +81,7 @@ class StageRun:
 
     def checkpoint(self) -> None:
         """Stop here if the work is not wanted any more. Raises LeaseLost or Cancelled."""
-        with self.database.writing() as connection:
+        with step("ledger"), self.database.writing() as connection:
             self._check(connection)
 
     def _check(self, connection: Connection) -> None:
@@ -103,7 +104,7 @@ class StageRun:
         """
         assert self.job.version_id is not None  # noqa: S101 - ingestions have one
         self.checkpoint()
-        with self.database.reading() as connection:
+        with step("ledger"), self.database.reading() as connection:
             version = versions.get(connection, self.job.version_id)
         if version.deleted:
             raise Cancelled("The document was deleted while it was being ingested.")
@@ -190,7 +191,8 @@ class StageRun:
 
     def tell(self) -> None:
         """Tell whoever follows the job where it stands."""
-        with self.database.reading() as connection:
-            task = job_views.find(connection, self.job.id)
-        if task is not None:
-            task_events.tell(task)
+        with step("ledger"):
+            with self.database.reading() as connection:
+                task = job_views.find(connection, self.job.id)
+            if task is not None:
+                task_events.tell(task)

@@ -41,6 +41,7 @@ from flotilla.ledger.runs import Postponed, StageRun
 from flotilla.ledger.steps import Held, Key, Taken
 from flotilla.logging import get_logger
 from flotilla.settings import get_settings
+from flotilla.step_times import timing_steps
 
 logger = get_logger(__name__)
 
@@ -88,7 +89,10 @@ def stage(
                 if begun is None:
                     return
                 if isinstance(begun, StageRun):
-                    replacement = _work(self, begun, function, args)
+                    with timing_steps() as times:
+                        replacement = _work(self, begun, function, args)
+                    if get_settings().log_steps:
+                        logger.info("stage.steps", part=part, **times.rounded())
                 else:
                     replacement = begun
             if replacement is not None:

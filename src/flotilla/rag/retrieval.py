@@ -24,6 +24,9 @@ from flotilla.vectorstore.spaces import Spaces, VectorSpace
 # Passages asked for beyond top_k, in place of those whose document was deleted a moment ago.
 SPARE = 5
 
+# Tokens of sentences that are embedded at once: about two.
+SENTENCES_TOKENS = 64
+
 # Searches of one question, at most: each further one needs a document that is replaced meanwhile.
 LOOKS = 3
 
@@ -36,7 +39,9 @@ def get_spaces() -> Spaces:
     def load(model: str) -> QueryVectors:
         threads = settings.rag.embedding_threads
         # A few sentences of unlike lengths: padding costs more than a larger batch saves.
-        embedder = load_embedder(settings, threads=threads, batch_size=2, model=model)
+        embedder = load_embedder(
+            settings, threads=threads, batch_tokens=SENTENCES_TOKENS, model=model
+        )
         store, seconds = get_cache_store(), settings.cache.embedding_ttl
         kept = (
             KeptVectors(store, model, embedder.dimensions, seconds) if store and seconds else None

@@ -159,14 +159,17 @@ class VectorstoreSettings(ThreadedFleetSettings):
     chunks_per_batch: int = Field(
         64, gt=0, description="Chunks that one task of the fleet embeds and writes."
     )
-    embedding_batch: int = Field(
-        16, gt=0, description="Chunks that the model embeds at once, sorted by length."
+    embedding_batch_tokens: int = Field(
+        1024,
+        gt=0,
+        description="Tokens that go through the model at once: chunks of like lengths, padding "
+        "included.",
     )
     embedding_threads: int = Field(
         default_factory=cores,
         ge=1,
-        description="Threads of the embedding model; the number of processors, divided by that of "
-        "the fleet's workers that `flotilla up` starts.",
+        description="Batches that the embedding model works on at once, each in one thread; the "
+        "number of processors, divided by that of the fleet's workers that `flotilla up` starts.",
         json_schema_extra={"default_text": "number of processors"},
     )
     concurrency: int = Field(

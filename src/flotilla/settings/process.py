@@ -63,6 +63,11 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = Field(
         "console", description="`console` for people, `json` for machines."
     )
+    log_steps: bool = Field(
+        False,
+        description="Whether the end of each ingestion's task is logged with the seconds that its "
+        "steps took, by the wall and of the processors.",
+    )
     cors_origins: CommaSeparated = Field(
         (), description="Origins that browsers may call the gateway from, separated by commas."
     )

@@ -80,22 +80,26 @@ class Bm25Encoder:
 
         `average` is the length in terms to which theirs are compared.
         """
-        model = copy(self._model)
-        model.avg_len = average
-        return [
-            SparseVector(vector.indices.tolist(), vector.values.tolist())
-            for vector in model.embed([one_spelling(text) for text in texts])
-        ]
+        return self.encode_terms(self.terms(texts), average)
 
-    def count_terms(self, texts: Sequence[str]) -> int:
-        """The terms of all texts together, each as often as it occurs."""
+    def terms(self, texts: Sequence[str]) -> list[list[str]]:
+        """Each text's terms, each as often as it occurs."""
         from fastembed.common.utils import remove_non_alphanumeric
 
         model = self._model
-        return sum(
-            len(model._stem(model.tokenizer.tokenize(remove_non_alphanumeric(one_spelling(text)))))
+        return [
+            model._stem(model.tokenizer.tokenize(remove_non_alphanumeric(one_spelling(text))))
             for text in texts
-        )
+        ]
+
+    def encode_terms(
+        self, terms: Sequence[list[str]], average: float = USUAL_LENGTH
+    ) -> list[SparseVector]:
+        """One vector for each text's terms, as `encode_passages` gives them of the texts."""
+        model = copy(self._model)
+        model.avg_len = average
+        weights = (model._term_frequency(found) for found in terms)
+        return [SparseVector(list(found), list(found.values())) for found in weights]
 
     def encode_query(self, text: str) -> SparseVector:
         """A question's vector; empty for a question of stopwords alone."""

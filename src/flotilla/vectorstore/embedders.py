@@ -6,12 +6,18 @@ from flotilla.vectorstore.manifest import read_manifest
 
 
 def load_embedder(
-    settings: Settings, threads: int, batch_size: int | None = None, model: str | None = None
+    settings: Settings,
+    threads: int,
+    *,
+    lanes: int = 1,
+    batch_tokens: int | None = None,
+    model: str | None = None,
 ) -> Embedder:
     """The embedder of a model, or of the one that the settings name.
 
-    `batch_size` is the vectorstore fleet's setting when None; `model` is of the form
-    `fastembed:NAME` or `openai:NAME`. `threads` and `batch_size` count for the former alone.
+    `model` is of the form `fastembed:NAME` or `openai:NAME`. For the former alone count `threads`,
+    of one batch; `lanes`, batches of passages at once; and `batch_tokens`, the vectorstore fleet's
+    setting when None.
 
     Raises:
         ConfigurationError: EMBEDDING_MODEL is of no known form, or its server has no key.
@@ -30,7 +36,8 @@ def load_embedder(
     return FastembedEmbedder(
         settings.model_folder(model),
         threads=threads,
-        batch_size=batch_size or settings.vectorstore.embedding_batch,
+        lanes=lanes,
+        batch_tokens=batch_tokens or settings.vectorstore.embedding_batch_tokens,
     )
 
 

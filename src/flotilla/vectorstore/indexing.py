@@ -1,6 +1,5 @@
 """Writing a version's chunks to a space: all of a batch, or what a space lacks of a version."""
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from flotilla.blobs import BlobStore, chunks_ref
 from flotilla.errors import DependencyUnavailable, DocumentNotFound, ModelMissing
 from flotilla.ledger.versions import Version
 from flotilla.models import Chunk
+from flotilla.step_times import step
 from flotilla.vectorstore.bm25 import Bm25Encoder, SparseVector
 from flotilla.vectorstore.embedder import Matrix
 from flotilla.vectorstore.spaces import VectorSpace
@@ -35,8 +35,8 @@ class Written:
 class Indexer:
     """Embeds chunks with a space's model and writes their points.
 
-    One batch is embedded at a time, since the model uses the machine's threads itself, while
-    another is written. One instance serves many threads.
+    The model takes its turns itself, so that while one batch is read or written, another is
+    embedded. One instance serves many threads.
 
     Args:
         blobs: where the chunks are stored.
@@ -48,11 +48,12 @@ class Indexer:
         self._blobs = blobs
         self._bm25 = bm25
         self._average_length = average_length
-        self._embedding = threading.Lock()
 
     def batch(self, version: Version, number: int) -> list[Chunk]:
         """A batch of the version's chunks, as the splitter stored them."""
-        return list(self._blobs.values(chunks_ref(version.tenant_id, version.id, number), Chunk))
+        with step("read"):
+            found = self._blobs.values(chunks_ref(version.tenant_id, version.id, number), Chunk)
+            return list(found)
 
     def batches(self, version: Version) -> int:
         """How many batches of chunks are stored."""
@@ -63,13 +64,16 @@ class Indexer:
 
     def sparse(self, collection_id: str, chunks: Sequence[Chunk]) -> list[SparseVector]:
         """The BM25 vector of each chunk of a collection's."""
-        return self._bm25.encode_passages(
-            [chunk.embedded for chunk in chunks], self._average_length(collection_id)
-        )
+        return self.sparse_and_terms(collection_id, chunks)[0]
 
-    def count_terms(self, chunks: Sequence[Chunk]) -> int:
-        """The terms of all chunks together, as BM25 counts them."""
-        return self._bm25.count_terms([chunk.embedded for chunk in chunks])
+    def sparse_and_terms(
+        self, collection_id: str, chunks: Sequence[Chunk]
+    ) -> tuple[list[SparseVector], int]:
+        """The BM25 vector of each chunk of a collection's, and the terms of all together."""
+        average = self._average_length(collection_id)
+        with step("bm25"):
+            terms = self._bm25.terms([chunk.embedded for chunk in chunks])
+            return self._bm25.encode_terms(terms, average), sum(map(len, terms))
 
     def dense(
         self, space: VectorSpace, tenant_id: str, chunks: Sequence[Chunk], *, reuse: bool = True
@@ -90,7 +94,7 @@ class Indexer:
                 embedder = space.embedder
             except ModelMissing as error:
                 raise DependencyUnavailable(error.message) from error
-            with self._embedding:
+            with step("embed"):
                 computed = iter(embedder.embed_passages(texts))
         return np.asarray(
             [
@@ -148,12 +152,15 @@ class Indexer:
         sparse: Sequence[SparseVector] | None = None,
     ) -> None:
         """Write the chunks' points, which no search sees before they are published."""
-        space.points.upsert(
-            version.tenant_id,
-            version.collection_id,
-            version.document_name,
-            version.metadata,
-            chunks,
-            dense,
-            self.sparse(version.collection_id, chunks) if sparse is None else sparse,
-        )
+        if sparse is None:
+            sparse = self.sparse(version.collection_id, chunks)
+        with step("write"):
+            space.points.upsert(
+                version.tenant_id,
+                version.collection_id,
+                version.document_name,
+                version.metadata,
+                chunks,
+                dense,
+                sparse,
+            )

@@ -21,8 +21,8 @@ def get_spaces() -> Spaces:
     settings = get_settings()
 
     def load(model: str) -> Embedder:
-        threads = settings.vectorstore.embedding_threads
-        return load_embedder(settings, threads=threads, model=model)
+        lanes = settings.vectorstore.embedding_threads
+        return load_embedder(settings, threads=1, lanes=lanes, model=model)
 
     return Spaces(get_database, settings, connect(settings), load)
 
@@ -41,5 +41,5 @@ def _average_length(collection_id: str) -> float:
 @at_start
 def _warm_up() -> None:
     """Load the models once a process, before the first task."""
-    get_indexer().count_terms([])
+    get_indexer()
     get_spaces().load_at_start(writes=True)

@@ -24,6 +24,7 @@ from flotilla.ledger.runs import StageRun
 from flotilla.ledger.stages import stage
 from flotilla.ledger.versions import Version
 from flotilla.logging import get_logger
+from flotilla.step_times import step
 from flotilla.vectorstore.loaded import get_indexer, get_spaces
 from flotilla.vectorstore.spaces import VectorSpace
 
@@ -35,7 +36,7 @@ def index(run: StageRun) -> None:
     """Embed one batch of chunks and write its points, which no search sees yet."""
     version = run.version()
     chunks = get_indexer().batch(version, run.part)
-    sparse = get_indexer().sparse(version.collection_id, chunks)
+    sparse, terms = get_indexer().sparse_and_terms(version.collection_id, chunks)
     # A space that has just begun to be filled may be missing: publishing completes it.
     spaces = get_spaces().writable()
     for space in spaces:
@@ -50,7 +51,7 @@ def index(run: StageRun) -> None:
             space.points.publish(version.tenant_id, version.document_id, version.id)
     get_spaces().clear_dropped(spaces)
     with run.writing() as connection:
-        chunk_lengths.count(connection, version.id, get_indexer().count_terms(chunks), len(chunks))
+        chunk_lengths.count(connection, version.id, terms, len(chunks))
     run.finish_part(len(chunks), version.chunks, "chunks")
 
 
@@ -91,7 +92,8 @@ def publish(run: StageRun) -> None:
             for space in new:
                 _complete(run, version, space)
             for space in new:
-                space.points.publish(version.tenant_id, version.document_id, version.id)
+                with step("publish"):
+                    space.points.publish(version.tenant_id, version.document_id, version.id)
                 done[space.id] = space
             with run.writing(version.collection_id, document=True) as connection:
                 in_use = ledger_spaces.written(connection)

@@ -47,7 +47,7 @@ def sample_files() -> list[Path]:
 
 @lru_cache(maxsize=1)
 def embedder() -> FastembedEmbedder:
-    return FastembedEmbedder(pull(Settings()), threads=1, batch_size=2)
+    return FastembedEmbedder(pull(Settings()), threads=1)
 
 
 @lru_cache(maxsize=1)

@@ -263,7 +263,7 @@ def test_a_cross_encoder_from_its_folder_orders_passages(
 
 
 def test_late_interaction_by_the_loaded_model_tells_passages_apart(model_folder: Path) -> None:
-    embedder = QueryVectors(load_embedder(Settings(), threads=1, batch_size=2))
+    embedder = QueryVectors(load_embedder(Settings(), threads=1))
     texts = ["The ferry leaves the harbour at nine.", "Bread is baked every night.", "Ferries"]
     tokens = embedder.embed_tokens([*texts, ""])
     counts = embedder.count_tokens(texts)

@@ -17,4 +17,4 @@ def model_settings() -> Settings:
 
 @pytest.fixture(scope="session")
 def embedder(model_settings: Settings) -> FastembedEmbedder:
-    return load_embedder(model_settings, threads=1, batch_size=4)
+    return load_embedder(model_settings, threads=1)

@@ -67,7 +67,7 @@ def test_a_longer_passage_weighs_its_words_less(bm25: Bm25Encoder) -> None:
 def test_passages_of_the_average_length_weigh_the_same_whatever_it_is(bm25: Bm25Encoder) -> None:
     query = bm25.encode_query("queue")
     texts = ["queue worker ledger", "the queue and the worker, a ledger of fences and the broker"]
-    lengths = [bm25.count_terms([text]) for text in texts]
+    lengths = [len(terms) for terms in bm25.terms(texts)]
     assert lengths == [3, 5]
     for text, length in zip(texts, lengths, strict=True):
         (passage,) = bm25.encode_passages([text], float(length))

@@ -90,3 +90,21 @@ def test_a_missing_model_says_how_to_get_it(tmp_path: Path) -> None:
     settings = Settings(embedding=EmbeddingSettings(models_dir=tmp_path))
     with pytest.raises(ModelMissing, match="flotilla models pull"):
         load_embedder(settings, threads=1)
+
+
+def test_lanes_give_the_vectors_that_one_thread_gives(
+    embedder: FastembedEmbedder, model_settings: Settings
+) -> None:
+    texts = [f"{text} {number}" for number in range(8) for text in TEXTS]
+    lanes = FastembedEmbedder(model_settings.embedding_model_folder, lanes=3, batch_tokens=64)
+    expected = embedder.embed_passages(texts)
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lanes.embed_passages, [texts] * 4):
+            np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_batch_that_fails_fails_the_call_and_no_other(model_settings: Settings) -> None:
+    lanes = FastembedEmbedder(model_settings.embedding_model_folder, lanes=2, batch_tokens=16)
+    with pytest.raises(TypeError):
+        lanes.embed_passages([*TEXTS, None])  # type: ignore[list-item]
+    assert lanes.embed_passages(TEXTS).shape == (len(TEXTS), lanes.dimensions)
