@@ -24,6 +24,7 @@ from tests.benchmarks import (
     memory,
     queries,
     queueing,
+    retrieval_growth,
     steps,
     streams,
 )
@@ -48,7 +49,7 @@ FRESH: dict[str, Benchmark] = {"memory": memory.run}
 
 def main() -> int:
     """Run what is asked for; exit code 1 when a benchmark broke off, whatever the goals."""
-    names = [*SHARED, "followups", "conversion", *FRESH]
+    names = [*SHARED, "followups", "conversion", *FRESH, "retrieval_growth"]
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--quick", action="store_true", help="fewer rounds, less data: a look")
@@ -59,8 +60,21 @@ def main() -> int:
     parser.add_argument(
         "--robustness", type=Path, metavar="FOLDER", help="files and their texts, for `conversion`"
     )
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="a million chunks in `retrieval_growth`; an hour or more",
+    )
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE", help="PNG of `retrieval_growth`, written there"
+    )
     options = parser.parse_args()
     benchmarks = SHARED | {"followups": lambda _stack, _quick: followups.run(options.conversations)}
+    fresh = FRESH | {
+        "retrieval_growth": lambda stack, quick: retrieval_growth.run(
+            stack, quick, full=options.full, plot=options.plot
+        )
+    }
     wanted = set(options.only or names)
 
     isolate_environment()
@@ -77,7 +91,7 @@ def main() -> int:
             except Exception:  # noqa: BLE001 - the other benchmarks still tell something
                 traceback.print_exc()
                 broken.append("conversion")
-        for group in (benchmarks, *({name: run} for name, run in FRESH.items())):
+        for group in (benchmarks, *({name: run} for name, run in fresh.items())):
             chosen = {name: run for name, run in group.items() if name in wanted}
             if chosen:
                 with running_stack(**steps.ENVIRONMENT) as stack:

@@ -1,4 +1,5 @@
-"""Memory: what each process of a fresh stack holds before, during and after 2,000 pages."""
+"""Memory: what each process of a fresh stack holds before, during and after one PDF of 2,000 pages
+and a thousand documents at once."""
 
 import threading
 from collections import Counter
@@ -6,13 +7,15 @@ from contextlib import suppress
 
 import psutil
 
+from flotilla.settings import FLEETS
 from tests.benchmarks.corpus import write_pdf
 from tests.benchmarks.report import Outcome, Row, Table
 from tests.benchmarks.stack import Stack, progress
 
-LONG, SHORT, SHORT_COUNT = 1000, 100, 10  # pages of the long PDF, of a short one, how many
-QUICK = 5  # parts of the pages in a quick run
-LINES = 32  # a page; about 400 words
+PAGES, DOCUMENTS = 2000, 1000  # of the long PDF, and how many of one page are queued at once
+QUICK = 10  # parts of both in a quick run
+LINES, FEW_LINES = 32, 12  # a page; about 400 words, and 150
+GOAL = 700  # MiB of each worker
 SAMPLE_SECONDS = 0.5
 ALL = "all at once, what is shared counted once"
 MEBIBYTE = 1024 * 1024
@@ -64,44 +67,74 @@ class Watch:
 
 
 def run(stack: Stack, quick: bool) -> Outcome:
-    """Ingest one long PDF and ten shorter ones while the processes are watched."""
+    """Ingest one long PDF, then many short ones, while the processes are watched."""
     part = QUICK if quick else 1
-    pages = [LONG // part, *[SHORT // part] * SHORT_COUNT]
     folder = stack.data / "memory"
     folder.mkdir()
-    files = [
-        write_pdf(folder / f"annals-{number:02}.pdf", count, 2000 + number, LINES)
-        for number, count in enumerate(pages)
+    pages, documents = PAGES // part, DOCUMENTS // part
+    long = write_pdf(folder / "annals.pdf", pages, 2000, LINES)
+    short = [
+        write_pdf(folder / f"leaf-{number:04}.pdf", 1, 3000 + number, FEW_LINES)
+        for number in range(documents)
     ]
     stack.settle()
-    watch = Watch(stack)
-    before = watch.look()
-    progress(f"memory: ingesting {sum(pages):,} pages")
-    with watch:
-        seconds, ids = stack.ingest(files, "annals")
-        stack.settle()
-    after = watch.look()
-    chunks = sum(stack.client.document(id_).chunks or 0 for id_ in ids)
-    least, most = before[ALL], watch.peaks[ALL]
-    rows = [
+    rows, tables = [], []
+    values: dict[str, object] = {}
+    for what, files, collection in (
+        (f"one PDF of {pages:,} pages", [long], "annals"),
+        (f"{documents:,} documents at once", short, "leaves"),
+    ):
+        watch = Watch(stack)
+        before = watch.look()
+        progress(f"memory: ingesting {what}")
+        with watch:
+            seconds, ids = stack.ingest(files, collection)
+            stack.settle()
+        after = watch.look()
+        chunks = sum(stack.client.document(id_).chunks or 0 for id_ in ids)
+        rows += _rows(f"{what}, {chunks:,} chunks, {seconds:.0f} s", before, watch.peaks)
+        tables.append(_table(what, before, watch.peaks, after))
+        values[collection] = {
+            "before": before,
+            "peak": watch.peaks,
+            "after": after,
+            "seconds": seconds,
+            "chunks": chunks,
+        }
+    return Outcome(rows, tables=tables, values=values)
+
+
+def _rows(what: str, before: dict[str, int], peaks: dict[str, int]) -> list[Row]:
+    largest = max((name for name in peaks if _is_worker(name)), key=lambda name: peaks[name])
+    least, most = before[ALL], peaks[ALL]
+    return [
         Row(
-            f"memory of all processes, {sum(pages):,} pages, {chunks:,} chunks, {seconds:.0f} s",
+            f"largest worker, {what}",
+            f"{largest}: {_mib(peaks[largest])} MiB at most",
+            goal=f"< {GOAL} MiB",
+            met=peaks[largest] < GOAL * MEBIBYTE,
+        ),
+        Row(
+            f"memory of all processes, {what}",
             f"{_mib(most)} MiB at most",
             f"{_mib(least)} MiB before",
             f"{(most - least) / MEBIBYTE:+,.0f} MiB",
-        )
+        ),
     ]
-    names = [*sorted({*before, *watch.peaks, *after} - {ALL}), ALL]
-    lines = [
-        (name, *(_mib(where.get(name)) for where in (before, watch.peaks, after))) for name in names
-    ]
-    table = Table(
-        f"Resident memory in MiB, {sum(pages):,} pages",
-        ("process", "before", "at most", "after"),
-        lines,
+
+
+def _is_worker(name: str) -> bool:
+    return name.startswith(FLEETS)
+
+
+def _table(
+    what: str, before: dict[str, int], peaks: dict[str, int], after: dict[str, int]
+) -> Table:
+    names = [*sorted({*before, *peaks, *after} - {ALL}), ALL]
+    lines = [(name, *(_mib(where.get(name)) for where in (before, peaks, after))) for name in names]
+    return Table(
+        f"Resident memory in MiB, {what}", ("process", "before", "at most", "after"), lines
     )
-    values = {"before": before, "peak": watch.peaks, "after": after}
-    return Outcome(rows, tables=[table], values=values | {"seconds": seconds, "chunks": chunks})
 
 
 def _mib(size: int | None) -> str:

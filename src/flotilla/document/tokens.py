@@ -1,5 +1,6 @@
 """Count tokens as the embedding model does."""
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
 
 # Words whose count is remembered; a book has some ten thousand.
 REMEMBERED_WORDS = 200_000
+
+# What Python takes for white space and BERT for control characters, which it leaves out: the words
+# on both sides become one.
+JOINING = re.compile(r"[\x0b\x0c\x1c-\x1f\x85]")
 
 
 class TokenCounter(Protocol):
@@ -48,14 +53,22 @@ class TokenizerCounter:
     """Counts with a tokenizer.
 
     `quick` adds up the counts of the words between white space, each of which is encoded once.
-    For BERT's tokenizers, which never join what white space separates, this is exact.
+    For BERT's tokenizers, which never join what white space separates, this is exact, and costs a
+    fourth of reading the text.
     """
 
     def __init__(self, tokenizer: "Tokenizer") -> None:
         self._tokenizer = tokenizer
         self._words: dict[str, int] = {}
+        kind = type(tokenizer.pre_tokenizer).__name__
+        self._adds_up = kind == "BertPreTokenizer"
 
     def exact(self, texts: Sequence[str]) -> list[int]:
+        if self._adds_up and not any(map(JOINING.search, texts)):
+            return [self.quick(text) for text in texts]
+        return self._encoded(texts)
+
+    def _encoded(self, texts: Sequence[str]) -> list[int]:
         encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [len(encoding) for encoding in encodings]
 
@@ -66,7 +79,7 @@ class TokenizerCounter:
             if len(self._words) + len(new) > REMEMBERED_WORDS:
                 self._words.clear()
                 new = list(set(words))
-            self._words.update(zip(new, self.exact(new), strict=True))
+            self._words.update(zip(new, self._encoded(new), strict=True))
         known = self._words
         return sum(known[word] for word in words)
 

@@ -7,7 +7,9 @@ from pydantic import Field
 from flotilla.schemas.base import Request, Response
 from flotilla.schemas.tasks import TaskStatus
 
-MODEL_NAME = r"^((fastembed|openai):)?[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"
+MODEL_NAME = (
+    r"^((fastembed|openai):)?[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?(@int8)?$"
+)
 PROVIDER = "fastembed:"
 
 
@@ -53,6 +55,6 @@ class MigrationRequest(Request):
         pattern=MODEL_NAME,
         max_length=200,
         description="A model of fastembed's, which the workers' machines have, or `openai:NAME` "
-        "for one of a server's.",
+        "for one of a server's. `NAME@int8` is a model of fastembed's with weights of eight bits.",
         examples=["BAAI/bge-small-en-v1.5"],
     )

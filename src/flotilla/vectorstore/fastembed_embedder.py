@@ -11,7 +11,7 @@ import numpy as np
 from flotilla.errors import InvalidRequest
 from flotilla.step_times import step, worked_elsewhere
 from flotilla.vectorstore.embedder import Matrix, Vector
-from flotilla.vectorstore.manifest import read_manifest
+from flotilla.vectorstore.manifest import published_name, read_manifest
 from flotilla.vectorstore.token_batches import BATCH_TOKENS, Tokenized, batches
 
 PADDING = ("direction", "pad_id", "pad_type_id", "pad_token")
@@ -57,7 +57,7 @@ class FastembedEmbedder:
         self.max_tokens = max_tokens or manifest.max_tokens
         self._batch_tokens = batch_tokens
         self._model = TextEmbedding(
-            manifest.model,
+            published_name(manifest.model),
             threads=threads,
             providers=["CPUExecutionProvider"],
             specific_model_path=str(model_folder),

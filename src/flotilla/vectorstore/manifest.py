@@ -14,6 +14,15 @@ from flotilla.models import Value
 
 FILE_NAME = "manifest.json"
 
+INT8 = "@int8"
+"""What a model's name ends in whose weights are integers of eight bits. Its vectors are not those
+of the model that it was made of, so they have a space of their own, as any other model's."""
+
+
+def published_name(model: str) -> str:
+    """The name under which a model is published, of whatever precision it is here."""
+    return model.removesuffix(INT8)
+
 
 class Manifest(Value):
     """A model folder's contents.

@@ -3,6 +3,7 @@
 from typing import Any
 
 from flotilla.errors import ModelMissing
+from flotilla.vectorstore.manifest import published_name
 
 CROSS_ENCODER_DIMENSIONS = 1
 """What the manifest of a cross-encoder says: it gives one score."""
@@ -16,7 +17,8 @@ def describe(name: str) -> dict[str, Any]:
     """
     from fastembed import TextEmbedding
 
-    found = _listed(name, TextEmbedding.list_supported_models()) or _cross_encoder(name)
+    published = published_name(name)
+    found = _listed(published, TextEmbedding.list_supported_models()) or _cross_encoder(name)
     if found is None:
         raise ModelMissing(f"fastembed knows no model of the name {name}; choose one of its list.")
     return found

