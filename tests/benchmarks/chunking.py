@@ -118,7 +118,7 @@ class Index:
         self._rows = vectors.of(texts)
         self._bm25 = Bm25Encoder()
         self._weights: dict[int, list[tuple[int, float]]] = defaultdict(list)
-        average = self._bm25.count_terms(texts) / max(1, len(texts))
+        average = sum(map(len, self._bm25.terms(texts))) / max(1, len(texts))
         for place, sparse in enumerate(self._bm25.encode_passages(texts, average)):
             for term, weight in zip(sparse.indices, sparse.values, strict=True):
                 self._weights[term].append((place, weight))

@@ -145,7 +145,7 @@ def index(path: Path) -> tuple[list[Passage], np.ndarray, list[SparseVector]]:
     """A file's chunks, as retrieval would hand them on, with their vectors; once a file."""
     chunks = chunks_of(path)
     texts = [chunk.embedded for chunk in chunks]
-    average = bm25_encoder().count_terms(texts) / max(1, len(texts))
+    average = sum(map(len, bm25_encoder().terms(texts))) / max(1, len(texts))
     passages = [passage_of(chunk, path.name) for chunk in chunks]
     sparse = bm25_encoder().encode_passages(texts, average)
     return passages, embedder().embed_passages(texts), sparse
