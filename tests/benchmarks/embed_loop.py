@@ -23,9 +23,9 @@ WAYS = (
     "fastembed 8",
     "fastembed 16",
     "fastembed 32",
+    "fleet 256",
     "fleet 512",
     "fleet 1024",
-    "fleet 2048",
 )
 """fastembed's own loop with so many texts a batch, on the fleet's number of threads; and the
 fleet's embedder with so many tokens a batch, on as many lanes."""

@@ -160,7 +160,7 @@ class VectorstoreSettings(ThreadedFleetSettings):
         64, gt=0, description="Chunks that one task of the fleet embeds and writes."
     )
     embedding_batch_tokens: int = Field(
-        512,
+        256,
         gt=0,
         description="Tokens that go through the model at once: chunks of like lengths, padding "
         "included.",
