@@ -9,15 +9,15 @@ def load_embedder(
     settings: Settings,
     threads: int,
     *,
-    lanes: int = 1,
+    lanes: int | None = None,
     batch_tokens: int | None = None,
     model: str | None = None,
 ) -> Embedder:
     """The embedder of a model, or of the one that the settings name.
 
     `model` is of the form `fastembed:NAME` or `openai:NAME`. For the former alone count `threads`,
-    of one batch; `lanes`, batches of passages at once; and `batch_tokens`, the vectorstore fleet's
-    setting when None.
+    of one batch; `lanes`, batches of passages at once, one for each caller when None; and
+    `batch_tokens`, the vectorstore fleet's setting when None.
 
     Raises:
         ConfigurationError: EMBEDDING_MODEL is of no known form, or its server has no key.

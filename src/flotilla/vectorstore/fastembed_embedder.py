@@ -27,9 +27,9 @@ class FastembedEmbedder:
     Args:
         model_folder: the folder with the model and its manifest.
         threads: processors that one batch may use.
-        lanes: batches of passages that are embedded at once, of all callers together. Two lanes
-            of one thread do more than one of two, whose threads wait for each other after every
-            operation.
+        lanes: batches of passages that are embedded at once, of all callers together; each caller
+            embeds in its own thread when None. Two lanes of one thread do more than one of two,
+            whose threads wait for each other after every operation.
         batch_tokens: tokens that go through the model at once, padding included.
         max_tokens: where passages are cut, special tokens included; the length that the model
             was trained on when None. Beyond it cost grows and quality does not.
@@ -43,7 +43,7 @@ class FastembedEmbedder:
         self,
         model_folder: Path,
         threads: int = 1,
-        lanes: int = 1,
+        lanes: int | None = None,
         batch_tokens: int = BATCH_TOKENS,
         max_tokens: int | None = None,
     ) -> None:
@@ -74,7 +74,7 @@ class FastembedEmbedder:
         self._counter = Tokenizer.from_file(str(model_folder / "tokenizer.json"))
         self._counter.no_truncation()
         self._counter.no_padding()
-        self._lanes = ThreadPoolExecutor(lanes, "embedding") if lanes > 1 else None
+        self._lanes = ThreadPoolExecutor(lanes, "embedding") if lanes else None
 
     def embed_passages(self, texts: Sequence[str]) -> Matrix:
         """The texts' vectors: shape (len(texts), dimensions), in the order given.

@@ -1,5 +1,7 @@
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,3 +110,21 @@ def test_a_batch_that_fails_fails_the_call_and_no_other(model_settings: Settings
     with pytest.raises(TypeError):
         lanes.embed_passages([*TEXTS, None])  # type: ignore[list-item]
     assert lanes.embed_passages(TEXTS).shape == (len(TEXTS), lanes.dimensions)
+
+
+def test_one_lane_is_for_all_callers_together(model_settings: Settings) -> None:
+    lane = FastembedEmbedder(model_settings.embedding_model_folder, lanes=1, batch_tokens=16)
+    at_work, most = 0, 0
+    embed = lane._model.passage_embed
+
+    def watched(*args: Any, **options: Any) -> Iterator[Any]:
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        yield from embed(*args, **options)
+        at_work -= 1
+
+    lane._model.passage_embed = watched  # type: ignore[method-assign]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lane.embed_passages, [TEXTS] * 4))
+    assert most == 1
