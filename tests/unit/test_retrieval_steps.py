@@ -41,7 +41,7 @@ def test_what_is_chosen_once_stays_chosen() -> None:
     once = chosen(Retrieval(fusion=FusionKind.LINEAR), RetrievalSettings())
     others = RetrievalSettings(search="dense", prefetch=7, dense_weight=0.1)
     assert chosen(once, others) == once
-    assert chosen(Retrieval(prefetch=50), RetrievalSettings()) == chosen(
+    assert chosen(Retrieval(prefetch=100), RetrievalSettings()) == chosen(
         Retrieval(), RetrievalSettings()
     )
 
@@ -70,7 +70,7 @@ def test_parts_that_mean_nothing_together_are_refused(asked: dict[str, Any], fie
         {},
         {"search": "dense"},
         {"fusion": "dbsf", "dense_weight": 0},
-        {"rrf_k": 10, "prefetch": 1000},
+        {"fusion": "rrf", "rrf_k": 10, "prefetch": 1000},
         {"rerank": "cross_encoder", "rerank_depth": 10},
     ],
 )
