@@ -1,8 +1,8 @@
-"""Where a task's seconds go: by the wall, and of the processors.
+"""Where the seconds of a task or a search go: by the wall, and of the processors.
 
-A task's steps are timed in its own thread, and work that it has done in others is added by whoever
-waits for it. What a step takes within another one counts for itself alone, so that the sum is
-never more than the whole.
+Its steps are timed in its own thread, so that what lies in between needs to know nothing of it.
+Work that it has done in others is added by whoever waits for it. What a step takes within another
+one counts for itself alone, so that the sum is never more than the whole.
 """
 
 import time
@@ -33,6 +33,12 @@ class StepTimes:
         return {
             name: {step: round(seconds, 4) for step, seconds in found.items()}
             for name, found in (("wall", self.wall), ("cpu", self.cpu))
+        }
+
+    def milliseconds(self) -> dict[str, float]:
+        """Each step's time by the wall, with two digits; the whole is left out."""
+        return {
+            name: round(1000 * seconds, 2) for name, seconds in self.wall.items() if name != WHOLE
         }
 
 

@@ -26,7 +26,7 @@ from flotilla.rag.wordings import Rewording
 from flotilla.redis_connections import get_redis
 from flotilla.retrieval_steps import Retrieval, chosen, resolve
 from flotilla.settings import get_settings
-from flotilla.vectorstore.timings import timing
+from flotilla.step_times import timing_steps
 
 if TYPE_CHECKING:
     from flotilla.rag.llm.meter import Meter
@@ -92,7 +92,7 @@ def search(run: ReplyRun) -> str:
     with (
         at_work(),
         get_caches().searching(run.job.tenant_id, _policy(run.job)) as use,
-        timing() as steps,
+        timing_steps() as steps,
     ):
         passages = retrieve(query, get_spaces().readable(), rewording)
     took = round(1000 * (time.perf_counter() - began), 2)
@@ -101,7 +101,7 @@ def search(run: ReplyRun) -> str:
         passages=tuple(passages),
         retrieval=resolve(query.retrieval, get_settings().retrieval),
         notes=tuple(rewording.notes),
-        timings={"retrieve": took} | steps,
+        timings={"retrieve": took} | steps.milliseconds(),
         cached=use.cached(),
     )
     return found.model_dump_json()

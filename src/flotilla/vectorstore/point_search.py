@@ -55,26 +55,6 @@ class PointSearcher(HybridCollection):
         collection: the Qdrant collection's name, see `points.collection_name`.
     """
 
-    def query(
-        self,
-        tenant_id: str,
-        collection_ids: Sequence[str],
-        dense: Vector,
-        sparse: SparseVector,
-        fusion: Fusion,
-        limit: int,
-        must: Sequence[Any] = (),
-        must_not: Sequence[Any] = (),
-    ) -> list[Passage]:
-        """The tenant's live passages that are nearest by both vectors, best first.
-
-        One request, in which Qdrant fuses. `collection_ids` narrows the search unless it is empty;
-        `must` and `must_not` are further conditions of Qdrant's; an empty `sparse` leaves the
-        ranking to the dense vector.
-        """
-        selected = live_points(tenant_id, collection_ids, must, must_not)
-        return self.fused(Wording(dense, sparse), fusion, limit, selected)
-
     def fused(
         self, wording: Wording, fusion: Fusion, limit: int, selected: models.Filter
     ) -> list[Passage]:

@@ -10,6 +10,7 @@ from flotilla.filters import parse_filter
 from flotilla.models import Passage, Query
 from flotilla.retrieval_steps import FusionKind, Rerank, RetrievalSteps, Search, resolve
 from flotilla.settings import RetrievalSettings
+from flotilla.step_times import step
 from flotilla.vectorstore.bm25 import SparseVector
 from flotilla.vectorstore.diversity import diverse
 from flotilla.vectorstore.document_scores import by_documents, document_scores
@@ -20,7 +21,6 @@ from flotilla.vectorstore.neighbours import grown
 from flotilla.vectorstore.point_search import Wording, live_points, narrowed, one_of
 from flotilla.vectorstore.points import Fusion, PointStore
 from flotilla.vectorstore.reranking import LoadScoring, Scoring, late_interaction, reranked
-from flotilla.vectorstore.timings import step
 
 
 class QueryEncoder(Protocol):

@@ -13,6 +13,7 @@ from flotilla.errors import DependencyUnavailable
 from flotilla.models import Passage
 from flotilla.settings import QdrantSettings, Settings
 from flotilla.vectorstore.bm25 import SparseVector
+from flotilla.vectorstore.point_search import Wording, live_points
 from flotilla.vectorstore.points import Fusion, PointStore
 from flotilla.vectorstore.qdrant import connect
 from tests.conftest import free_port
@@ -24,7 +25,8 @@ EVEN = Fusion(prefetch=20, k=60, dense_weight=0.5, bm25_weight=0.5)
 def find(points: PointStore, *, tenant: str = "t1", collections: tuple[str, ...] = (), **more: Any):
     vector = np.array(axis(0), np.float32)
     terms = more.pop("terms", SparseVector([1], [1.0]))
-    return points.query(tenant, collections, vector, terms, EVEN, 20, **more)
+    selected = live_points(tenant, collections, **more)
+    return points.fused(Wording(vector, terms), EVEN, 20, selected)
 
 
 def versions(passages: list[Passage]) -> set[str]:
@@ -127,7 +129,8 @@ def test_the_fusion_weighs_both_rankings(points: PointStore) -> None:
 
     def first(dense: float, bm25: float) -> int:
         fusion = Fusion(prefetch=20, k=1, dense_weight=dense, bm25_weight=bm25)
-        return points.query("t1", (), vector, terms, fusion, 3)[0].position
+        found = points.fused(Wording(vector, terms), fusion, 3, live_points("t1", ()))
+        return found[0].position
 
     assert first(0.9, 0.1) == 0
     assert first(0.1, 0.9) == 2

@@ -14,6 +14,7 @@ from flotilla.local.model.pull import pull
 from flotilla.models import Chunk, Passage, Query, chunk_id
 from flotilla.retrieval_steps import Rerank, Retrieval, Search
 from flotilla.settings import RetrievalSettings, Settings
+from flotilla.step_times import timing_steps
 from flotilla.vectorstore.bm25 import Bm25Encoder
 from flotilla.vectorstore.cross_encoder import CrossEncoder
 from flotilla.vectorstore.embedder import Matrix, Vector
@@ -22,7 +23,6 @@ from flotilla.vectorstore.points import PointStore
 from flotilla.vectorstore.query_vectors import QueryVectors
 from flotilla.vectorstore.reranking import Scoring
 from flotilla.vectorstore.search import Retriever
-from flotilla.vectorstore.timings import timing
 from tests.doubles.model_folder import lay_model
 
 
@@ -151,11 +151,11 @@ def test_a_document_is_chosen_under_the_requests_filter(library: Library) -> Non
 def test_a_passage_grows_by_its_neighbours_in_the_documents_own_words(library: Library) -> None:
     library.add("d", [f"line {n} {'w' if n == 3 else 'z' * 9}" for n in range(7)])
     library.add("e", ["other zzzz"])
-    with timing() as took:
+    with timing_steps() as times:
         [found] = library.search("w", top_k=1, expand_tokens=6, search=Search.DENSE)
     assert [part.page_start for part in found.parts] == [3, 4, 5]
     assert found.text == library.texts["d"][found.start : found.end]
-    assert "expand" in took
+    assert "expand" in times.milliseconds()
     [alone] = library.search("w", top_k=1, search=Search.DENSE)
     assert (alone.parts, alone.chunk_id) == ((), found.chunk_id)
 

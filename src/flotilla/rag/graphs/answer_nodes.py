@@ -19,7 +19,7 @@ from flotilla.rag.text.asked import expanded
 from flotilla.rag.whole_tables import needs_all_rows
 from flotilla.rag.wordings import Rewording
 from flotilla.settings import CACHED
-from flotilla.vectorstore.timings import timing
+from flotilla.step_times import timing_steps
 
 
 def retrieve(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
@@ -29,7 +29,7 @@ def retrieve(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
     top_k = query.top_k if tools.models is not None else passages_needed(wording, query.top_k)
     asked = query.model_copy(update={"question": wording, "top_k": top_k})
     rewording = Rewording(tools.models, tools.meter, tools.checkpoint)
-    with timing() as took:
+    with timing_steps() as times:
         if query.retrieval.queries:
             found = tools.retrieve(asked, reword=rewording)
         else:
@@ -45,7 +45,7 @@ def retrieve(state: State, tools: Tools) -> tuple[Update, dict[str, Any]]:
         update["tables"] = tools.read_tables(query, found)
     saw: dict[str, Any] = {"searched_for": wording, "found": len(found), "new": len(fresh)}
     steps = query.retrieval.model_dump(mode="json", exclude_none=True)
-    return update, saw | _given(retrieval=steps, took=took)
+    return update, saw | _given(retrieval=steps, took=times.milliseconds())
 
 
 def _given(**parts: dict[str, Any]) -> dict[str, Any]:
