@@ -3,17 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from html import escape
 from typing import TYPE_CHECKING
 
+from flotilla.document.converters.tables import (
+    CELL_GAP,
+    MAX_COLSPAN,
+    MAX_ROWSPAN,
+    Cell,
+    cell_html,
+    one_line,
+    span,
+)
 from flotilla.models import Region
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
-
-CELL_GAP = " | "
-MOST_SPANNED = 1000
-"""Columns or rows above which a cell is not taken to span them: they are a slip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +77,7 @@ class TableRows:
             if cell.column != column or row != top:
                 continue
             rows = min(cell.row + cell.rows, shown[-1] + 1) - row
-            tag = "th" if cell.is_header else "td"
-            spans = f' colspan="{cell.columns}"' if cell.columns > 1 else ""
-            spans += f' rowspan="{rows}"' if rows > 1 else ""
-            cells.append(f"<{tag}{spans}>{escape(cell.text, quote=False)}</{tag}>")
+            cells.append(cell_html(Cell(cell.text, cell.is_header, cell.columns, rows)))
         return f"<tr>{''.join(cells)}</tr>"
 
 
@@ -87,7 +88,7 @@ def table_rows(region: Region, text: str) -> TableRows:
 
 
 def _grid(markup: str) -> Grid:
-    """The table of the markup, its rows without text left out."""
+    """What stands where in the table of the markup; empty where it cannot be read."""
     from lxml import etree, html
 
     try:
@@ -111,19 +112,13 @@ def _grid(markup: str) -> Grid:
 
 def _cell(element: "HtmlElement", row: int, column: int) -> _Cell:
     return _Cell(
-        text=" ".join(element.text_content().split()),
+        text=one_line(element.text_content()),
         is_header=element.tag == "th",
         row=row,
         column=column,
-        rows=_span(element, "rowspan"),
-        columns=_span(element, "colspan"),
+        rows=span(element.get("rowspan"), MAX_ROWSPAN),
+        columns=span(element.get("colspan"), MAX_COLSPAN),
     )
-
-
-def _span(element: "HtmlElement", name: str) -> int:
-    value = element.get(name, "").strip()
-    number = int(value) if value.isascii() and value.isdigit() and len(value) < 6 else 1
-    return number if 0 < number <= MOST_SPANNED else 1
 
 
 def _of_lines(lines: Sequence[str], header_rows: int) -> Grid:

@@ -92,6 +92,15 @@ def test_a_cell_that_spans_rows_stands_in_each_part_of_its_table() -> None:
         assert re.findall(r"Town\d+", chunk.html) == towns
 
 
+def test_a_cell_may_span_thousands_of_rows() -> None:
+    lines = [f"North | Town{number}" for number in range(1500)]
+    spanned = "".join(f"<tr><td>Town{number}</td></tr>" for number in range(1, 1500))
+    markup = f'<table><tr><td rowspan="1500">North</td><td>Town0</td></tr>{spanned}</table>'
+    for chunk in split([page("", lines, html=markup, header_rows=0)]):
+        assert chunk.html is not None
+        assert chunk.html.count("North") == 1
+
+
 def test_rows_that_the_html_does_not_have_are_written_from_the_text() -> None:
     lines = [HEADER, *rows(2)]
     (chunk,) = split([page("", lines, html="<table><tr><td>one & only</td></tr></table>")])

@@ -151,6 +151,18 @@ def _too_large(kind: Kind, max_bytes: int) -> ArchiveTooLarge:
     )
 
 
+def title_of(path: Path, kind: Kind, *, max_bytes: int) -> str | None:
+    """The title of an Office document's properties, of which nothing else is unpacked.
+
+    Raises as `copied`.
+    """
+    with (
+        copied(path, kind, CORE, max_bytes=max_bytes) as parts,
+        zipfile.ZipFile(parts) as archive,
+    ):
+        return core_title(archive)
+
+
 def core_title(archive: zipfile.ZipFile) -> str | None:
     """The title of an Office document's properties, None where it has none that can be read."""
     from lxml import etree

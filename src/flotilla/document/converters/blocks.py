@@ -207,17 +207,9 @@ def _cell(element: "_Element") -> tables.Cell:
     return tables.Cell(
         text=_flat(element),
         header=element.tag == "th",
-        colspan=_span(element, "colspan", tables.MAX_COLSPAN),
-        rowspan=_span(element, "rowspan", tables.MAX_ROWSPAN),
+        colspan=tables.span(element.get("colspan"), tables.MAX_COLSPAN),
+        rowspan=tables.span(element.get("rowspan"), tables.MAX_ROWSPAN),
     )
-
-
-def _span(cell: "_Element", name: str, most: int) -> int:
-    value = cell.get(name, "").strip()
-    # Digits of other scripts and superscripts are digits to Python too.
-    if not (value.isascii() and value.isdigit()):
-        return 1
-    return max(1, min(int(value), most)) if len(value) < 10 else most
 
 
 def _flat(element: "_Element") -> str:

@@ -1,14 +1,13 @@
 """Word documents: headings, paragraphs, lists and tables."""
 
 import re
-import zipfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from flotilla.document.converters import SourceInfo
-from flotilla.document.converters.archives import CORE, Copying, Kind, copied, core_title, is_xml
+from flotilla.document.converters.archives import Copying, Kind, copied, is_xml, title_of
 from flotilla.document.converters.blocks import FILE_NAME, structured_page
 from flotilla.document.converters.word_parts import prepared
 from flotilla.errors import NoText
@@ -45,11 +44,8 @@ class DocxConverter:
 
     def inspect(self, path: Path, *, password: str | None = None) -> SourceInfo:
         """The title is that of the document's properties."""
-        with (
-            copied(path, KIND, CORE, max_bytes=self._max_unpacked_bytes) as parts,
-            zipfile.ZipFile(parts) as archive,
-        ):
-            return SourceInfo(pages=None, title=core_title(archive))
+        title = title_of(path, KIND, max_bytes=self._max_unpacked_bytes)
+        return SourceInfo(pages=None, title=title)
 
     def pages(
         self,

@@ -43,6 +43,15 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def span(attribute: str | None, most: int) -> int:
+    """How many columns or rows a cell's attribute in HTML says that it spans."""
+    value = (attribute or "").strip()
+    # Digits of other scripts and superscripts are digits to Python too.
+    if not (value.isascii() and value.isdigit()):
+        return 1
+    return max(1, min(int(value), most)) if len(value) < 10 else most
+
+
 def table(rows: Sequence[Sequence[Cell]], header_rows: int | None = None) -> Table:
     """Write a table.
 
@@ -164,13 +173,14 @@ def _html(rows: Sequence[Sequence[Cell]], header_rows: int) -> str:
     ):
         if body:
             parts.append(f"<{name}>")
-            parts += [f"<tr>{''.join(_cell(cell, tag) for cell in row)}</tr>" for row in body]
+            parts += [f"<tr>{''.join(cell_html(cell, tag) for cell in row)}</tr>" for row in body]
             parts.append(f"</{name}>")
     parts.append("</table>")
     return "".join(parts)
 
 
-def _cell(cell: Cell, tag: str) -> str:
+def cell_html(cell: Cell, tag: str = "td") -> str:
+    """A cell as HTML; a header cell is `th`, whatever the others of its row are."""
     tag = "th" if cell.header else tag
     spans = f' colspan="{cell.colspan}"' if cell.colspan > 1 else ""
     spans += f' rowspan="{cell.rowspan}"' if cell.rowspan > 1 else ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from flotilla.document.converters import SourceInfo
-from flotilla.document.converters.archives import CORE, Copying, Kind, copied, core_title, is_xml
+from flotilla.document.converters.archives import Copying, Kind, copied, is_xml, title_of
 from flotilla.document.converters.number_formats import shown
 from flotilla.document.converters.sheets import UNNAMED, Row, sheet_pages
 from flotilla.document.converters.tables import Cell, one_line
@@ -48,11 +48,8 @@ class XlsxConverter:
 
     def inspect(self, path: Path, *, password: str | None = None) -> SourceInfo:
         """The title is that of the workbook's properties."""
-        with (
-            copied(path, KIND, CORE, max_bytes=self._max_unpacked_bytes) as parts,
-            zipfile.ZipFile(parts) as archive,
-        ):
-            return SourceInfo(pages=None, title=core_title(archive))
+        title = title_of(path, KIND, max_bytes=self._max_unpacked_bytes)
+        return SourceInfo(pages=None, title=title)
 
     def pages(
         self,
