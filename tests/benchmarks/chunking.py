@@ -10,14 +10,11 @@ the fleet's own converters, splitter, embedding model, BM25 and fusion. It needs
 
 import argparse
 import hashlib
-import math
 import sqlite3
 import tempfile
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +28,11 @@ from flotilla.evaluation.alignment import Alignment
 from flotilla.evaluation.data_sets import TEXT, DataSet, Kind, Source, read_data_set
 from flotilla.evaluation.retrieval import Hit, Retrieved
 from flotilla.models import PAGE_BREAK, Chunk, Page
-from flotilla.retrieval_steps import FusionKind
 from flotilla.settings import Settings, cores
-from flotilla.vectorstore.bm25 import Bm25Encoder
 from flotilla.vectorstore.embedders import load_embedder
-from flotilla.vectorstore.fusion import fused, ranked
 from tests.benchmarks.report import Outcome, Table, render
 from tests.benchmarks.stack import progress
+from tests.doubles.exact_search import ExactSearch
 
 WAYS = ("128/16", "200/0", "200/32", "200/32/plain", "300/48")
 SEARCHES = ("dense", "bm25", "both")
@@ -103,64 +98,6 @@ class Vectors:
         return np.stack([np.frombuffer(known[key], np.float32) for key in keys])
 
 
-class Index:
-    """The chunks of a data set, to be searched by meaning and by words.
-
-    Args:
-        chunks: with the name of each one's document.
-        vectors: embeds them.
-    """
-
-    def __init__(self, chunks: Sequence[tuple[str, Chunk]], vectors: Vectors) -> None:
-        self.chunks = chunks
-        self._vectors = vectors
-        texts = [chunk.embedded for _, chunk in chunks]
-        self._rows = vectors.of(texts)
-        self._bm25 = Bm25Encoder()
-        self._weights: dict[int, list[tuple[int, float]]] = defaultdict(list)
-        average = sum(map(len, self._bm25.terms(texts))) / max(1, len(texts))
-        for place, sparse in enumerate(self._bm25.encode_passages(texts, average)):
-            for term, weight in zip(sparse.indices, sparse.values, strict=True):
-                self._weights[term].append((place, weight))
-
-    def search(self, questions: Sequence[str], by: str, settings: Settings) -> Iterator[list[Hit]]:
-        """What each question finds, best first."""
-        steps = settings.retrieval
-        for question, row in zip(questions, self._vectors.of(questions, queries=True), strict=True):
-            dense = _best(self._rows @ row, steps.prefetch) if by != "bm25" else {}
-            bm25 = _best(self._by_words(question), steps.prefetch) if by != "dense" else {}
-            if by == "both" and bm25:
-                ids = dense.keys() | bm25.keys()
-                scores = fused(
-                    FusionKind.LINEAR,
-                    {each: dense.get(each, min(dense.values())) for each in ids},
-                    {each: bm25.get(each, min(bm25.values())) for each in ids},
-                    steps.dense_weight,
-                    steps.bm25_weight,
-                )
-            else:
-                scores = dense | bm25
-            yield [self._hit(int(each)) for each, _ in ranked(scores)[:TOP_K]]
-
-    def _by_words(self, question: str) -> NDArray[np.float64]:
-        scores = np.zeros(len(self.chunks))
-        for term in self._bm25.encode_query(question).indices:
-            found = self._weights.get(term, [])
-            rarity = math.log(1 + (len(self.chunks) - len(found) + 0.5) / (len(found) + 0.5))
-            for place, weight in found:
-                scores[place] += rarity * weight
-        return scores
-
-    def _hit(self, place: int) -> Hit:
-        name, chunk = self.chunks[place]
-        return Hit(name, chunk.text, chunk.start, chunk.end, chunk.page_start, chunk.page_end)
-
-
-def _best(scores: NDArray[Any], depth: int) -> dict[str, float]:
-    places = np.argsort(-scores, kind="stable")[:depth]
-    return {str(place): float(scores[place]) for place in places if scores[place] > 0}
-
-
 @dataclass(frozen=True, slots=True)
 class Read:
     """A source as its converter reads it."""
@@ -198,7 +135,10 @@ def measured(data_set: DataSet, way: Way, documents: Sequence[Read], vectors: Ve
         for chunk in splitter.split(each.pages, title=each.title, **ids):
             kept = chunk.model_copy(update={"context": ""}) if way.plain else chunk
             chunks.append((each.name, kept))
-    index = Index(chunks, vectors)
+    texts = [chunk.embedded for _, chunk in chunks]
+    index = ExactSearch(texts, vectors.of(texts), settings.retrieval)
+    asked = [each.form(TEXT) for each in data_set.judged]
+    questions = list(zip(data_set.judged, asked, vectors.of(asked, queries=True), strict=True))
     found_as = {source.name: [source.id] for source in data_set.sources}
     alignments: dict[str, Alignment] = {}
     if data_set.kind is Kind.SPANS:
@@ -207,10 +147,13 @@ def measured(data_set: DataSet, way: Way, documents: Sequence[Read], vectors: Ve
             alignments[source.id] = Alignment(texts[source.name], source.read().decode())
     rows = []
     for by in SEARCHES:
-        hits = index.search([each.form(TEXT) for each in data_set.judged], by, settings)
         found = [
-            Retrieved(question.id, tuple(each), 0.0)
-            for question, each in zip(data_set.judged, hits, strict=True)
+            Retrieved(
+                question.id,
+                tuple(_hit(*chunks[at]) for at, _ in index.search(text, row, by)[:TOP_K]),
+                0.0,
+            )
+            for question, text, row in questions
         ]
         values = comparison.measure(
             data_set,
@@ -220,6 +163,10 @@ def measured(data_set: DataSet, way: Way, documents: Sequence[Read], vectors: Ve
         )
         rows.append([f"{values[name].mean():.3f}" for name in MEASURES[data_set.kind]])
     return [str(way), f"{len(chunks):,}", *(" / ".join(row) for row in rows)]
+
+
+def _hit(name: str, chunk: Chunk) -> Hit:
+    return Hit(name, chunk.text, chunk.start, chunk.end, chunk.page_start, chunk.page_end)
 
 
 def run(folders: Sequence[Path], ways: Sequence[Way], file: Path) -> Outcome:

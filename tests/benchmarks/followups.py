@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from flotilla.models import Turn
 from flotilla.rag.followups import standalone
 from flotilla.settings import Settings, cores
-from flotilla.vectorstore.bm25 import Bm25Encoder
 from flotilla.vectorstore.embedders import load_embedder
 from tests.benchmarks.report import Outcome, Row, Table, render
 from tests.benchmarks.stack import progress
+from tests.doubles.exact_search import ExactSearch
 
 DEPTH = 10
 K1, B = 1.5, 0.75
@@ -137,34 +137,14 @@ def plain_bm25(texts: Sequence[str]) -> Retrieval:
 
 def hybrid(texts: Sequence[str], settings: Settings) -> Retrieval:
     """What the fleet does, over all passages: the same vectors, weights and fusion."""
-    embedder, encoder = load_embedder(settings, threads=1, lanes=cores()), Bm25Encoder()
-    retrieval = settings.retrieval
-    dense = embedder.embed_passages(texts)
-    where: dict[int, list[tuple[int, float]]] = defaultdict(list)
-    for at, vector in enumerate(encoder.encode_passages(texts)):
-        for index, value in zip(vector.indices, vector.values, strict=True):
-            where[index].append((at, value))
-
-    def by_words(question: str) -> Scores:
-        scores = np.zeros(len(texts))
-        for index in encoder.encode_query(question).indices:
-            found = where.get(index, [])
-            weight = math.log(1 + (len(texts) - len(found) + 0.5) / (len(found) + 0.5))
-            for at, value in found:
-                scores[at] += weight * value
-        return scores
+    embedder = load_embedder(settings, threads=1, lanes=cores())
+    found = ExactSearch(texts, embedder.embed_passages(texts), settings.retrieval)
 
     def search(question: str) -> Scores:
-        fused = np.zeros(len(texts))
-        near = (dense @ embedder.embed_query(question)).astype(float)
-        for scores, weight in (
-            (near, retrieval.dense_weight),
-            (by_words(question), retrieval.bm25_weight),
-        ):
-            ranked = [at for at in np.argsort(-scores, kind="stable") if scores[at] > 0]
-            for rank, at in enumerate(ranked[: retrieval.prefetch]):
-                fused[at] += weight / (retrieval.rrf_k + rank + 1)
-        return fused
+        scores = np.zeros(len(texts))
+        for at, score in found.search(question, embedder.embed_query(question)):
+            scores[at] = score
+        return scores
 
     return search
 

@@ -1,7 +1,5 @@
-"""Extractive answers over files, with the real embedding model and a plain stand-in for retrieval:
-dense and BM25 scores of all chunks, fused as the fleet fuses those of the best."""
+"""Extractive answers over files, with the real embedding model and an exact search."""
 
-import math
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
@@ -18,11 +16,9 @@ from flotilla.rag.answering import Answerer
 from flotilla.rag.citations import verify
 from flotilla.rag.extractive.generator import ExtractiveGenerator
 from flotilla.rag.whole_tables import WholeTables, whole_tables
-from flotilla.retrieval_steps import FusionKind
 from flotilla.settings import Settings
-from flotilla.vectorstore.bm25 import Bm25Encoder, SparseVector
 from flotilla.vectorstore.fastembed_embedder import FastembedEmbedder
-from flotilla.vectorstore.fusion import fused, ranked
+from tests.doubles.exact_search import ExactSearch
 
 SAMPLES = Path(__file__).parents[3] / "docs" / "samples"
 TOWN = Path(__file__).parent / "town"
@@ -93,41 +89,18 @@ def asking(files: Sequence[Path]) -> Ask:
 
 def nearest(files: Sequence[Path], question: str, limit: int) -> list[Passage]:
     """The chunks of the files that a search by the default settings finds, the nearest first."""
-    passages, vectors, weights = _indexed(tuple(files))
-    steps = Settings().retrieval
-    cosines = vectors @ embedder().embed_query(question)
-    dense = {str(place): float(score) for place, score in enumerate(cosines)}
-    bm25 = dict.fromkeys(dense, 0.0)
-    for term in bm25_encoder().encode_query(question).indices:
-        found = weights.get(term, {})
-        rarity = math.log(1 + (len(passages) - len(found) + 0.5) / (len(found) + 0.5))
-        for place, weight in found.items():
-            bm25[place] += rarity * weight
-    if not any(bm25.values()):
-        bm25 = {}
-    scores = fused(FusionKind.LINEAR, dense, bm25, steps.dense_weight, steps.bm25_weight)
-    return [passages[int(place)] for place, _ in ranked(scores)[:limit]]
+    passages, found = _indexed(tuple(files))
+    best = found.search(question, embedder().embed_query(question))
+    return [passages[place] for place, _ in best[:limit]]
 
 
 @cache
-def _indexed(
-    files: tuple[Path, ...],
-) -> tuple[list[Passage], np.ndarray, dict[int, dict[str, float]]]:
-    """Passages, their vectors, and of each term its weight by the passages' places."""
+def _indexed(files: tuple[Path, ...]) -> tuple[list[Passage], ExactSearch]:
     indexed = [index(file) for file in files]
     passages = [p for found, _, _ in indexed for p in found]
-    weights: dict[int, dict[str, float]] = {}
-    sparse = [each for _, _, found in indexed for each in found]
-    for place, vector in enumerate(sparse):
-        for term, weight in zip(vector.indices, vector.values, strict=True):
-            weights.setdefault(term, {})[str(place)] = weight
-    return passages, np.concatenate([found for _, found, _ in indexed]), weights
-
-
-@lru_cache(maxsize=1)
-def bm25_encoder() -> Bm25Encoder:
-    """What encodes words, as the fleets do it."""
-    return Bm25Encoder()
+    texts = [text for _, found, _ in indexed for text in found]
+    rows = np.concatenate([found for _, _, found in indexed])
+    return passages, ExactSearch(texts, rows, Settings().retrieval)
 
 
 @lru_cache(maxsize=1)
@@ -141,14 +114,13 @@ def _splitter() -> SectionSplitter:
 
 
 @cache
-def index(path: Path) -> tuple[list[Passage], np.ndarray, list[SparseVector]]:
-    """A file's chunks, as retrieval would hand them on, with their vectors; once a file."""
+def index(path: Path) -> tuple[list[Passage], list[str], np.ndarray]:
+    """A file's chunks, as retrieval would hand them on, what is embedded of them, and their
+    vectors; once a file."""
     chunks = chunks_of(path)
     texts = [chunk.embedded for chunk in chunks]
-    average = sum(map(len, bm25_encoder().terms(texts))) / max(1, len(texts))
     passages = [passage_of(chunk, path.name) for chunk in chunks]
-    sparse = bm25_encoder().encode_passages(texts, average)
-    return passages, embedder().embed_passages(texts), sparse
+    return passages, texts, embedder().embed_passages(texts)
 
 
 def chunks_of(path: Path) -> list[Chunk]:
