@@ -4,6 +4,8 @@ import pytest
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
+from flotilla.settings import QdrantSettings, Settings
+from flotilla.vectorstore.qdrant import connect
 from tests.contract.points import DEAR, LAST, A, ids, status_of
 
 SPARSE = models.SparseVector(indices=[9, 7], values=[1.0, 1.0])
@@ -180,3 +182,26 @@ def test_batch_of_queries(qdrant: QdrantClient, fixed: str) -> None:
     )
     assert [ids(one.points) for one in answers] == [[LAST], [3], [2]]
     assert answers[0].points[0].payload["n"] == 4
+
+
+def test_lean_reads_find_what_the_client_finds(qdrant: QdrantClient, fixed: str) -> None:
+    lean = connect(Settings(qdrant=QdrantSettings(url=qdrant.http.client.host)))
+    searches = [
+        models.QueryRequest(query=[0.0, 1.0], using="dense", limit=3, with_payload=True),
+        models.QueryRequest(query=SPARSE, using="sparse", filter=models.Filter(must=[DEAR])),
+    ]
+    theirs = qdrant.query_batch_points(fixed, searches)
+    ours = lean.find(fixed, searches)
+    assert [[one["id"] for one in found] for found in ours] == [ids(one.points) for one in theirs]
+    for mine, other in zip(ours, theirs, strict=True):
+        for one, point in zip(mine, other.points, strict=True):
+            assert one["score"] == pytest.approx(point.score)
+            assert one.get("payload") == point.payload
+            assert "vector" not in one
+    wanted = [one["id"] for one in ours[0]]
+    there = lean.look_up(fixed, wanted, ["n"], ["dense"])
+    known = {one.id: one for one in qdrant.retrieve(fixed, wanted, ["n"], ["dense"])}
+    assert len(there) == len(known)
+    for one in there:
+        assert one["payload"] == known[one["id"]].payload
+        assert one["vector"] == known[one["id"]].vector

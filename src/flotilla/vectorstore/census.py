@@ -6,8 +6,9 @@ Everything that answers a tenant's request goes through `points`, which knows no
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from qdrant_client import QdrantClient, models
+from qdrant_client import models
 
+from flotilla.vectorstore.lean_client import LeanClient
 from flotilla.vectorstore.point_search import equal, one_of
 from flotilla.vectorstore.qdrant import CollectionAbsent, call
 
@@ -37,7 +38,7 @@ class PointCensus:
         collection: the Qdrant collection's name.
     """
 
-    def __init__(self, client: QdrantClient, collection: str) -> None:
+    def __init__(self, client: LeanClient, collection: str) -> None:
         self._client = client
         self._collection = collection
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qdrant_client import QdrantClient, models
+from qdrant_client import models
 
 from flotilla.vectorstore.bm25 import SparseVector
 from flotilla.vectorstore.embedder import Vector
+from flotilla.vectorstore.lean_client import LeanClient
 from flotilla.vectorstore.qdrant import CollectionAbsent, call
 
 DENSE = "dense"
@@ -36,8 +37,8 @@ class Fusion:
 
 def fused(
     dense: Vector, sparse: SparseVector, fusion: Fusion, limit: int, selected: models.Filter
-) -> dict[str, Any]:
-    """The arguments of `query_points` that search by both vectors and fuse what is found.
+) -> models.QueryRequest:
+    """The request that searches by both vectors and has Qdrant fuse what is found.
 
     An empty `sparse` leaves the ranking to the dense vector, and a weight of 0 to the other one.
     """
@@ -54,7 +55,7 @@ def fused(
         models.Prefetch(query=query, using=using, filter=selected, limit=depth)
         for query, using, _ in sides
     ]
-    return {"query": ranks, "prefetch": prefetch, "limit": limit}
+    return models.QueryRequest(query=ranks, prefetch=prefetch, limit=limit)
 
 
 class HybridCollection:
@@ -65,7 +66,7 @@ class HybridCollection:
         collection: the Qdrant collection's name.
     """
 
-    def __init__(self, client: QdrantClient, collection: str) -> None:
+    def __init__(self, client: LeanClient, collection: str) -> None:
         self._client = client
         self.collection = collection
 

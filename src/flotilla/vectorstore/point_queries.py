@@ -116,18 +116,16 @@ class PointReader(PointSearcher):
         found: dict[str, Passage] = {}
         for offset in (begin, None):
             if len(found) < limit:
-                for record in self._scroll(selected, limit - len(found), offset):
-                    found.setdefault(str(record.id), passage_of(record, 0.0))
+                for passage in self._scroll(selected, limit - len(found), offset):
+                    found.setdefault(passage.chunk_id, passage)
         return list(found.values())
 
     def of_version(self, tenant_id: str, version_id: str, limit: int) -> list[Passage]:
         """Live passages of a version in no order, each with the score 0."""
         selected = tenants(tenant_id, equal("live", True), equal("version_id", version_id))
-        return [passage_of(record, 0.0) for record in self._scroll(selected, limit, None)]
+        return self._scroll(selected, limit, None)
 
-    def _scroll(
-        self, selected: models.Filter, limit: int, offset: str | None
-    ) -> Sequence[models.Record]:
+    def _scroll(self, selected: models.Filter, limit: int, offset: str | None) -> list[Passage]:
         try:
             records, _ = call(
                 lambda: self._client.scroll(
@@ -141,7 +139,7 @@ class PointReader(PointSearcher):
             )
         except CollectionAbsent:
             return []
-        return list(records)
+        return [passage_of(str(record.id), record.payload, 0.0) for record in records]
 
 
 def _stored(vectors: Any) -> StoredVectors:

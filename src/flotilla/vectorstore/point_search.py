@@ -13,6 +13,7 @@ from flotilla.vectorstore.bm25 import SparseVector
 from flotilla.vectorstore.embedder import Vector
 from flotilla.vectorstore.fusion import Scores
 from flotilla.vectorstore.hybrid_collection import BM25, DENSE, Fusion, HybridCollection, fused
+from flotilla.vectorstore.lean_client import FoundPoint
 from flotilla.vectorstore.qdrant import CollectionAbsent, call
 
 LINEAR = (FusionKind.LINEAR, FusionKind.LINEAR_EXACT)
@@ -59,12 +60,7 @@ class PointSearcher(HybridCollection):
         self, wording: Wording, fusion: Fusion, limit: int, selected: models.Filter
     ) -> list[Passage]:
         """The selected passages that are nearest by both vectors, best first, fused by Qdrant."""
-        search = fused(wording.dense, wording.sparse, fusion, limit, selected)
-        try:
-            found = call(lambda: self._client.query_points(self.collection, **search))
-        except CollectionAbsent:
-            return []
-        return _ordered(found.points)
+        return self._passages(fused(wording.dense, wording.sparse, fusion, limit, selected))
 
     def nearest(
         self, wording: Wording, by: Search, limit: int, selected: models.Filter
@@ -120,18 +116,17 @@ class PointSearcher(HybridCollection):
         for searches in asked:
             sides: dict[str, dict[str, float]] = {DENSE: {}, BM25: {}}
             for name in searches:
-                sides[name] = {str(point.id): point.score for point in next(answers)}
+                sides[name] = {point["id"]: point["score"] for point in next(answers)}
             found.append(sides)
         return found
 
-    def _batch(self, requests: list[models.QueryRequest]) -> list[list[models.ScoredPoint]]:
+    def _batch(self, requests: list[models.QueryRequest]) -> list[list[FoundPoint]]:
         if not requests:
             return []
         try:
-            answers = call(lambda: self._client.query_batch_points(self.collection, requests))
+            return call(lambda: self._client.find(self.collection, requests))
         except CollectionAbsent:
             return [[] for _ in requests]
-        return [answer.points for answer in answers]
 
     def passages(self, tenant_id: str, ids: Sequence[str]) -> dict[str, Passage]:
         """The tenant's live passages under these ids, each with the score 0, in one request.
@@ -139,30 +134,30 @@ class PointSearcher(HybridCollection):
         Those that are not there, or no longer, are left out.
         """
         return {
-            str(record.id): passage_of(record, 0.0)
+            record["id"]: passage_of(record["id"], record.get("payload"), 0.0)
             for record in self._records(tenant_id, ids, True, False)
-            if (record.payload or {}).get("live")
+            if (record.get("payload") or {}).get("live")
         }
 
     def dense_vectors(self, tenant_id: str, ids: Sequence[str]) -> dict[str, Vector]:
         """The dense vectors, of length 1, of those of the tenant's points that are there."""
         found = self._records(tenant_id, ids, ["tenant_id"], [DENSE])
-        return {str(one.id): np.array(_named(one.vector)[DENSE], np.float32) for one in found}
+        return {one["id"]: np.array((one.get("vector") or {})[DENSE], np.float32) for one in found}
 
     def _records(
-        self, tenant_id: str, ids: Sequence[str], payload: bool | list[str], vectors: Any
-    ) -> list[models.Record]:
+        self,
+        tenant_id: str,
+        ids: Sequence[str],
+        payload: bool | list[str],
+        vectors: bool | list[str],
+    ) -> list[FoundPoint]:
         if not ids:
             return []
         try:
-            found = call(
-                lambda: self._client.retrieve(
-                    self.collection, list(ids), with_payload=payload, with_vectors=vectors
-                )
-            )
+            found = call(lambda: self._client.look_up(self.collection, ids, payload, vectors))
         except CollectionAbsent:
             return []
-        return [one for one in found if (one.payload or {}).get("tenant_id") == tenant_id]
+        return [one for one in found if (one.get("payload") or {}).get("tenant_id") == tenant_id]
 
 
 def live_points(
@@ -184,9 +179,9 @@ def narrowed(selected: models.Filter, condition: models.FieldCondition) -> model
     return models.Filter(must=[selected, condition])
 
 
-def _ordered(points: Sequence[models.ScoredPoint]) -> list[Passage]:
+def _ordered(points: Sequence[FoundPoint]) -> list[Passage]:
     """Points as passages. Qdrant orders those of one score as it comes upon them."""
-    found = [passage_of(point, point.score) for point in points]
+    found = [passage_of(point["id"], point.get("payload"), point["score"]) for point in points]
     return sorted(found, key=lambda each: (-each.score, each.chunk_id))
 
 
@@ -253,15 +248,11 @@ def _terms(wording: Wording) -> models.SparseVector:
     return models.SparseVector(indices=wording.sparse.indices, values=wording.sparse.values)
 
 
-def _named(vectors: Any) -> dict[str, Any]:
-    return dict(vectors or {})
-
-
-def passage_of(point: models.ScoredPoint | models.Record, score: float) -> Passage:
-    """The passage that a point with its payload is, with this score."""
-    payload = point.payload or {}
+def passage_of(point_id: str, payload: Mapping[str, Any] | None, score: float) -> Passage:
+    """The passage that a point with this payload is, with this score."""
+    payload = payload or {}
     return Passage(
-        chunk_id=str(point.id),
+        chunk_id=point_id,
         collection=payload["collection_id"],
         score=score,
         heading_path=tuple(payload["heading_path"]),

@@ -12,7 +12,7 @@ is published is hidden or changed by it.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qdrant_client import QdrantClient, models
+from qdrant_client import models
 
 from flotilla.errors import DependencyUnavailable
 from flotilla.ledger import spaces
@@ -21,6 +21,7 @@ from flotilla.settings import Settings
 from flotilla.vectorstore.bm25 import SparseVector
 from flotilla.vectorstore.embedder import Matrix
 from flotilla.vectorstore.hybrid_collection import BM25, DENSE, TENANT_INDEX, Fusion
+from flotilla.vectorstore.lean_client import LeanClient
 from flotilla.vectorstore.point_queries import PointReader, StoredVectors
 from flotilla.vectorstore.point_search import equal, one_of, tenants
 from flotilla.vectorstore.qdrant import CollectionAbsent, call
@@ -53,7 +54,7 @@ class PointStore(PointReader):
         dimensions: of the dense vectors.
     """
 
-    def __init__(self, client: QdrantClient, collection: str, dimensions: int) -> None:
+    def __init__(self, client: LeanClient, collection: str, dimensions: int) -> None:
         super().__init__(client, collection)
         self._dimensions = dimensions
 

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import httpx
-from qdrant_client import QdrantClient
+import urllib3
 from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from flotilla.errors import ConfigurationError, DependencyUnavailable
 from flotilla.retry_after import seconds_to_wait
 from flotilla.settings import Settings
+from flotilla.vectorstore.lean_client import LeanClient
 
 T = TypeVar("T")
 
@@ -27,19 +28,22 @@ LONGEST_PAUSE = 60.0
 
 INSUFFICIENT_STORAGE = 507  # RFC 4918, section 11.5
 
+CLOSED = (httpx.RemoteProtocolError, httpx.ReadError, urllib3.exceptions.ProtocolError)
+"""What a request meets whose connection the server has closed."""
+
 
 class CollectionAbsent(Exception):
     """Qdrant has no collection of this name yet; never leaves this package."""
 
 
-def connect(settings: Settings) -> QdrantClient:
+def connect(settings: Settings) -> LeanClient:
     """A client that many threads may share; it connects at the first request.
 
     Connections are kept alive on loopback too, where `qdrant-client` by itself opens a new one
     for each request.
     """
     key = settings.qdrant.api_key
-    return QdrantClient(
+    return LeanClient(
         url=settings.qdrant.url,
         api_key=key.get_secret_value() if key else None,
         timeout=max(1, round(settings.qdrant.timeout)),
@@ -66,7 +70,7 @@ def call(request: Callable[[], T]) -> T:
             return request()
         except ResponseHandlingException as error:
             # A kept connection that the server closed in the same moment: a new one will do.
-            if not isinstance(error.source, httpx.RemoteProtocolError | httpx.ReadError):
+            if not isinstance(error.source, CLOSED):
                 raise
             return request()
     except ResponseHandlingException as error:

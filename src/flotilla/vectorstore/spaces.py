@@ -9,8 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 
-from qdrant_client import QdrantClient
-
 from flotilla.errors import (
     ConfigurationError,
     DependencyUnavailable,
@@ -27,6 +25,7 @@ from flotilla.settings import Settings
 from flotilla.vectorstore.census import PointCensus
 from flotilla.vectorstore.embedder import Embedder
 from flotilla.vectorstore.embedders import dimensions_of
+from flotilla.vectorstore.lean_client import LeanClient
 from flotilla.vectorstore.model_loading import LoadedModels
 from flotilla.vectorstore.points import PointStore, collection_name
 from flotilla.vectorstore.turn_points import TurnPoints
@@ -52,7 +51,7 @@ class VectorSpace:
         load: gives the space's model, loaded once a process.
     """
 
-    def __init__(self, row: Space, client: QdrantClient, load: Callable[[], Embedder]) -> None:
+    def __init__(self, row: Space, client: LeanClient, load: Callable[[], Embedder]) -> None:
         assert row.dimensions is not None  # noqa: S101 - known before anything is written
         self.row = row
         self.id = row.id
@@ -87,7 +86,7 @@ class Spaces:
         self,
         database: Callable[[], Database],
         settings: Settings,
-        client: QdrantClient,
+        client: LeanClient,
         load: Callable[[str], Embedder],
     ) -> None:
         self._database = database

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from qdrant_client import QdrantClient, models
+from qdrant_client import models
 
 from flotilla.vectorstore.bm25 import SparseVector
 from flotilla.vectorstore.embedder import Matrix, Vector
@@ -22,6 +22,7 @@ from flotilla.vectorstore.hybrid_collection import (
     HybridCollection,
     fused,
 )
+from flotilla.vectorstore.lean_client import LeanClient
 from flotilla.vectorstore.point_search import equal, one_of, tenants
 from flotilla.vectorstore.qdrant import CollectionAbsent, call
 
@@ -63,7 +64,7 @@ class TurnPoints(HybridCollection):
         dimensions: of the dense vectors.
     """
 
-    def __init__(self, client: QdrantClient, collection: str, dimensions: int) -> None:
+    def __init__(self, client: LeanClient, collection: str, dimensions: int) -> None:
         super().__init__(client, collection + SUFFIX)
         self._dimensions = dimensions
 
@@ -116,15 +117,12 @@ class TurnPoints(HybridCollection):
             must_not=[models.HasIdCondition(has_id=list(without))] if without else [],
         )
         search = fused(dense, sparse, fusion, limit, selected)
+        search.with_vector = [DENSE]
         try:
-            found = call(
-                lambda: self._client.query_points(
-                    self.collection, **search, with_payload=False, with_vectors=[DENSE]
-                )
-            )
+            [found] = call(lambda: self._client.find(self.collection, [search]))
         except CollectionAbsent:
             return []
-        return [NearTurn(str(point.id), _cosine(point.vector, dense)) for point in found.points]
+        return [NearTurn(point["id"], _cosine(point["vector"], dense)) for point in found]
 
     def remove(self, tenant_id: str, turn_ids: Sequence[str]) -> None:
         """Delete the points of some turns of a tenant's."""

@@ -160,16 +160,27 @@ def _payload(body: Json) -> dict[str, Any]:
 
 
 def record(found: Any) -> Json:
-    """A point as retrieve and scroll give it."""
-    body = {"id": found.id, "payload": found.payload, "vector": found.vector}
-    if found.order_value is not None:
-        body["order_value"] = found.order_value
+    """A point as retrieve and scroll give it, without what was not asked for."""
+    body = {"id": found.id}
+    _add(found, body)
     return body
 
 
 def scored_point(found: Any) -> Json:
     """A point as a query gives it."""
-    return record(found) | {"score": found.score, "version": found.version}
+    body = {"id": found.id, "version": found.version, "score": found.score}
+    _add(found, body)
+    return body
+
+
+def _add(found: Any, body: dict[str, Any]) -> None:
+    payload, vector, order = found.payload, found.vector, found.order_value
+    if payload is not None:
+        body["payload"] = payload
+    if vector is not None:
+        body["vector"] = vector
+    if order is not None:
+        body["order_value"] = order
 
 
 def encode(value: Any) -> Json:

@@ -250,6 +250,8 @@ COLLECTION = "/collections/{name}"
 POINTS = f"{COLLECTION}/points"
 
 REQUESTS: tuple[tuple[str, str, Handler], ...] = (
+    ("POST", f"{POINTS}/query/batch", query_batch),  # the router goes by this order
+    ("POST", POINTS, retrieve),
     ("GET", "/collections", list_collections),
     ("POST", "/collections/aliases", change_aliases),
     ("GET", "/aliases", list_aliases),
@@ -261,7 +263,6 @@ REQUESTS: tuple[tuple[str, str, Handler], ...] = (
     ("PUT", f"{COLLECTION}/index", _one(_create_index)),
     ("DELETE", f"{COLLECTION}/index/{{field}}", delete_index),
     ("POST", f"{COLLECTION}/facet", facet),
-    ("POST", POINTS, retrieve),
     ("PUT", POINTS, _one(points.upsert)),
     ("POST", f"{POINTS}/delete", _one(points.delete, removal=True)),
     ("POST", f"{POINTS}/payload", _one(points.set_payload)),
@@ -274,7 +275,9 @@ REQUESTS: tuple[tuple[str, str, Handler], ...] = (
     ("POST", f"{POINTS}/scroll", scroll),
     ("POST", f"{POINTS}/count", count),
     ("POST", f"{POINTS}/query", query),
-    ("POST", f"{POINTS}/query/batch", query_batch),
     ("GET", f"{POINTS}/{{point}}", get_point),
 )
 """Method, path and handler of every request that the node implements."""
+
+QUICK = frozenset((retrieve, query, query_batch))
+"""What a question waits for; milliseconds each."""
