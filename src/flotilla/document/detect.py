@@ -35,6 +35,24 @@ class MediaType(StrEnum):
     TIFF = "tiff"
 
 
+CONTENT_TYPES = {
+    MediaType.PDF: "application/pdf",
+    MediaType.DOCX: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    MediaType.PPTX: "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    MediaType.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    MediaType.EPUB: "application/epub+zip",
+    MediaType.HTML: "text/html",
+    MediaType.MARKDOWN: "text/markdown",
+    MediaType.EML: "message/rfc822",
+    MediaType.CSV: "text/csv",
+    MediaType.TSV: "text/tab-separated-values",
+    MediaType.TEXT: "text/plain",
+    MediaType.PNG: "image/png",
+    MediaType.JPEG: "image/jpeg",
+    MediaType.TIFF: "image/tiff",
+}
+
+
 TAKEN = "PDF, DOCX, PPTX, XLSX, EPUB, HTML, Markdown, EML, CSV, TSV and plain text are taken"
 
 HEAD_BYTES = 8192

@@ -22,9 +22,10 @@ from flotilla.blobs import (
     version_prefix,
 )
 from flotilla.broker import at_start
+from flotilla.document.chunk_batches import live_chunks, remove_beyond
 from flotilla.document.conversion import Conversion
 from flotilla.document.converters.choice import available, has_ocr
-from flotilla.document.detect import MediaType, detect
+from flotilla.document.detect import CONTENT_TYPES, detect
 from flotilla.document.fetch import FetchedSource
 from flotilla.document.fetch import fetch as fetch_url
 from flotilla.document.memory import Surplus, watch_memory
@@ -45,11 +46,10 @@ from flotilla.errors import (
     FlotillaError,
     LeaseLost,
     NoText,
-    NotFound,
     TooManyPages,
 )
 from flotilla.heartbeats import show
-from flotilla.ledger import documents, job_ends, jobs, submissions, versions
+from flotilla.ledger import job_ends, jobs, submissions, versions
 from flotilla.ledger.endings import tell
 from flotilla.ledger.runs import Postponed, StageRun
 from flotilla.ledger.stages import stage
@@ -60,23 +60,6 @@ from flotilla.remote_tokens import remote_counter
 from flotilla.schemas import Task
 from flotilla.settings import get_settings
 from flotilla.step_times import step
-
-CONTENT_TYPES = {
-    MediaType.PDF: "application/pdf",
-    MediaType.DOCX: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    MediaType.PPTX: "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-    MediaType.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    MediaType.EPUB: "application/epub+zip",
-    MediaType.HTML: "text/html",
-    MediaType.MARKDOWN: "text/markdown",
-    MediaType.EML: "message/rfc822",
-    MediaType.CSV: "text/csv",
-    MediaType.TSV: "text/tab-separated-values",
-    MediaType.TEXT: "text/plain",
-    MediaType.PNG: "image/png",
-    MediaType.JPEG: "image/jpeg",
-    MediaType.TIFF: "image/tiff",
-}
 
 
 @lru_cache(maxsize=1)
@@ -282,7 +265,7 @@ def convert_range(run: StageRun, first: int, last: int) -> None:
 def split(run: StageRun) -> Signature:
     """Cut the pages into chunks, in batches for the vectorstore fleet."""
     version = run.version()
-    known = KnownTexts(_live_chunks(run, version))
+    known = KnownTexts(live_chunks(run, _blobs(), version))
     chunks = known.mark(
         _splitter().split(
             StoredPages(_blobs(), version.tenant_id, version.id).indexing(),
@@ -298,7 +281,7 @@ def split(run: StageRun) -> Signature:
             _blobs().put_values(chunks_ref(version.tenant_id, version.id, parts), batch)
         total += len(batch)
         parts += 1
-    _remove_chunks(run, version, parts)
+    remove_beyond(run, _blobs(), version, parts)
     if total == 0:
         raise NoText(_why_no_text(version))
     _check_wanted(run, version)
@@ -312,17 +295,6 @@ def split(run: StageRun) -> Signature:
 def _next(chunks: Iterator[Chunk], size: int) -> list[Chunk]:
     with step("split"):
         return list(islice(chunks, size))
-
-
-def _remove_chunks(run: StageRun, version: Version, first: int) -> None:
-    """Remove batches of chunks that an attempt with other settings has written beyond these: as
-    many as are there count as the version's."""
-    part = first
-    if _blobs().exists(chunks_ref(version.tenant_id, version.id, part)):
-        run.checkpoint()  # they may be those of a worker that has taken this over
-    while _blobs().exists(ref := chunks_ref(version.tenant_id, version.id, part)):
-        _blobs().delete(ref)
-        part += 1
 
 
 def _check_wanted(run: StageRun, version: Version) -> None:
@@ -343,21 +315,6 @@ def _check_wanted(run: StageRun, version: Version) -> None:
 
 def _source(version: Version) -> Any:
     return _blobs().local_path(source_ref(version.tenant_id, version.id))
-
-
-def _live_chunks(run: StageRun, version: Version) -> Iterator[Chunk]:
-    """The chunks of the version that answers now, whose vectors may be taken over."""
-    with run.database.reading() as connection:
-        live = documents.live(connection, [version.document_id]).get(version.document_id)
-    part = 0
-    while live is not None and _blobs().exists(
-        ref := chunks_ref(version.tenant_id, live.version_id, part)
-    ):
-        try:
-            yield from _blobs().values(ref, Chunk)
-        except NotFound:  # another version has taken its place in this moment
-            return
-        part += 1
 
 
 def _why_no_text(version: Version) -> str:
