@@ -38,24 +38,51 @@ class Fusion:
 def fused(
     dense: Vector, sparse: SparseVector, fusion: Fusion, limit: int, selected: models.Filter
 ) -> models.QueryRequest:
-    """The request that searches by both vectors and has Qdrant fuse what is found.
+    """The request that searches by both vectors and has Qdrant fuse what is found by ranks.
 
     An empty `sparse` leaves the ranking to the dense vector, and a weight of 0 to the other one.
     """
-    depth = max(fusion.prefetch, limit)
-    sides: list[tuple[Any, str, float]] = [(dense.tolist(), DENSE, fusion.dense_weight)]
+    sides = _sides(dense, sparse)
+    if len(sides) > 1:
+        weights = {DENSE: fusion.dense_weight, BM25: fusion.bm25_weight}
+        sides = {name: query for name, query in sides.items() if weights[name] > 0}
+        ranks = models.Rrf(k=fusion.k, weights=[weights[name] for name in sides])
+    else:
+        ranks = models.Rrf(k=fusion.k, weights=[1])
+    return _request(sides, models.RrfQuery(rrf=ranks), fusion.prefetch, limit, selected)
+
+
+def fused_by_spread(
+    dense: Vector, sparse: SparseVector, prefetch: int, limit: int, selected: models.Filter
+) -> models.QueryRequest:
+    """The request that has Qdrant fuse by the distributions of the scores (`dbsf`).
+
+    Both searches weigh the same; a score is the sum of as many as `sparse` leaves.
+    """
+    by_spread = models.FusionQuery(fusion=models.Fusion.DBSF)
+    return _request(_sides(dense, sparse), by_spread, prefetch, limit, selected)
+
+
+def _sides(dense: Vector, sparse: SparseVector) -> dict[str, Any]:
+    sides: dict[str, Any] = {DENSE: dense.tolist()}
     if sparse.indices:
-        terms = models.SparseVector(indices=sparse.indices, values=sparse.values)
-        sides.append((terms, BM25, fusion.bm25_weight))
-        sides = [side for side in sides if side[2] > 0]
-    ranks = models.RrfQuery(
-        rrf=models.Rrf(k=fusion.k, weights=[weight or 1 for *_, weight in sides])
-    )
-    prefetch = [
-        models.Prefetch(query=query, using=using, filter=selected, limit=depth)
-        for query, using, _ in sides
+        sides[BM25] = models.SparseVector(indices=sparse.indices, values=sparse.values)
+    return sides
+
+
+def _request(
+    sides: Mapping[str, Any],
+    fusion: models.RrfQuery | models.FusionQuery,
+    prefetch: int,
+    limit: int,
+    selected: models.Filter,
+) -> models.QueryRequest:
+    depth = max(prefetch, limit)
+    searches = [
+        models.Prefetch(query=query, using=name, filter=selected, limit=depth)
+        for name, query in sides.items()
     ]
-    return models.QueryRequest(query=ranks, prefetch=prefetch, limit=limit)
+    return models.QueryRequest(query=fusion, prefetch=searches, limit=limit)
 
 
 class HybridCollection:

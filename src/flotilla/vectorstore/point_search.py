@@ -12,7 +12,14 @@ from flotilla.retrieval_steps import FusionKind, RetrievalSteps, Search
 from flotilla.vectorstore.bm25 import SparseVector
 from flotilla.vectorstore.embedder import Vector
 from flotilla.vectorstore.fusion import Scores
-from flotilla.vectorstore.hybrid_collection import BM25, DENSE, Fusion, HybridCollection, fused
+from flotilla.vectorstore.hybrid_collection import (
+    BM25,
+    DENSE,
+    Fusion,
+    HybridCollection,
+    fused,
+    fused_by_spread,
+)
 from flotilla.vectorstore.lean_client import FoundPoint
 from flotilla.vectorstore.qdrant import CollectionAbsent, call
 
@@ -61,6 +68,18 @@ class PointSearcher(HybridCollection):
     ) -> list[Passage]:
         """The selected passages that are nearest by both vectors, best first, fused by Qdrant."""
         return self._passages(fused(wording.dense, wording.sparse, fusion, limit, selected))
+
+    def fused_by_spread(
+        self, wording: Wording, prefetch: int, limit: int, selected: models.Filter
+    ) -> list[Passage]:
+        """The same by the distributions of their scores, each of which weighs the same."""
+        found = self._passages(
+            fused_by_spread(wording.dense, wording.sparse, prefetch, limit, selected)
+        )
+        if not wording.sparse.indices:
+            return found
+        # Qdrant adds up what is a mean here.
+        return [each.model_copy(update={"score": each.score / 2}) for each in found]
 
     def nearest(
         self, wording: Wording, by: Search, limit: int, selected: models.Filter

@@ -159,6 +159,9 @@ class Retriever:
                 bm25_weight=steps.bm25_weight,
             )
             return self._points.fused(asked[0], fusion, limit, selected)
+        even = steps.dense_weight == steps.bm25_weight
+        if len(asked) == 1 and steps.fusion is FusionKind.DBSF and even:
+            return self._points.fused_by_spread(asked[0], steps.prefetch, limit, selected)
         depth = max(steps.prefetch, limit)
         sides = self._points.scores(asked, steps, depth, selected)
         best = _fused(sides, steps)[:limit]
