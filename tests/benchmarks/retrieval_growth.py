@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flotilla.models import Chunk, Query, chunk_id
+from flotilla.retrieval_steps import FusionKind
 from flotilla.settings import RetrievalSettings
 from flotilla.vectorstore.bm25 import SparseVector
 from flotilla.vectorstore.embedder import Matrix, Vector
@@ -88,11 +89,17 @@ class Given:
         return self._sparse[int(text)]
 
 
+ONE_REQUEST = FusionKind.DBSF
+"""The fusion that Qdrant does itself, so that one request is all; it is measured beside the
+fleet's own."""
+
+
 @dataclass(frozen=True)
 class Measured:
-    """Milliseconds of the questions over so many chunks."""
+    """Milliseconds of the questions over so many chunks, with one fusion."""
 
     chunks: int
+    fusion: str
     search: NDArray[np.float64]
     together: NDArray[np.float64]
 
@@ -105,7 +112,9 @@ def run(stack: Stack, quick: bool, *, full: bool = False, plot: Path | None = No
     made = Made(embedder.dimensions)
     asked = questions(WARM_UP + ASKED, seed=77)
     given: Any = Given(made.dense(len(asked)), [made.question() for _ in asked])
-    retriever = Retriever(store, given, given, settings.retrieval)
+    fusions = list(dict.fromkeys((settings.retrieval.fusion, ONE_REQUEST.value)))
+    steps = [settings.retrieval.model_copy(update={"fusion": fusion}) for fusion in fusions]
+    retrievers = [Retriever(store, given, given, each) for each in steps]
     store.ensure()
     found: list[Measured] = []
     there = 0
@@ -115,21 +124,22 @@ def run(stack: Stack, quick: bool, *, full: bool = False, plot: Path | None = No
             there = _grow(store, made, there, size)
             progress(f"growth: {size:,} chunks written in {time.perf_counter() - began:.0f} s")
             stack.settle()
-            embedding, search = [], []
-            for number, text in enumerate(asked):
-                began = time.perf_counter()
-                embedder.embed_query(text)
-                embedded = time.perf_counter()
-                passages = retriever.search(
-                    Query(tenant_id=TENANT, question=str(number), collection_ids=(COLLECTION,))
-                )
-                searched = time.perf_counter()
-                assert len(passages) == Query.model_fields["top_k"].default
-                embedding.append(1000 * (embedded - began))
-                search.append(1000 * (searched - embedded))
-            times = np.array(search[WARM_UP:]), np.array(embedding[WARM_UP:])
-            found.append(Measured(size, times[0], times[0] + times[1]))
-            progress(f"growth: p95 of a search {np.percentile(times[0], 95):.1f} ms")
+            for fusion, retriever in zip(fusions, retrievers, strict=True):
+                embedding, search = [], []
+                for number, text in enumerate(asked):
+                    began = time.perf_counter()
+                    embedder.embed_query(text)
+                    embedded = time.perf_counter()
+                    passages = retriever.search(
+                        Query(tenant_id=TENANT, question=str(number), collection_ids=(COLLECTION,))
+                    )
+                    searched = time.perf_counter()
+                    assert len(passages) == Query.model_fields["top_k"].default
+                    embedding.append(1000 * (embedded - began))
+                    search.append(1000 * (searched - embedded))
+                times = np.array(search[WARM_UP:]), np.array(embedding[WARM_UP:])
+                found.append(Measured(size, fusion, times[0], times[0] + times[1]))
+                progress(f"growth: p95 of a search, {fusion}, {np.percentile(times[0], 95):.1f} ms")
     finally:
         store.drop()
     if plot is not None:
@@ -174,7 +184,7 @@ def _outcome(found: Sequence[Measured], settings: RetrievalSettings) -> Outcome:
         goal = each.chunks == GOAL_SIZE
         rows.append(
             Row(
-                f"search of {each.chunks:,} chunks, 1 client, without embedding",
+                f"search of {each.chunks:,} chunks, {each.fusion}, 1 client, without embedding",
                 f"p50 {np.percentile(each.search, 50):.1f} ms, p95 {p95:.1f} ms",
                 goal=f"p95 < {GOAL:.0f} ms" if goal else "–",
                 met=p95 < GOAL if goal else None,
@@ -183,6 +193,7 @@ def _outcome(found: Sequence[Measured], settings: RetrievalSettings) -> Outcome:
     lines = [
         (
             f"{each.chunks:,}",
+            each.fusion,
             *(
                 f"{np.percentile(times, share):.1f}"
                 for times in (each.search, each.together)
@@ -193,11 +204,21 @@ def _outcome(found: Sequence[Measured], settings: RetrievalSettings) -> Outcome:
     ]
     title = (
         f"Milliseconds of a {settings.search} search by size "
-        f"({settings.fusion}, {settings.prefetch} candidates of each side)"
+        f"({settings.prefetch} candidates of each side)"
     )
-    head = ("chunks", "search p50", "search p95", "with embedding p50", "with embedding p95")
+    head = (
+        "chunks",
+        "fusion",
+        "search p50",
+        "search p95",
+        "with embedding p50",
+        "with embedding p95",
+    )
     values = {
-        str(each.chunks): {"search": each.search.tolist(), "together": each.together.tolist()}
+        f"{each.chunks} {each.fusion}": {
+            "search": each.search.tolist(),
+            "together": each.together.tolist(),
+        }
         for each in found
     }
     return Outcome(rows, tables=[Table(title, head, lines)], values=values)
@@ -210,12 +231,16 @@ def _draw(found: Sequence[Measured], path: Path) -> None:
     figure = Figure(figsize=(8.0, 5.0), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    sizes = [each.chunks for each in found]
-    for name, kind in (("search", "search"), ("search and embedding", "together")):
+    for number, fusion in enumerate(dict.fromkeys(each.fusion for each in found)):
+        of_it = [each for each in found if each.fusion == fusion]
         for share, style in ((50, "o-"), (95, "o--")):
-            times = [np.percentile(getattr(each, kind), share) for each in found]
-            colour = "C0" if kind == "search" else "C1"
-            axes.plot(sizes, times, style, color=colour, label=f"{name}, p{share}")
+            axes.plot(
+                [each.chunks for each in of_it],
+                [np.percentile(each.search, share) for each in of_it],
+                style,
+                color=f"C{number}",
+                label=f"{fusion}, p{share}",
+            )
     axes.axhline(GOAL, color="grey", linewidth=1)
     axes.set_xscale("log")
     axes.set_ylim(bottom=0)

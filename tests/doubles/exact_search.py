@@ -20,7 +20,7 @@ class ExactSearch:
     Args:
         texts: what the vectors are made of.
         rows: their dense vectors, of length 1, shape (len(texts), dimensions).
-        settings: weights and candidates of the fusion, which is `linear`.
+        settings: the fusion, `linear` or `dbsf`, its weights and its candidates.
     """
 
     def __init__(
@@ -48,17 +48,23 @@ class ExactSearch:
         bm25 = {each: score for each, score in bm25.items() if score > 0}
         scores: Scores = dense | bm25
         if dense and bm25:
-            ids = dense.keys() | bm25.keys()
-            # Where fewer have a word of the question than might be returned, the others have none.
-            least = min(bm25.values()) if len(bm25) >= self._settings.prefetch else 0.0
-            scores = fused(
-                FusionKind.LINEAR,
-                {each: dense.get(each, min(dense.values())) for each in ids},
-                {each: bm25.get(each, least) for each in ids},
-                self._settings.dense_weight,
-                self._settings.bm25_weight,
-            )
+            fusion = FusionKind(self._settings.fusion)
+            if fusion is FusionKind.LINEAR:
+                dense, bm25 = self._completed(dense, bm25)
+            weights = self._settings.dense_weight, self._settings.bm25_weight
+            scores = fused(fusion, dense, bm25, *weights)
         return [(int(each), score) for each, score in ranked(scores)]
+
+    def _completed(
+        self, dense: dict[str, float], bm25: dict[str, float]
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        ids = dense.keys() | bm25.keys()
+        # Where fewer have a word of the question than might be returned, the others have none.
+        least = min(bm25.values()) if len(bm25) >= self._settings.prefetch else 0.0
+        return (
+            {each: dense.get(each, min(dense.values())) for each in ids},
+            {each: bm25.get(each, least) for each in ids},
+        )
 
     def _by_words(self, question: str) -> NDArray[np.float64]:
         count = len(self._rows)
