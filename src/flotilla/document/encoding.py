@@ -14,6 +14,30 @@ BYTE_ORDER_MARKS = (
 )
 
 
+# What pages and mails mean by a name (Encoding Standard, 4.2): those who write them write more than
+# the character set of that name has, such as curly quotation marks in Latin-1.
+MEANT = {
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "iso8859-11": "cp874",
+    "tis-620": "cp874",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "big5": "big5hkscs",
+}
+
+
+def meant_encoding(name: str) -> str | None:
+    """The encoding that a page or a mail means by a name; None where it is not known."""
+    try:
+        found = codecs.lookup(name.strip()).name
+    except (LookupError, ValueError):
+        return None
+    return MEANT.get(found, found)
+
+
 def find_byte_order_mark(data: bytes) -> str | None:
     """The encoding that the byte order mark at the start announces, or None without one."""
     return next((name for mark, name in BYTE_ORDER_MARKS if data.startswith(mark)), None)

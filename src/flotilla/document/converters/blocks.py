@@ -5,6 +5,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from flotilla.document.converters import tables
+from flotilla.document.converters.mathml import spoken
 from flotilla.document.converters.numbers import ListNumbers
 from flotilla.document.converters.page_text import PageText
 from flotilla.models import Page
@@ -17,8 +18,9 @@ HIDDEN = frozenset(("script", "style", "noscript", "template", "head", "title", 
 INLINE = frozenset(
     re.findall(
         r"\w+",
-        """a abbr b bdi bdo cite code data del dfn em font i img input ins kbd label mark q s samp
-        small span strike strong sub sup time tt u var wbr""",
+        """a abbr acronym b bdi bdo big cite code data del dfn em font i img input ins kbd label
+        mark math meter nobr output picture q rb rp rt rtc ruby s samp small source span strike strong
+        sub sup time tt u var wbr""",
     )
 )
 LISTS = frozenset(("ul", "ol"))
@@ -49,16 +51,11 @@ def structured_page(root: "_Element") -> Page:
             if tag in HIDDEN:
                 walk.skip_subtree()
                 continue
-            if tag == "table" and not _is_layout(element):
-                _write_table(out, element)
+            if _write_whole(out, element):
                 walk.skip_subtree()
                 continue
             label = _label(element) if tag in ("dt", "dd") and element is not root else ""
             if tag == "dt" and label:
-                walk.skip_subtree()
-                continue
-            if tag == "pre":
-                out.block(_preformatted(element), "code")
                 walk.skip_subtree()
                 continue
             _open(out, element, lists)
@@ -67,6 +64,8 @@ def structured_page(root: "_Element") -> Page:
             out.write(element.text)
         else:
             if event == "end":
+                if tag == "rt" and _is_bare(element):
+                    out.write(")")
                 _close(out, tag, lists)
                 if tag == "p" and element.get("class") == "caption":
                     out.caption()
@@ -75,10 +74,28 @@ def structured_page(root: "_Element") -> Page:
     return out.page()
 
 
+def _write_whole(out: PageText, element: "_Element") -> bool:
+    """Write an element of which not each child is read for itself; whether it is one."""
+    match element.tag:
+        case "table" if not _is_layout(element):
+            _write_table(out, element)
+        case "pre":
+            out.block(_preformatted(element), "code")
+        case "math" if element.get("display") == "block":
+            out.block(spoken(element))
+        case "math":
+            out.write(spoken(element))
+        case _:
+            return False
+    return True
+
+
 def _open(out: PageText, element: "_Element", lists: list[ListNumbers]) -> None:
     tag = element.tag
     if tag == "br":
         out.line_break()
+    elif tag == "rt" and _is_bare(element):
+        out.write("(")
     elif tag == "img":
         out.write(_alternative(element))
     elif tag == "input" and element.get("type") == "checkbox":
@@ -90,6 +107,12 @@ def _open(out: PageText, element: "_Element", lists: list[ListNumbers]) -> None:
     elif tag == "li":
         marker = lists[-1].marker(element) if lists else "-"
         out.bullet("  " * (len(lists) - 1) + marker + " ")
+
+
+def _is_bare(reading: "_Element") -> bool:
+    """Whether the reading of a character, small above it, has no parentheses of its own."""
+    above = reading.getparent()
+    return above is None or next(above.iterchildren("rp"), None) is None
 
 
 def _alternative(image: "_Element") -> str:

@@ -11,7 +11,7 @@ from flotilla.document.converters import SourceInfo
 from flotilla.document.converters.html import content_page, read_tree
 from flotilla.document.converters.page_text import PageText
 from flotilla.document.converters.tables import one_line
-from flotilla.document.encoding import find_byte_order_mark
+from flotilla.document.encoding import find_byte_order_mark, meant_encoding
 from flotilla.errors import FileCorrupt, FileEncrypted, NoText
 from flotilla.models import Heading, Page, Region
 
@@ -164,9 +164,10 @@ def _content(part: MIMEPart) -> str:
     data = part.get_payload(decode=True)
     if not isinstance(data, bytes):
         return str(part.get_payload())
-    for encoding in (part.get_content_charset() or "utf-8", "utf-8"):
+    for encoding in (meant_encoding(part.get_content_charset() or "utf-8"), "utf-8", "cp1252"):
         try:
-            return data.decode(encoding)
+            if encoding is not None:
+                return data.decode(encoding)
         except (LookupError, UnicodeError, ValueError):
             continue
     return data.decode("latin-1")

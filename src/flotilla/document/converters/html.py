@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from flotilla.document.converters import SourceInfo
 from flotilla.document.converters.blocks import structured_page
 from flotilla.document.converters.contacts import contact_data
 from flotilla.document.converters.unseen import drop_unseen
-from flotilla.document.encoding import find_byte_order_mark
+from flotilla.document.encoding import find_byte_order_mark, meant_encoding
 from flotilla.errors import FileCorrupt, NoText
 from flotilla.models import Page
 
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 
 # What XML cannot hold (Extensible Markup Language 1.0, production 2).
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# These controls are no text: what is meant are the characters of Windows at their places (HTML
+# Living Standard, 13.2.5.80).
+CONTROLS = re.compile("[\x80-\x9f]")
+# Where a page says its encoding, within so many bytes.
+DECLARED = re.compile(
+    rb"""<(?:meta\s[^<>]*?charset|\?xml\s[^<>]*?encoding)\s*=\s*["']?\s*([\w:.-]+)""", re.IGNORECASE
+)
+DECLARED_BYTES = 65_536
 # What surrounds the content of a page, by element, by role and by the words in class and id.
 FURNITURE = ("nav", "header", "footer", "aside", "form", "dialog", "menu")
 ROLES = frozenset(("navigation", "banner", "contentinfo", "search", "menu", "menubar", "dialog"))
@@ -117,19 +126,12 @@ def _with_contacts(tree: "HtmlElement", body: "HtmlElement", page: Page) -> Page
 def read_tree(data: bytes) -> "HtmlElement":
     from lxml import etree, html
 
-    encoding = find_byte_order_mark(data)
-    if encoding is None and _is_utf8(data):
-        # Many pages are UTF-8 and say nothing, or something else.
-        encoding = "utf-8"
-    # Without an encoding the parser follows the page's meta element. Its usual bounds would cut
-    # deep and long pages off in silence; the file's size is bounded already.
-    text = data.decode(encoding, errors="replace").encode() if encoding else data
+    text = data.decode(_encoding(data), errors="replace").encode()
     try:
+        # The parser's usual bounds would cut deep and long pages off in silence; the file's size
+        # is bounded already.
         tree = html.document_fromstring(
-            text,
-            parser=html.HTMLParser(
-                encoding="utf-8" if encoding else None, remove_pis=True, huge_tree=True
-            ),
+            text, parser=html.HTMLParser(encoding="utf-8", remove_pis=True, huge_tree=True)
         )
     except (etree.ParserError, ValueError):
         raise NoText("The HTML page holds no element with text.") from None
@@ -140,19 +142,38 @@ def read_tree(data: bytes) -> "HtmlElement":
             f"The HTML page has more than {PARSED_DEPTH:,} elements within one another, which no "
             "browser shows; save it again and send that."
         )
-    _drop_controls(tree)
+    _mend_controls(tree)
     drop_unseen(tree)
     return tree
 
 
-def _drop_controls(tree: "HtmlElement") -> None:
+def _encoding(data: bytes) -> str:
+    if found := find_byte_order_mark(data):
+        return found
+    if _is_utf8(data):
+        return "utf-8"  # many pages are, and say nothing, or something else
+    declared = DECLARED.search(data[:DECLARED_BYTES])
+    meant = meant_encoding(declared[1].decode("ascii", "ignore")) if declared else None
+    # In UTF-16 the declaration would not have been found, and these bytes are no ASCII.
+    return meant if meant and not meant.startswith(("ascii", "utf-16", "utf-32")) else "cp1252"
+
+
+def _mend_controls(tree: "HtmlElement") -> None:
     """Take out what a character reference such as `&#3;` may put into a tree, and what a tree
-    refuses to be given again."""
+    refuses to be given again; `&#150;` is the dash that it is meant to be."""
     for node in tree.iter():
-        if node.text and NOT_XML.search(node.text):
-            node.text = NOT_XML.sub("", node.text)
-        if node.tail and NOT_XML.search(node.tail):
-            node.tail = NOT_XML.sub("", node.tail)
+        if node.text and (text := _without_controls(node.text)) != node.text:
+            node.text = text
+        if node.tail and (text := _without_controls(node.tail)) != node.tail:
+            node.tail = text
+
+
+def _without_controls(text: str) -> str:
+    return CONTROLS.sub(_meant_by_control, NOT_XML.sub("", text))
+
+
+def _meant_by_control(found: re.Match[str]) -> str:
+    return found[0].encode("latin-1").decode("cp1252", errors="ignore")
 
 
 def _depth(tree: "HtmlElement") -> int:
@@ -213,7 +234,7 @@ def _is_furniture(element: "HtmlElement", whole: int) -> bool:
     if element.tag in FURNITURE or element.get("role", "").lower() in ROLES:
         # The header of an article is its own title, and old pages are one big form.
         if element.tag == "header":
-            return not any(up.tag in ("article", "main") for up in element.iterancestors())
+            return not _is_title(element)
         return element.tag != "form" or _length(element) < MAX_FURNITURE_SHARE * whole
     if element.get("aria-hidden") == "true" or _skips(element):
         return True
@@ -221,6 +242,18 @@ def _is_furniture(element: "HtmlElement", whole: int) -> bool:
     if FURNITURE_NAME.search(name) and _length(element) < MAX_FURNITURE_SHARE * whole:
         return True
     return element.tag in ("ul", "ol") and _is_menu(element, whole)
+
+
+def _is_title(header: "HtmlElement") -> bool:
+    """Whether it is the title of what follows: in the content, or with the page's only heading of
+    the first level and without links elsewhere."""
+    above = list(header.iterancestors())
+    if any(up.tag in ("article", "main") for up in above):
+        return True
+    title = next(header.iter("h1"), None)
+    if title is None or len(list(islice(above[-1].iter("h1"), 2))) != 1:
+        return False
+    return all(title in link.iterancestors() for link in header.iter("a", "nav", "form"))
 
 
 def _skips(element: "HtmlElement") -> bool:

@@ -136,3 +136,11 @@ def test_an_empty_mail_says_so(tmp_path: Path) -> None:
 )
 def test_what_is_badly_formed_is_read_as_far_as_it_goes(tmp_path: Path, content: bytes) -> None:
     assert convert(tmp_path, content).text
+
+
+def test_latin_1_is_what_windows_takes_it_for(tmp_path: Path) -> None:
+    path = tmp_path / "mail.eml"
+    head = "From: a@example.org\nContent-Type: text/plain; charset=iso-8859-1\n"
+    path.write_bytes(f"{head}Content-Transfer-Encoding: 8bit\n\n“Quay” – 5 €\n".encode("cp1252"))
+    (page,) = EmlConverter().pages(path)
+    assert page.text.endswith("“Quay” – 5 €")

@@ -272,3 +272,65 @@ def test_what_is_said_of_a_picture_is_text(tmp_path: Path) -> None:
 
 def test_lines_of_code_may_end_with_an_element(tmp_path: Path) -> None:
     assert convert(tmp_path, "<pre>a<br><b>b</b>\nc<!-- d --></pre>").text == "a\nb\nc"
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["", '<meta charset="iso-8859-1">', '<meta charset="ascii">', '<meta charset="no-such">'],
+)
+def test_latin_1_is_what_windows_takes_it_for(tmp_path: Path, head: str) -> None:
+    page = convert(tmp_path, f"{head}<p>“Größe” – 5 €</p>".encode("cp1252"))
+    assert page.text == "“Größe” – 5 €"
+
+
+@pytest.mark.parametrize(
+    ("named", "encoding", "text"),
+    [("gb2312", "gbk", "朱镕基"), ("shift_jis", "cp932", "①髙島"), ("utf-16", "cp1252", "Größe")],
+)
+def test_a_charset_is_what_browsers_mean_by_its_name(
+    tmp_path: Path, named: str, encoding: str, text: str
+) -> None:
+    page = convert(tmp_path, f'<meta charset="{named}"><p>{text}</p>'.encode(encoding))
+    assert page.text == text
+
+
+def test_the_encoding_of_an_xml_declaration_is_followed(tmp_path: Path) -> None:
+    page = convert(
+        tmp_path, '<?xml version="1.0" encoding="koi8-r"?><html><p>Порт</p></html>'.encode("koi8-r")
+    )
+    assert page.text == "Порт"
+
+
+def test_references_to_controls_are_the_characters_of_windows(tmp_path: Path) -> None:
+    assert convert(tmp_path, "<p>9&#150;17, 5 &#x80;</p>").text == "9–17, 5 €"
+
+
+def test_a_pages_only_title_is_kept_where_it_stands_in_a_header(tmp_path: Path) -> None:
+    header = "<header><h1>Tides of the bay</h1><p>By Ann Smith</p></header>"
+    page = convert(tmp_path, f"<body>{header}<div>{ARTICLE}</div></body>")
+    assert page.text.startswith("Tides of the bay\n\nBy Ann Smith\n\nThe ferry")
+    assert [h.title for h in page.headings] == ["Tides of the bay"]
+    menu = "<header><h1>Harbour Ltd</h1><a href=/shop>Shop</a></header>"
+    page = convert(tmp_path, f"<body>{menu}<div>{ARTICLE}</div></body>")
+    assert page.text.startswith("The ferry")
+    page = convert(tmp_path, f"<body>{header}<h1>Own title</h1><div>{ARTICLE}</div></body>")
+    assert page.text.startswith("Own title")
+
+
+def test_readings_above_characters_part_no_paragraph(tmp_path: Path) -> None:
+    page = convert(
+        tmp_path,
+        "<p>船は<ruby>東京<rt>とうきょう</rt></ruby>と<ruby>港<rp>(</rp><rt>みなと</rt><rp>)</rp></ruby>へ。</p>",
+    )
+    assert page.text == "船は東京(とうきょう)と港(みなと)へ。"
+
+
+def test_formulas_are_lines_of_text(tmp_path: Path) -> None:
+    page = convert(
+        tmp_path,
+        "<p>With <math><mi>k</mi><mo>=</mo><mfrac><mn>1</mn><mrow><mi>n</mi><mo>+</mo><mn>2</mn>"
+        "</mrow></mfrac></math> the <math><semantics><msup><mi>v</mi><mn>2</mn></msup><annotation "
+        'encoding="application/x-tex">v^{2}</annotation></semantics></math>-law holds.</p>'
+        '<math display="block" alttext="F=ma"><mi>F</mi></math>',
+    )
+    assert page.text == "With k = 1/(n + 2) the $v^{2}$-law holds.\n\n$F=ma$"
