@@ -19,8 +19,8 @@ INLINE = frozenset(
     re.findall(
         r"\w+",
         """a abbr acronym b bdi bdo big cite code data del dfn em font i img input ins kbd label
-        mark math meter nobr output picture q rb rp rt rtc ruby s samp small source span strike strong
-        sub sup time tt u var wbr""",
+        mark math meter nobr output picture q rb rp rt rtc ruby s samp small source span strike
+        strong sub sup time tt u var wbr""",
     )
 )
 LISTS = frozenset(("ul", "ol"))

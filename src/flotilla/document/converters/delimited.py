@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from flotilla.document.converters import SourceInfo
@@ -19,6 +19,7 @@ DELIMITERS = (",", ";", "\t", "|")
 SAMPLED_ROWS = 100
 LARGEST_CELL = 1_000_000
 """Characters above which a quotation mark is taken for a character: its other one is missing."""
+LAST_LINE = "end"
 # Excel's way to say what parts the cells.
 SEPARATOR = re.compile(r"\Asep=(.)\r?\n", re.IGNORECASE)
 
@@ -90,13 +91,15 @@ def _is_quoted(text: str, delimiter: str) -> bool:
     """Whether quotation marks enclose cells; not where one is never closed."""
     if '"' not in text:
         return False
+    row: list[str] = []
     try:
-        for row in csv.reader(_lines(text), delimiter=delimiter):
+        for row in csv.reader(chain(_lines(text), ["\n", LAST_LINE]), delimiter=delimiter):
             if any(cell.count("\n") > LARGEST_CELL // 1000 for cell in row):
                 return False
     except csv.Error:
         return False
-    return True
+    # A cell that is still open takes the last line in.
+    return row == [LAST_LINE]
 
 
 def find_delimiter(text: str) -> str:

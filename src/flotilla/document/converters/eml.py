@@ -1,7 +1,7 @@
 """Mails: who wrote to whom, when and on what, the text, and the names of what is attached."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from email import message_from_bytes, policy
 from email.message import EmailMessage, MIMEPart
 from email.utils import parsedate_to_datetime
@@ -74,15 +74,18 @@ def _mail_page(mail: MIMEPart, depth: int) -> Page:
     if subject:
         ahead.heading(subject, min(6, 1 + depth))
     lines = [f"{name}: {said}" for name in SHOWN_HEADERS if (said := _header(mail, name))]
-    body = _body(mail)
-    pages = [body] if body.text else []
+    plain, html = _bodies(mail)
+    pages = [_body(plain, html)]
     attached: list[str] = []
-    for part in _attachments(mail):
+    for part in _others(mail, [plain, html]):
         forwarded = _forwarded(part)
         if forwarded is not None and depth < MAX_FORWARDED:
             pages.append(_mail_page(forwarded, depth + 1))
+        elif _goes_on(part):
+            pages.append(_html_page(part) if part.get_content_subtype() == "html" else _page(part))
         else:
             attached.append(_name(part))
+    pages = [page for page in pages if page.text]
     if attached:
         lines.append(f"Attachments: {', '.join(attached)}")
     if subject or pages or attached:
@@ -132,22 +135,40 @@ def _header(mail: MIMEPart, name: str) -> str:
     return text
 
 
-def _body(mail: MIMEPart) -> Page:
+def _bodies(mail: MIMEPart) -> tuple[MIMEPart | None, MIMEPart | None]:
+    """The text as plain text and as HTML; only the first one where they are not the same text."""
     plain, html = _preferred(mail, "plain"), _preferred(mail, "html")
-    shown = Page(number=None, text="")
-    if html is not None and (text := _content(html)).strip():
-        try:
-            shown = content_page(read_tree(text.encode("utf-8", "replace")))
-        except NoText:
-            html = None
+    if plain is None or html is None:
+        return plain, html
+    for part in mail.walk():
+        within = list(map(id, part.walk())) if part.get_content_subtype() == "alternative" else []
+        if id(plain) in within and id(html) in within:
+            return plain, html
+    first = next(part for part in mail.walk() if part is plain or part is html)
+    return (plain, None) if first is plain else (None, html)
+
+
+def _body(plain: MIMEPart | None, html: MIMEPart | None) -> Page:
+    shown = Page(number=None, text="") if html is None else _html_page(html)
     if plain is None:
         return shown
-    written = _content(plain).replace("\r\n", "\n").strip()
+    written = _page(plain)
     # Tables are lost in the plain text, and some of that is a mere hint at the other.
-    if shown.regions or len(written.split()) < MUCH_LESS * len(shown.text.split()):
-        return shown
+    is_hint = len(written.text.split()) < MUCH_LESS * len(shown.text.split())
+    return shown if shown.regions or is_hint else written
+
+
+def _html_page(part: MIMEPart) -> Page:
+    text = _content(part)
+    try:
+        return content_page(read_tree(text.encode("utf-8", "replace")))
+    except NoText:
+        return Page(number=None, text="")
+
+
+def _page(part: MIMEPart) -> Page:
     out = PageText()
-    for block in re.split(r"\n[ \t]*(?:\n[ \t]*)+", written):
+    for block in re.split(r"\n[ \t]*(?:\n[ \t]*)+", _content(part).replace("\r\n", "\n").strip()):
         out.block(block.rstrip())
     return out.page()
 
@@ -173,18 +194,30 @@ def _content(part: MIMEPart) -> str:
     return data.decode("latin-1")
 
 
-def _attachments(mail: MIMEPart) -> Iterator[MIMEPart]:
-    """The parts that are neither a container nor the body, outside of mails within the mail."""
-    bodies = [id(_preferred(mail, kind)) for kind in ("plain", "html")]
-    waiting: list[MIMEPart] = [mail]
+def _others(mail: MIMEPart, bodies: Sequence[MIMEPart | None]) -> Iterator[MIMEPart]:
+    """The parts that are neither a container nor the body, outside of mails within the mail: what
+    is attached, and where the text goes on behind that."""
+    waiting: list[tuple[MIMEPart, bool]] = [(mail, False)]
     seen = 0
     while waiting and seen < MOST_PARTS:
-        part = waiting.pop()
+        part, is_alternative = waiting.pop()
         seen += 1
         if part.is_multipart() and part.get_content_maintype() == "multipart":
-            waiting += reversed([each for each in part.iter_parts() if isinstance(each, MIMEPart)])
-        elif part is not mail and id(part) not in bodies and _counts(part):
+            inside = is_alternative or part.get_content_subtype() == "alternative"
+            waiting += reversed(
+                [(each, inside) for each in part.iter_parts() if isinstance(each, MIMEPart)]
+            )
+        elif part is mail or any(part is body for body in bodies):
+            continue
+        elif _counts(part) or (_goes_on(part) and not is_alternative):
             yield part
+
+
+def _goes_on(part: MIMEPart) -> bool:
+    """Whether it is text that a reader sees as part of the mail's."""
+    if part.get_content_type() not in ("text/plain", "text/html") or _file_name(part):
+        return False
+    return part.get_content_disposition() != "attachment"
 
 
 def _counts(part: MIMEPart) -> bool:

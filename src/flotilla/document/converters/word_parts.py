@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 from flotilla.document.converters.archives import STRICT, TRANSITIONAL
 from flotilla.document.converters.formulas import latex
 from flotilla.document.converters.page_text import LABEL_MARKS
+from flotilla.document.converters.word_inline import COMPATIBILITY, spell_out
 from flotilla.document.converters.word_looks import (
     drop_looks,
     mark_header_rows,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
-COMPATIBILITY = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 HEADING = re.compile(r"heading ([1-9])", re.IGNORECASE)
 DEEPEST = 6
@@ -66,6 +66,7 @@ def prepared(parts: IO[bytes]) -> IO[bytes]:
                 _name_headings(root, headings)
             elif root.tag in (f"{WORD}document", f"{WORD}footnotes", f"{WORD}endnotes"):
                 _drop_hidden(root)
+                spell_out(root)
                 _spell_out_formulas(root)
                 if root.tag == f"{WORD}document":
                     _mark_paragraphs(root, numbering, headings)

@@ -62,6 +62,10 @@ def test_a_quotation_mark_that_is_never_closed_takes_no_rows_with_it(tmp_path: P
     pages = convert(tmp_path, f'n,"what\n{rows}' + "x,y\n" * 3000)
     assert '1 | 7" pipe\n' in pages[0].text
     assert pages[-1].text.endswith("x | y")
+    (page,) = convert(tmp_path, 'n,what,m\n1,"rope,3\n2,oar,4\n')
+    assert page.text.endswith('1 | "rope | 3\n2 | oar | 4')
+    (page,) = convert(tmp_path, 'n,what,m\n1,"rope, long",3\n2,"oar\n"')
+    assert page.text.endswith("1 | rope, long | 3\n2 | oar")
 
 
 def test_a_long_file_is_several_pages(tmp_path: Path, split_file: SplitFile) -> None:

@@ -230,6 +230,52 @@ def test_hidden_text_and_what_was_deleted_are_left_out(document: Path) -> None:
     assert page.text.startswith("Shown\n\nHarbour")
 
 
+def run(text: str) -> str:
+    return f'<w:r><w:t xml:space="preserve">{text}</w:t></w:r>'
+
+
+@pytest.mark.parametrize(
+    ("xml", "text"),
+    [
+        (f'{run("Table ")}<w:fldSimple w:instr="SEQ">{run("7")}</w:fldSimple>', "Table 7"),
+        (f'{run("a ")}<w:bdo w:val="rtl">{run("b")}</w:bdo><w:dir>{run(" c")}</w:dir>', "a b c"),
+        (
+            f"<w:r><w:ruby><w:rt>{run('みなと')}</w:rt><w:rubyBase>{run('港')}</w:rubyBase></w:ruby>"
+            f"</w:r>{run('へ')}",
+            "港(みなと)へ",
+        ),
+        (f"{run('one')}<w:r><w:cr/></w:r>{run('two')}", "one\ntwo"),
+        (f'{run("one")}<w:r><w:br w:type="page"/></w:r>{run("two")}', "one\ntwo"),
+        (f'{run("one")}<w:r><w:br w:type="column"/></w:r>', "one"),
+        (f"{run('one')}<w:r><w:ptab/></w:r>{run('two')}", "one two"),
+    ],
+)
+def test_what_stands_within_a_paragraph_is_read(document: Path, xml: str, text: str) -> None:
+    (page,) = CONVERTER.pages(with_body(document, f"<w:p>{xml}</w:p>"))
+    assert page.text.split("\n\n")[0] == text
+
+
+BOX = f"<w:txbxContent><w:p>{run('In a box')}</w:p></w:txbxContent>"
+DRAWING = f'<w:drawing><s:wsp xmlns:s="urn:shape"><s:txbx>{BOX}</s:txbx></s:wsp></w:drawing>'
+OLDER = f'<w:pict><v:textbox xmlns:v="urn:schemas-microsoft-com:vml">{BOX}</v:textbox></w:pict>'
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [
+        DRAWING,
+        f"<c:AlternateContent><c:Choice>{DRAWING}</c:Choice></c:AlternateContent>",
+        f"<c:AlternateContent><c:Choice>{DRAWING}</c:Choice><c:Fallback>{OLDER}</c:Fallback>"
+        "</c:AlternateContent>",
+    ],
+)
+def test_a_text_box_is_read_once_in_whatever_form(document: Path, xml: str) -> None:
+    compatible = 'xmlns:c="http://schemas.openxmlformats.org/markup-compatibility/2006"'
+    body = f"<w:p>{run('Beside it')}<w:r {compatible}>{xml}</w:r>{run(' and on')}</w:p>"
+    (page,) = CONVERTER.pages(with_body(document, body))
+    assert page.text.startswith("Beside it and on\n\nIn a box\n\nHarbour")
+
+
 def test_tables_are_regions_with_captions_and_spans(tmp_path: Path) -> None:
     made = Document()
     made.add_paragraph("Fares by season", style="Caption")

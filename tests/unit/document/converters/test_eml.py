@@ -144,3 +144,21 @@ def test_latin_1_is_what_windows_takes_it_for(tmp_path: Path) -> None:
     path.write_bytes(f"{head}Content-Transfer-Encoding: 8bit\n\n“Quay” – 5 €\n".encode("cp1252"))
     (page,) = EmlConverter().pages(path)
     assert page.text.endswith("“Quay” – 5 €")
+
+
+def test_text_behind_an_attachment_is_read(tmp_path: Path) -> None:
+    made = mail("Above the plan.")
+    made.add_attachment(b"plan", maintype="application", subtype="pdf", filename="plan.pdf")
+    below = EmailMessage()
+    below.set_content("<p>Below the plan.</p>", subtype="html")
+    made.attach(below)
+    page = convert(tmp_path, made)
+    assert page.text.endswith("Above the plan.\n\nBelow the plan.")
+    assert page.text.count("plan.pdf") == 1
+
+
+def test_an_alternative_is_not_said_twice(tmp_path: Path) -> None:
+    made = mail("The ferry goes at noon.")
+    made.add_alternative("<p>The ferry goes at noon.</p>", subtype="html")
+    made.add_attachment(b"plan", maintype="application", subtype="pdf", filename="plan.pdf")
+    assert convert(tmp_path, made).text.count("noon") == 1
