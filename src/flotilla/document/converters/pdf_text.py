@@ -19,6 +19,7 @@ COMPOUND = re.compile(r"\w+(?:[-\u2010]\w+)+")
 OPEN_COMPOUND = re.compile(r"(?:and|or|to|und|oder|bis|et|ou|y|o|e|och|og|en|of)\b")
 # First parts that keep their hyphen, and those that rarely have one though they are words.
 HYPHENED = frozenset(("self", "non", "quasi"))
+LINKING = frozenset(("a", "and", "by", "for", "in", "of", "on", "or", "the", "to"))
 CLOSED = frozenset(
     (
         "after",
@@ -68,8 +69,11 @@ class Vocabulary:
             self._words.update(WORD_START.findall(folded))
             self._compounds.update(COMPOUND.findall(folded))
 
-    def mended(self, first: str, second: str) -> str:
-        """The word that a hyphen at a line's end cut in two, with the hyphen if it is its own."""
+    def mended(self, first: str, second: str, ahead: str = "") -> str:
+        """The word that a hyphen at a line's end cut in two, with the hyphen if it is its own.
+
+        `ahead` is what stands in the line ahead of the first half.
+        """
         one, two = first.lower(), second.lower()
         if f"{one}-{two}" in self._compounds:
             return f"{first}-{second}"
@@ -80,6 +84,9 @@ class Vocabulary:
             or second[:1].isdigit()
             or (second[:1].isupper() and not first.isupper())
             or one in HYPHENED
+            # No syllable is a letter: "x-ray"; and "state-of-the-art" is cut where it is written.
+            or (len(one) == 1 and not ahead.endswith(("'", "’")) and not ahead[-1:].isalnum())
+            or (one in LINKING and ahead[-1:] in ("-", "\u2010"))
             or (
                 min(len(one), len(two)) >= LEAST_PART
                 and one not in CLOSED
@@ -95,7 +102,9 @@ NO_WORDS = Vocabulary(())
 def clean_text(text: str, vocabulary: Vocabulary = NO_WORDS) -> str:
     """A line as it is shown: split words mended, white space single, ligatures as letters."""
     if not text.isascii() or not text.isprintable():
-        text = SPLIT_WORD.sub(lambda found: vocabulary.mended(found[1], found[2]), text)
+        text = SPLIT_WORD.sub(
+            lambda found: vocabulary.mended(found[1], found[2], found.string[: found.start()]), text
+        )
         text = UNSHOWN.sub("", text)
         text = LIGATURES.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
     return " ".join(text.split())
@@ -127,7 +136,7 @@ def join_split_words(
                 and not (line.apart and not marked)
                 and not OPEN_COMPOUND.match(text)
             ):
-                whole = vocabulary.mended(split[1], start[0])
+                whole = vocabulary.mended(split[1], start[0], ended[: split.start()])
                 rest = text[start.end() :]
                 # What clings to the word, a full stop or a bracket, goes with it.
                 clinging = re.match(r"\S*", rest)

@@ -36,6 +36,11 @@ def test_a_split_word_takes_what_clings_to_it_along() -> None:
         (("by decision-", "making"), "a decision is in the making", "by decision-making"),
         (("we under-", "stand it"), "stand under it", "we understand"),
         (("of infor-", "mation"), "information", "of information"),
+        (("an x-", "ray of it"), "", "an x-ray"),
+        (("the state-of-the-", "art quay"), "", "the state-of-the-art"),
+        (("an up-to-", "date list"), "", "an up-to-date"),
+        (("de l\u2019é-", "tat"), "", "de l\u2019état"),
+        (("by the-", "ory alone"), "", "by theory"),
     ],
 )
 def test_compounds_keep_their_hyphen(lines: tuple[str, ...], known: str, whole: str) -> None:
