@@ -36,6 +36,9 @@ MOST_INNER = 10
 """Tables within the cells of another, above which that one is no table of data."""
 LONGEST_CELL = 1500
 """Characters of a cell above which a table without a header arranges texts side by side."""
+LONGEST_LONE_CELL = 200
+"""The same of a table of one row."""
+BLOCKS = ("p", "ul", "ol", "dl", "blockquote", "pre")
 
 
 def structured_page(root: "_Element") -> Page:
@@ -178,8 +181,8 @@ def _close(out: PageText, tag: str, lists: list[ListNumbers]) -> None:
 def _is_layout(table: "_Element") -> bool:
     """Whether a table only arranges the page.
 
-    It does where headings stand in it, where it is a single cell, or where it holds further
-    tables and names neither itself nor its columns.
+    It does where headings stand in it, where it is a single cell or a row of texts, or where it
+    holds further tables and names neither itself nor its columns.
     """
     if table.get("role") in ("presentation", "none"):
         return True
@@ -194,6 +197,8 @@ def _is_layout(table: "_Element") -> bool:
         return deep or len(inner) > MOST_INNER or not named
     if len(cells) == 1:
         return True
+    if len(rows) == 1 and not named and next(table.iterdescendants(*BLOCKS), None) is not None:
+        return any(_text_length(cell) > LONGEST_LONE_CELL for cell in cells)
     return not named and any(_text_length(cell) > LONGEST_CELL for cell in cells)
 
 

@@ -4,13 +4,16 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from flotilla.document.converters.word_numbering import WORD, value
+from flotilla.document.converters.word_numbering import WORD, number, value
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
 LONGEST_BOLD_LINE = 100
 """Characters above which a bold line is a text and no heading."""
+
+MOST_COLUMNS = 63
+"""Columns of a table in Word."""
 
 
 def styles_with_headers(root: "_Element | None") -> set[str]:
@@ -43,6 +46,21 @@ def mark_header_rows(root: "_Element", with_headers: set[str]) -> None:
             changed = rows[0].makeelement(f"{WORD}trPr")
             rows[0].insert(0, changed)
         changed.append(changed.makeelement(f"{WORD}tblHeader"))
+
+
+def fill_rows(root: "_Element") -> None:
+    """Give rows that begin further right the cells that they pass over."""
+    for skipped in list(root.iter(f"{WORD}gridBefore")):
+        row = next(skipped.iterancestors(f"{WORD}tr"), None)
+        columns = min(number(skipped.get(f"{WORD}val"), 0), MOST_COLUMNS)
+        first = None if row is None else row.find(f"{WORD}tc")
+        if first is None or columns < 1:
+            continue
+        cell = first.makeelement(f"{WORD}tc")
+        properties = cell.makeelement(f"{WORD}tcPr")
+        properties.append(cell.makeelement(f"{WORD}gridSpan", {f"{WORD}val": str(columns)}))
+        cell.extend((properties, cell.makeelement(f"{WORD}p")))
+        first.addprevious(cell)
 
 
 def _sets_first_row_off(look: "_Element") -> bool:

@@ -15,6 +15,7 @@ from flotilla.document.converters.page_text import LABEL_MARKS
 from flotilla.document.converters.word_inline import COMPATIBILITY, spell_out
 from flotilla.document.converters.word_looks import (
     drop_looks,
+    fill_rows,
     mark_header_rows,
     name_bold_lines,
     styles_with_headers,
@@ -70,6 +71,7 @@ def prepared(parts: IO[bytes]) -> IO[bytes]:
                 _spell_out_formulas(root)
                 if root.tag == f"{WORD}document":
                     _mark_paragraphs(root, numbering, headings)
+                fill_rows(root)
                 mark_header_rows(root, with_headers)
                 drop_looks(root)
             written.writestr(name, _serialised(root))

@@ -234,6 +234,14 @@ def run(text: str) -> str:
     return f'<w:r><w:t xml:space="preserve">{text}</w:t></w:r>'
 
 
+def test_a_row_that_begins_further_right_stays_below_its_columns(document: Path) -> None:
+    cells = "".join(f"<w:tc><w:p>{run(text)}</w:p></w:tc>" for text in "ab")
+    skipped = '<w:trPr><w:gridBefore w:val="1"/></w:trPr>'
+    rows = f"<w:tr>{cells}</w:tr><w:tr>{skipped}<w:tc><w:p>{run('c')}</w:p></w:tc></w:tr>"
+    (page,) = CONVERTER.pages(with_body(document, f"<w:tbl>{rows}</w:tbl>"))
+    assert page.regions[0].html.endswith("<tr><td></td><td>c</td></tr></tbody></table>")
+
+
 @pytest.mark.parametrize(
     ("xml", "text"),
     [

@@ -224,6 +224,14 @@ def test_a_table_that_arranges_the_page_is_none(tmp_path: Path) -> None:
     assert [page.text[r.start : r.end] for r in page.regions] == ["a | b\n1 | 2"]
 
 
+def test_a_row_of_texts_alone_arranges_them(tmp_path: Path) -> None:
+    menu = "<a href=/>Home</a><br><a href=/n>News</a>"
+    page = convert(tmp_path, f"<table><tr><td>{menu}<td>{ARTICLE}</table>")
+    assert page.text.startswith("Home\nNews\n\nThe ferry")
+    page = convert(tmp_path, "<table><tr><td><p>Harbour master<td><p>Ann Smith</table>")
+    assert page.text == "Harbour master | Ann Smith"
+
+
 def test_a_table_in_a_cell_of_a_table_of_data_stays_in_its_row(tmp_path: Path) -> None:
     page = convert(
         tmp_path,
