@@ -23,6 +23,9 @@ DATE_TOKEN = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 DIGITS = re.compile(r"[#0?][#0?,. ]*")
+# Places for digits with a literal in between, as of telephone numbers.
+MASK = re.compile(r"[#0?][^#0?]*[^#0?.,\s][^#0?]*[#0?]|[#0] +[#0]")
+NO_MASK = re.compile("[.,/%E]", re.IGNORECASE)
 LITERAL = re.compile(r'"([^"]*)"|\\(.)|\[\$([^\]-]*)[^\]]*\]|_(.)|\*(.)', re.DOTALL)
 
 
@@ -60,6 +63,8 @@ def _number(value: float, number_format: str) -> str:
         code = sections[2]
     plain = LITERAL.sub(lambda found: "\0" * len(found[0]), code)
     digits = DIGITS.search(plain)
+    if float(value).is_integer() and MASK.search(plain) and not NO_MASK.search(plain):
+        return f"{'-' if negative else ''}{_masked(value, code, plain)}".strip()
     if digits is None:
         text = _literals(code).strip()
         return text if text and "general" not in text.lower() else _general(value)
@@ -79,6 +84,24 @@ def _number(value: float, number_format: str) -> str:
         written = written.zfill(zeros + len(written) - len(written.partition(".")[0]))
     before, behind = code[: digits.start()], code[digits.start() + len(digits[0].rstrip()) :]
     return f"{'-' if negative else ''}{_literals(before)}{written}{_literals(behind)}".strip()
+
+
+def _masked(value: float, code: str, plain: str) -> str:
+    """A whole number whose digits have their places among literals; the first place takes what is
+    left of them."""
+    rest = str(abs(int(value)))
+    places = [at for at, char in enumerate(plain) if char in "#0?"]
+    parts: list[str] = []
+    end = len(code)
+    for at in reversed(places):
+        parts.append(_literals(code[at + 1 : end]))
+        first = at == places[0]
+        taken = rest if first else rest[-1:]
+        rest = "" if first else rest[:-1]
+        parts.append(taken or ("0" if plain[at] == "0" else ""))
+        end = at
+    parts.append(_literals(code[:end]))
+    return "".join(reversed(parts))
 
 
 @lru_cache(maxsize=512)

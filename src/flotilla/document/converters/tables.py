@@ -17,6 +17,7 @@ MAX_COLSPAN = 1000
 HEADER_CHARS = 60
 """Characters above which a cell is no column's name."""
 NUMERIC = re.compile(r"[\s$€£¥%+\-–−(]*\d[\d\s.,:/'’\-–]*[\s$€£¥%)]*(?:[A-Za-z€£$°%]{0,4})?")
+YEAR = re.compile(r"(?:19|20)\d\d(?:[/–-]\d{2,4})?")
 
 
 class Cell(NamedTuple):
@@ -148,10 +149,15 @@ def _rows_of_names(grid: Sequence[Sequence[str]], rows: Sequence[Sequence[Cell]]
     if depth >= len(grid):
         return 0
     names, rest = grid[depth - 1], grid[depth:]
-    if len(set(names)) < len(names):
+    if len({tuple(column) for column in zip(*grid[:depth], strict=False)}) < len(names):
         return 0
-    cells = [text for row in grid[:depth] for text in row]
-    if any(not text or len(text) > HEADER_CHARS or is_numeric(text) for text in cells):
+    # Above names stand years too, and nothing above the first column's.
+    above = [text for row in grid[: depth - 1] for text in row[not row[0] :]]
+    if any(not text or (is_numeric(text) and not YEAR.fullmatch(text)) for text in above):
+        return 0
+    if any(not text or is_numeric(text) for text in names):
+        return 0
+    if any(len(text) > HEADER_CHARS for text in (*above, *names)):
         return 0
     if len(names) > 2:
         return depth

@@ -18,6 +18,8 @@ SIZE_STEP = 1.12
 BOLD_WEIGHT = 600
 BOLDER_BY = 150
 LEVELS = 4
+# What opens an item of a list: on a slide they are larger than most of the text.
+ITEM = re.compile("[•‣◦▪▫■□●○◆◇➢➤✓✔\uf0b7\uf0a7\uf0d8\uf076–—*·-]\\s")
 NUMBERED = re.compile(
     r"(?:(?P<number>\d{1,2}(?:\.\d{1,3}){0,4})[.)]?|[IVX]{1,5}\.|[A-Z][.)]|§+ ?\d+\w*|"
     r"(?i:article|section|chapter|part|annex|appendix|schedule) \w{1,5}[.:]?)\s+\S"
@@ -125,4 +127,5 @@ def _fits(line: Line) -> bool:
         2 < len(text) <= MAX_HEADING_CHARS
         and sum(char.isalpha() for char in text) * 2 >= len(text) - text.count(" ")
         and not text.endswith(NO_HEADING_END)
+        and not ITEM.match(text)
     )

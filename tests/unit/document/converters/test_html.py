@@ -224,6 +224,22 @@ def test_a_table_that_arranges_the_page_is_none(tmp_path: Path) -> None:
     assert [page.text[r.start : r.end] for r in page.regions] == ["a | b\n1 | 2"]
 
 
+@pytest.mark.parametrize(
+    ("corner", "years", "header_rows"),
+    [("<td>", ("2023", "2024"), 2), ("<td>Fleet", ("small", "large"), 2), ("<td>", ("5", "6"), 0)],
+)
+def test_names_stand_in_two_rows_below_what_spans_them(
+    tmp_path: Path, corner: str, years: tuple[str, str], header_rows: int
+) -> None:
+    above = "".join(f"<td colspan=2>{year}" for year in years)
+    page = convert(
+        tmp_path,
+        f"<table><tr>{corner}{above}<tr><td>Port<td>Cod<td>Ling<td>Cod<td>Ling"
+        "<tr><td>Oslo<td>1<td>2<td>3<td>4</table>",
+    )
+    assert page.regions[0].header_rows == header_rows
+
+
 def test_a_row_of_texts_alone_arranges_them(tmp_path: Path) -> None:
     menu = "<a href=/>Home</a><br><a href=/n>News</a>"
     page = convert(tmp_path, f"<table><tr><td>{menu}<td>{ARTICLE}</table>")

@@ -82,8 +82,9 @@ def line(text: str, weight: int = 400, *, size: float = 10, apart: bool = False)
         [line("a warning in the text", 700)],
         [line("Never moor here.", 700, apart=True)],
         [line("12.50 | 13.80 | 14", 700, apart=True)],
+        [line("• a point of a slide", size=16), line("• and another", size=16)],
     ],
-    ids=["a paragraph", "not alone", "a sentence", "figures"],
+    ids=["a paragraph", "not alone", "a sentence", "figures", "items"],
 )
 def test_what_is_bold_for_another_reason_is_no_heading(lines: list[Line]) -> None:
     typography = Typography([line(text) for text in PROSE])
