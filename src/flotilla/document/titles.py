@@ -9,7 +9,7 @@ MOST_CHARS = 200
 # What programs write into a document's properties and nobody called it.
 _PROGRAM = re.compile(
     r"(?:microsoft (?:word|powerpoint|excel) - |untitled|unnamed|document\d*$|presentation\d*$|"
-    r"slide \d+$|title$|\d+$|about:blank$|https?://)",
+    r"slide \d+$|title$|\d+$|\(?(?:anonymous|unspecified|null|none)\)?$|about:blank$|https?://)",
     re.IGNORECASE,
 )
 _FILE_NAME = re.compile(r"^\S+\.\w{2,5}$")

@@ -9,6 +9,7 @@ from flotilla.document.titles import title_of
         ("terms-of-use.pdf", None, "terms of use"),
         ("Annual_report_2022.pdf", "untitled", "Annual report 2022"),
         ("report.pdf", "Microsoft Word - draft7.docx", "report"),
+        ("Tide_tables.pdf", "(anonymous)", "Tide tables"),
         ("Harbour_2021.pdf", "Annual report", "Annual report (Harbour 2021)"),
         ("warranty-terms.html", "Warranty terms", "Warranty terms"),
         ("https://example.com/docs/trade-in.html?x=1#top", None, "trade in"),
