@@ -321,12 +321,13 @@ def _why_no_text(version: Version) -> str:
     name, pages = version.document_name, version.pages
     if pages is None:
         return f"{name} holds no text: send a document with text in it."
+    where = "its only page" if pages == 1 else f"any of its {pages} pages"
     if has_ocr(get_settings()):
         return (
-            f"{name} holds no text on any of its {pages} pages, and text recognition found none: "
+            f"{name} holds no text on {where}, and text recognition found none: "
             "send one with text, or a sharper scan."
         )
     return (
-        f"{name} holds no text on any of its {pages} pages: it seems to be scanned. Install the "
+        f"{name} holds no text on {where}: it seems to be scanned. Install the "
         "extra `ocr` on the document fleet, or run it through OCR, then send it again."
     )

@@ -69,8 +69,9 @@ class PdfConverter:
             if first == 1 and final == count and not readable:
                 raise FileCorrupt("No page of the PDF can be read; export it again and send that.")
             if first == 1 and final == count and not shown:
+                none = "The PDF's only page has no" if count == 1 else "No page of the PDF has"
                 raise NoText(
-                    f"None of the PDF's {count} pages has text, so it looks scanned; "
+                    f"{none} text, so it looks scanned; "
                     "run text recognition (OCR) over it and send the result."
                 )
         finally:
