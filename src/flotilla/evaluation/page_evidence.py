@@ -23,7 +23,8 @@ def read(folder: Path) -> DataSet:
     """The data set of a folder with documents, queries.jsonl and qrels_pages.tsv.
 
     docs.jsonl names the documents (`_id`, `file`); without it all files are, by their path below
-    the folder. A judgement names a document by its id, path, name or name without suffix.
+    the folder. A judgement names a document by its id, path, name or name without suffix, and the
+    page behind a # or in a column `page`.
 
     Raises:
         DataSetInvalid: a file is missing or wrong.
@@ -40,11 +41,13 @@ def read(folder: Path) -> DataSet:
         raise DataSetInvalid(f"{folder} has no qrels_pages.tsv: rows of query-id, document#page.")
     grades: dict[str, dict[str, int]] = {}
     for each in judgements(table):
-        document, sign, page = each.item.rpartition(PAGE_SIGN)
+        has_own_column = each.page is not None and PAGE_SIGN not in each.item
+        item = f"{each.item}{PAGE_SIGN}{each.page}" if has_own_column else each.item
+        document, sign, page = item.rpartition(PAGE_SIGN)
         number = page.lower().removeprefix("page=").removeprefix("page").strip()
-        if not sign or not number.isdigit() or int(number) < 1:
+        if not sign or not number.isdecimal() or int(number) < 1:
             raise DataSetInvalid(
-                f"{table}, line {each.line}: {each.item!r} is not of the form document#page, with "
+                f"{table}, line {each.line}: {item!r} is not of the form document#page, with "
                 "pages from 1."
             )
         source = known.get(document.lower())
@@ -94,11 +97,14 @@ def _found(folder: Path) -> Iterator[Source]:
 
 
 def _name(folder: Path, file: Path) -> str:
-    """A file's path below the data set's folder, which tells files of one name apart."""
-    try:
-        return file.resolve().relative_to(folder.resolve()).as_posix()
-    except ValueError:
-        return file.name
+    """A file's path below the data set's folder, which tells files of one name apart: as it stands
+    there, wherever a link leads to."""
+    for of_folder, of_file in ((folder, file), (folder.resolve(), file.resolve())):
+        if of_file.is_relative_to(of_folder):
+            below = of_file.relative_to(of_folder)
+            if ".." not in below.parts:
+                return below.as_posix()
+    return file.name
 
 
 def _by_every_name(sources: Iterable[Source]) -> dict[str, Source]:

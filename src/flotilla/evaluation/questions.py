@@ -38,9 +38,12 @@ def read_questions(folder: Path, remarks: Remarks) -> list[Question]:
         if key in questions:
             remarks.add("questions have an id that another has, and are left out", key)
             continue
-        text = next((record[name] for name in _TEXTS if isinstance(record.get(name), str)), "")
-        if not text.strip():
+        text = next((record[name] for name in _TEXTS if isinstance(record.get(name), str)), None)
+        if text is None:
             raise DataSetInvalid(f"{path}, line {line}: the question {key!r} has no `text`.")
+        if not text.strip():
+            remarks.add("questions are empty, and are left out", key)
+            continue
         forms = {
             name: value
             for name, value in record.items()

@@ -3,11 +3,13 @@
 import csv
 import gzip
 import json
+import math
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from flotilla.errors import DataSetInvalid
 
@@ -18,8 +20,9 @@ _NAMES = {
     "question": ("query-id", "query_id", "queryid", "query", "qid", "q", "topic", "question"),
     "item": (
         *("corpus-id", "corpus_id", "corpusid", "document-id", "document_id", "doc-id"),
-        *("doc_id", "docid", "doc", "document", "did", "pid", "passage-id", "page"),
+        *("doc_id", "docid", "doc", "document", "did", "pid", "passage-id"),
     ),
+    "page": ("page", "page-number", "page_number", "page-no", "page_no"),
     "grade": ("score", "relevance", "rel", "grade", "label", "judgement", "judgment"),
 }
 """What the columns of judgements are called, in lower case."""
@@ -46,12 +49,28 @@ class Remarks:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A row of a table of judgements; `line` counts from 1."""
+    """A row of a table of judgements; `line` counts from 1. `page` is there where a column of its
+    own has it."""
 
     question: str
     item: str
     grade: int
     line: int
+    page: str | None = None
+
+
+class _Columns(NamedTuple):
+    """Where in a row what stands."""
+
+    question: int
+    item: int
+    grade: int | None = None
+    page: int | None = None
+
+    @property
+    def last(self) -> int:
+        """The last column that is read."""
+        return max(each for each in self if each is not None)
 
 
 def find(folder: Path, *names: str) -> Path | None:
@@ -64,7 +83,7 @@ def find(folder: Path, *names: str) -> Path | None:
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines that are not empty, numbered from 1.
+    """The lines that are not blank, numbered from 1.
 
     Raises:
         DataSetInvalid: the file is no text in UTF-8, or no gzip file as its name says.
@@ -74,13 +93,13 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         with opened(path, "rt", encoding="utf-8-sig", newline="\n") as file:
             for number, line in enumerate(file, start=1):
-                if stripped := line.strip("\r\n"):
-                    yield number, stripped
+                if line.strip():
+                    yield number, line.strip("\r\n")
     except UnicodeDecodeError:
         raise DataSetInvalid(
             f"{path} is not text in UTF-8 behind line {number}: convert it."
         ) from None
-    except (gzip.BadGzipFile, EOFError):
+    except (gzip.BadGzipFile, EOFError, zlib.error):
         raise DataSetInvalid(f"{path} is damaged, or no gzip file: pack it again.") from None
 
 
@@ -91,13 +110,13 @@ def records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         DataSetInvalid: a line is no JSON object; the message names it.
     """
     numbered = lines(path)
-    for number, line in numbered:
-        if number == 1 and line.lstrip().startswith("["):
+    for place, (number, line) in enumerate(numbered):
+        if place == 0 and line.lstrip().startswith("["):
             text = "\n".join([line, *(rest for _, rest in numbered)])
             yield from _array(path, text)
             return
         try:
-            value = json.loads(line)
+            value = _loaded(line)
         except ValueError as error:
             raise DataSetInvalid(
                 f"{path}, line {number}: not JSON ({error}). A line holds one object."
@@ -109,13 +128,36 @@ def records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _array(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
-        values = json.loads(text)
+        values = _loaded(text)
     except ValueError as error:
         raise DataSetInvalid(f"{path}: not JSON ({error}).") from None
     for number, value in enumerate(values, start=1):
         if not isinstance(value, dict):
             raise DataSetInvalid(f"{path}, entry {number}: a JSON object is wanted: {{…}}.")
         yield number, value
+
+
+def _loaded(text: str) -> Any:
+    """The value of JSON. Halves of surrogate pairs, which no text in UTF-8 can hold, are U+FFFD.
+
+    Raises:
+        ValueError: it is no JSON, or its lists stand too deep within one another.
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError("too deep") from None
+    return _whole(value) if "\\u" in text else value
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole(each) for each in value]
+    if isinstance(value, dict):
+        return {_whole(key): _whole(each) for key, each in value.items()}
+    return value
 
 
 def identifier(path: Path, line: int, record: dict[str, Any]) -> str:
@@ -135,12 +177,12 @@ def judgements(path: Path) -> Iterator[Judgement]:
 
     Columns are parted by tabs, commas or spaces. A header may name them in any order; without one
     they are question, item and grade, or TREC's question, iteration, item and grade. Without a
-    column of grades each is 1.
+    column of grades each is 1. A grade above 0 is 1 at least, however small a fraction it is.
 
     Raises:
         DataSetInvalid: a row has too few columns, or its grade is no number.
     """
-    columns: tuple[int, int, int | None] | None = None
+    columns: _Columns | None = None
     part = str.split
     for number, line in lines(path):
         if columns is None:
@@ -151,17 +193,17 @@ def judgements(path: Path) -> Iterator[Judgement]:
                 continue
             columns = _unnamed(path, number, first)
         cells = part(line)
-        question, item, grade = columns
-        if len(cells) <= max(question, item, grade or 0):
+        if len(cells) <= columns.last:
             raise DataSetInvalid(
-                f"{path}, line {number}: {len(cells)} columns, where "
-                f"{max(question, item, grade or 0) + 1} are wanted."
+                f"{path}, line {number}: {len(cells)} columns, where {columns.last + 1} are wanted."
             )
+        grade, page = columns.grade, columns.page
         yield Judgement(
-            cells[question],
-            cells[item],
+            cells[columns.question],
+            cells[columns.item],
             1 if grade is None else _grade(path, number, cells[grade]),
             number,
+            None if page is None else cells[page],
         )
 
 
@@ -173,25 +215,27 @@ def _parting(line: str) -> Any:
     return str.split
 
 
-def _named(cells: Sequence[str]) -> tuple[int, int, int | None] | None:
+def _named(cells: Sequence[str]) -> _Columns | None:
     found: dict[str, int] = {}
     for index, cell in enumerate(cells):
         name = re.sub(r"\s+", "-", cell.strip().strip("#").lower())
         for role, names in _NAMES.items():
             if name in names:
                 found.setdefault(role, index)
+    if "item" not in found and "page" in found:  # the page's whole name
+        found["item"] = found.pop("page")
     if "question" not in found or "item" not in found:
         return None
-    return found["question"], found["item"], found.get("grade")
+    return _Columns(found["question"], found["item"], found.get("grade"), found.get("page"))
 
 
-def _unnamed(path: Path, number: int, cells: Sequence[str]) -> tuple[int, int, int | None]:
+def _unnamed(path: Path, number: int, cells: Sequence[str]) -> _Columns:
     if len(cells) == 4 and _is_number(cells[3]):
-        return 0, 2, 3
+        return _Columns(0, 2, 3)
     if len(cells) == 3 and _is_number(cells[2]):
-        return 0, 1, 2
+        return _Columns(0, 1, 2)
     if len(cells) == 2:
-        return 0, 1, None
+        return _Columns(0, 1)
     raise DataSetInvalid(
         f"{path}, line {number}: columns are wanted for question, item and grade, or a header that "
         "names them: query-id, corpus-id, score."
@@ -207,6 +251,7 @@ def _is_number(text: str) -> bool:
 
 
 def _grade(path: Path, number: int, text: str) -> int:
-    if not _is_number(text):
+    if not _is_number(text) or not math.isfinite(float(text)):
         raise DataSetInvalid(f"{path}, line {number}: the grade {text!r} is no number.")
-    return round(float(text))
+    grade = float(text)
+    return max(1, round(grade)) if grade > 0 else round(grade)

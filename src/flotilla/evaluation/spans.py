@@ -1,31 +1,49 @@
 """Gold spans: texts, and which of their characters answer a question."""
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from flotilla.errors import DataSetInvalid
+from flotilla.evaluation.beir import is_left_out
 from flotilla.evaluation.data_sets import DataSet, Kind, Source, Span
 from flotilla.evaluation.questions import FILES, read_questions, read_records
-from flotilla.evaluation.reading import Remarks, find, records
+from flotilla.evaluation.reading import Remarks, find, judgements, records
 
 FOLDERS = ("corpora", "corpus", "documents", "texts")
 
+TABLES = ("qrels.tsv", "qrels/test.tsv", "qrels_spans.tsv")
+
+_PLACE = re.compile(r"(.+)#(\d+)-(\d+)")
+"""A judged span in a table: `text#start-end`."""
+
 
 def is_of_this_form(folder: Path) -> bool:
-    """Whether the questions have references."""
+    """Whether the questions have references, or a table has spans in their place."""
     path = find(folder, *FILES)
     if path is None:
         return False
-    return any("references" in record for _, record in records(path))
+    return any("references" in record for _, record in records(path)) or _has_spans(folder)
+
+
+def _has_spans(folder: Path) -> bool:
+    """Whether the table's first judgement is of a span."""
+    path = find(folder, *TABLES)
+    if path is None or not any((folder / name).is_dir() for name in FOLDERS):
+        return False
+    first = next(judgements(path), None)
+    return first is not None and _PLACE.fullmatch(first.item) is not None
 
 
 def read(folder: Path) -> DataSet:
     """The data set of a folder with texts in `corpora` and queries.jsonl with `references`.
 
     A question has `corpus_id`, the name of a text without its suffix, and `references` with
-    `start_index` and `end_index` in characters of that text, and maybe its `content`.
+    `start_index` and `end_index` in characters of that text, and maybe its `content`. Where no
+    question has references, qrels.tsv names the spans: `text#start-end`.
 
     Raises:
         DataSetInvalid: a file is missing or wrong.
@@ -37,6 +55,8 @@ def read(folder: Path) -> DataSet:
     texts = {each.id: _text(each) for each in sources}
     questions = read_questions(folder, remarks)
     path, found = read_records(folder)
+    if not any("references" in record for _, _, record in found):
+        path, found = _of_table(folder, {each.id for each in questions}, remarks)
     spans: dict[str, list[Span]] = {}
     for line, key, record in found:
         if key in spans:
@@ -58,12 +78,42 @@ def read(folder: Path) -> DataSet:
     )
 
 
+def _of_table(
+    folder: Path, questions: set[str], remarks: Remarks
+) -> tuple[Path, list[tuple[int, str, dict[str, Any]]]]:
+    """The table's spans as records of questions with references, each with its first line."""
+    path = find(folder, *TABLES)
+    if path is None:
+        raise DataSetInvalid(f"{folder} has neither `references` in queries.jsonl nor qrels.tsv.")
+    found: dict[str, tuple[int, str, dict[str, Any]]] = {}
+    for each in judgements(path):
+        place = _PLACE.fullmatch(each.item)
+        if place is None:
+            raise DataSetInvalid(
+                f"{path}, line {each.line}: {each.item!r} is not of the form text#start-end."
+            )
+        if is_left_out(each, questions, True, remarks):
+            continue
+        text, start, end = place.groups()
+        _, _, record = found.setdefault(each.question, (each.line, each.question, {}))
+        record.setdefault("references", []).append(
+            {"corpus_id": text, "start_index": int(start), "end_index": int(end)}
+        )
+    return path, list(found.values())
+
+
 def _texts(folder: Path) -> Iterator[Source]:
+    """The texts, by their names without suffix where that tells them apart."""
     for name in FOLDERS:
         if (folder / name).is_dir():
-            for file in sorted((folder / name).iterdir()):
-                if file.is_file() and not file.name.startswith("."):
-                    yield Source(file.stem, file.name, path=file)
+            files = [
+                file
+                for file in sorted((folder / name).iterdir())
+                if file.is_file() and not file.name.startswith(".")
+            ]
+            count = Counter(file.stem for file in files)
+            for file in files:
+                yield Source(file.stem if count[file.stem] == 1 else file.name, file.name, file)
             return
 
 
@@ -91,6 +141,11 @@ def _text(source: Source) -> str:
         ) from None
 
 
+def _whole(number: Any) -> Any:
+    """A number of characters, which tables that became JSON have as a float."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
 def _span(
     where: str, record: dict[str, Any], reference: Any, texts: dict[str, str], remarks: Remarks
 ) -> Span | None:
@@ -105,8 +160,8 @@ def _span(
             return None
         [corpus] = texts
     text = texts[corpus]
-    start = reference.get("start_index", reference.get("start"))
-    end = reference.get("end_index", reference.get("end"))
+    start = _whole(reference.get("start_index", reference.get("start")))
+    end = _whole(reference.get("end_index", reference.get("end")))
     content = reference.get("content", reference.get("text"))
     is_right = isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= len(text)
     if isinstance(content, str) and content and (not is_right or text[start:end] != content):

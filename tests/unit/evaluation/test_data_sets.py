@@ -105,6 +105,9 @@ def test_what_is_odd_is_got_over_and_told(tmp_path: Path) -> None:
         ("queries.jsonl", '{"_id": "q1"}\n', "line 1: the question 'q1' has no `text`"),
         ("qrels.tsv", "q1\tfuel\t1\nq2\tcats\n", "line 2: 2 columns, where 3 are wanted"),
         ("qrels.tsv", "q1\tfuel\t1\nq2\tcats\thigh\n", "line 2: the grade 'high' is no number"),
+        ("qrels.tsv", "q1\tfuel\t1\nq2\tcats\tnan\n", "line 2: the grade 'nan' is no number"),
+        ("qrels.tsv", "q1\tfuel\tinf\n", "line 1: the grade 'inf' is no number"),
+        ("corpus.jsonl", "[" * 100_000, "not JSON (too deep)"),
         ("qrels.tsv", "q1\n", "line 1: columns are wanted"),
         ("qrels.tsv", "other\tfuel\t1\n", "ids of questions and judgements are alike"),
     ],
@@ -227,3 +230,117 @@ def test_a_folder_that_is_no_data_set(tmp_path: Path) -> None:
         read_data_set(tmp_path)
     with pytest.raises(DataSetInvalid, match="There is no folder"):
         read_data_set(tmp_path / "nowhere")
+
+
+def test_blank_lines_are_no_lines(tmp_path: Path) -> None:
+    folder = lay_beir(tmp_path)
+    as_it_was = read_data_set(folder)
+    for file in ("corpus.jsonl", "queries.jsonl", "qrels.tsv"):
+        content = (folder / file).read_text()
+        (folder / file).write_text("  \n" + content.replace("\n", "\r\n \t\r\n"), newline="")
+
+    assert read_data_set(folder) == as_it_was
+
+
+def test_an_array_behind_a_blank_line(tmp_path: Path) -> None:
+    folder = lay_beir(tmp_path)
+    records = [json.loads(line) for line in (folder / "corpus.jsonl").read_text().splitlines()]
+    (folder / "corpus.jsonl").write_text("\n" + json.dumps(records, indent=1))
+
+    assert len(read_data_set(folder).sources) == len(PASSAGES)
+
+
+def test_a_fraction_is_a_grade(tmp_path: Path) -> None:
+    folder = lay_beir(tmp_path)
+    (folder / "qrels.tsv").write_text("q1\tfuel\t0.25\nq2\tcats\t1.6\nq3\tice\t0.0\n")
+
+    assert read_data_set(folder).grades == {"q1": {"fuel": 1}, "q2": {"cats": 2}}
+
+
+def test_an_empty_question_is_left_out(tmp_path: Path) -> None:
+    folder = lay_beir(tmp_path)
+    with (folder / "queries.jsonl").open("a") as file:
+        file.write('{"_id": "q9", "text": " "}\n')
+
+    found = read_data_set(folder)
+
+    assert "q9" not in {each.id for each in found.questions}
+    assert list(found.remarks) == ["1 questions are empty, and are left out: q9."]
+
+
+def test_half_a_surrogate_pair_is_replaced(tmp_path: Path) -> None:
+    folder = lay_beir(tmp_path)
+    with (folder / "queries.jsonl").open("a") as file:
+        file.write('{"_id": "q9", "text": "A \\ud83d cat, a \\ud83d\\ude00?"}\n')
+
+    assert read_data_set(folder).questions[-1].form("text") == "A \ufffd cat, a \U0001f600?"
+
+
+def test_a_damaged_archive_is_told(tmp_path: Path) -> None:
+    folder = lay_beir(tmp_path)
+    packed = bytearray(gzip.compress((folder / "corpus.jsonl").read_bytes()))
+    packed[12:40] = bytes(28)
+    (folder / "corpus.jsonl").unlink()
+    (folder / "corpus.jsonl.gz").write_bytes(packed)
+
+    with pytest.raises(DataSetInvalid, match=r"corpus\.jsonl\.gz is damaged"):
+        read_data_set(folder)
+
+
+def test_pages_in_a_column_of_their_own(tmp_path: Path) -> None:
+    folder = lay_pages(tmp_path)
+    as_it_was = read_data_set(folder)
+    table = "query_id,doc_id,page,score\np1,rules.pdf,3,1\np2,prices,1,1\n"
+    (folder / "qrels_pages.tsv").write_text(table)
+
+    assert read_data_set(folder).grades == as_it_was.grades
+
+
+def test_links_of_one_name_stay_apart(tmp_path: Path) -> None:
+    folder = lay_pages(tmp_path / "set")
+    (folder / "docs.jsonl").unlink()
+    for place in ("north", "south"):
+        kept = tmp_path / "kept" / place
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(f"Rules of the {place}.")
+        (folder / place).mkdir()
+        (folder / place / "rules.txt").symlink_to(kept)
+
+    names = [each.name for each in read_data_set(folder).sources]
+
+    assert {"north/rules.txt", "south/rules.txt"} <= set(names)
+    # Nor does it matter from where the folder is named.
+    (tmp_path / "elsewhere").mkdir()
+    again = read_data_set(tmp_path / "elsewhere" / ".." / "set")
+    assert [each.name for each in again.sources] == names
+
+
+def test_spans_of_a_table(tmp_path: Path) -> None:
+    folder = lay_spans(tmp_path)
+    as_it_was = read_data_set(folder)
+    records = [json.loads(line) for line in (folder / "queries.jsonl").read_text().splitlines()]
+    bare = [{"_id": each["_id"], "text": each["text"]} for each in records]
+    write_lines(folder / "queries.jsonl", bare)
+    rows = [
+        f"{key}\t{span.source}#{span.start}-{span.end}\t1\n"
+        for key, spans in as_it_was.spans.items()
+        for span in spans
+    ]
+    (folder / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(rows))
+
+    found = read_data_set(folder)
+
+    assert (found.kind, found.spans) == (Kind.SPANS, as_it_was.spans)
+
+
+def test_texts_that_differ_in_their_suffix_alone(tmp_path: Path) -> None:
+    folder = lay_spans(tmp_path)
+    (folder / "corpora" / "log.txt").write_text("Another log.")
+    reference = {"start_index": 0.0, "end_index": 11.0}
+    question = {"_id": "s1", "text": "?", "corpus_id": "log.txt", "references": [reference]}
+    write_lines(folder / "queries.jsonl", [question])
+
+    found = read_data_set(folder)
+
+    assert {each.id for each in found.sources} == {"log.md", "log.txt", "prices"}
+    assert found.spans == {"s1": [Span("log.txt", 0, 11)]}
