@@ -230,13 +230,21 @@ def _scalar(value: Any, path: str) -> Scalar:
         if len(value) > MAX_CHARS:
             raise InvalidRequest(f"A value may have at most {MAX_CHARS} characters.", field=path)
         return value
-    if isinstance(value, bool | int | float) and math.isfinite(value):
+    if isinstance(value, bool | int | float) and _is_finite(value):
         return value
     raise InvalidRequest(
         "A value is a string, a finite number or true/false, a list of these, or an object "
         f"with {OPERATORS_IN_WORDS}.",
         field=path,
     )
+
+
+def _is_finite(number: float) -> bool:
+    """Whether it is a number that a float can be near."""
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False
 
 
 def _operators(key: str, operators: Mapping[Any, Any], path: str) -> list[Condition]:
@@ -277,12 +285,9 @@ def _range(key: str, bounds: Mapping[str, Any], path: str) -> NumberRange | Date
             raise InvalidRequest(
                 "The bounds of a range are all numbers or all ISO 8601 dates.", field=path
             )
-        try:
-            numbers[name] = float(bound)
-        except OverflowError:
-            numbers[name] = math.inf
-        if not math.isfinite(numbers[name]):
+        if not _is_finite(bound):
             raise InvalidRequest("The bounds of a range have to be finite.", field=path)
+        numbers[name] = float(bound)
     return NumberRange(key, **numbers)
 
 

@@ -175,17 +175,28 @@ def _contradictions(steps: RetrievalSteps) -> list[tuple[str, str]]:
     names it, whereas the settings may well hold values for other requests."""
     found: list[tuple[str, str]] = []
     if steps.search is not Search.HYBRID:
-        fused = ("fusion", "dense_weight", "bm25_weight", "rrf_k")
         reason = (
             f"There is nothing to fuse in a search by {steps.search} alone: leave it out, or set "
             "search to hybrid."
         )
-        return [*((name, reason) for name in fused), *_of_reranking(steps)]
-    if steps.dense_weight == 0 and steps.bm25_weight == 0:
+        found += [(name, reason) for name in ("fusion", "dense_weight", "bm25_weight")]
+        if not (steps.documents or steps.mmr or steps.queries):
+            found.append(
+                (
+                    "prefetch",
+                    f"A search by {steps.search} alone hands candidates to no other step: leave it "
+                    "out, or set search to hybrid.",
+                )
+            )
+    elif steps.dense_weight == 0 and steps.bm25_weight == 0:
         reason = "One of the two weights has to be more than 0."
         found += [("bm25_weight", reason), ("dense_weight", reason)]
-    if steps.fusion is not FusionKind.RRF:
-        found.append(("rrf_k", f"Only fusion rrf has a k: leave it out of {steps.fusion}."))
+    # Other wordings' rankings are fused by reciprocal ranks, whatever each of them was found by.
+    if not steps.queries:
+        if steps.search is not Search.HYBRID:
+            found.append(("rrf_k", reason))
+        elif steps.fusion is not FusionKind.RRF:
+            found.append(("rrf_k", f"Only fusion rrf has a k: leave it out of {steps.fusion}."))
     return found + _of_reranking(steps)
 
 

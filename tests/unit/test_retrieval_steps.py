@@ -54,6 +54,8 @@ def test_what_is_chosen_once_stays_chosen() -> None:
         ({"search": "bm25", "rrf_k": 10}, "rrf_k"),
         ({"dense_weight": 0, "bm25_weight": 0}, "bm25_weight"),
         ({"fusion": "linear", "rrf_k": 10}, "rrf_k"),
+        ({"search": "dense", "prefetch": 10}, "prefetch"),
+        ({"search": "bm25", "prefetch": 10, "rerank": "cross_encoder"}, "prefetch"),
         ({"rerank_depth": 10}, "rerank_depth"),
         ({"rerank": "none", "rerank_depth": 10}, "rerank_depth"),
     ],
@@ -72,6 +74,10 @@ def test_parts_that_mean_nothing_together_are_refused(asked: dict[str, Any], fie
         {"fusion": "dbsf", "dense_weight": 0},
         {"fusion": "rrf", "rrf_k": 10, "prefetch": 1000},
         {"rerank": "cross_encoder", "rerank_depth": 10},
+        {"search": "dense", "prefetch": 10, "mmr": 0.5},
+        {"search": "bm25", "prefetch": 10, "documents": 2},
+        {"search": "dense", "prefetch": 10, "queries": 2, "rrf_k": 10},
+        {"fusion": "linear", "queries": 2, "rrf_k": 10},
     ],
 )
 def test_parts_that_mean_something_are_taken(asked: dict[str, Any]) -> None:

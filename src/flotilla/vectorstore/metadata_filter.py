@@ -67,15 +67,21 @@ def _bounds(condition: NumberRange | DateRange) -> dict[str, Any]:
 
 def _equal_any(path: str, values: tuple[Scalar, ...]) -> list[models.FieldCondition]:
     """One condition a kind of value. Numbers are ranges of one point, since Qdrant's match
-    knows no floats and takes 3 and 3.0 for different values."""
+    knows no floats and takes 3 and 3.0 for different values; but a range takes whole numbers that
+    no float tells apart for one, so that those are matched."""
     strings = [value for value in values if isinstance(value, str)]
     conditions: list[models.FieldCondition] = []
     if strings:
         conditions.append(models.FieldCondition(key=path, match=models.MatchAny(any=strings)))
     for value in values:
-        if isinstance(value, bool):
+        if isinstance(value, bool) or _is_long(value):
             conditions.append(models.FieldCondition(key=path, match=models.MatchValue(value=value)))
         elif isinstance(value, int | float):
             point = models.Range(gte=value, lte=value)
             conditions.append(models.FieldCondition(key=path, range=point))
     return conditions
+
+
+def _is_long(value: Scalar) -> bool:
+    """Whether it is a whole number beyond those of a float, and one that Qdrant keeps as such."""
+    return isinstance(value, int) and 2**53 < abs(value) < 2**63

@@ -17,7 +17,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "a": {"year": 2020, "state": "final", "signed": True, "author": {"name": "Ada"}},
     "b": {"year": 2022, "state": "draft", "signed": False, "filed": "2022-06-30"},
     "c": {"year": 2024.0, "state": "final", "filed": "2024-01-31T10:00:00Z", "my key": "x"},
-    "d": {"year": "unknown", "tags": ["red", "blue"]},
+    "d": {"year": "unknown", "tags": ["red", "blue"], "number": 2**60 + 1},
 }
 
 
@@ -121,6 +121,10 @@ def ask(question: str = "w", top_k: int = 10, **metadata_filter: Any) -> Query:
         ({"not": [{"state": "draft"}, {"tags": "red"}]}, "ac"),
         ({"not": {"or": [{"year": 2020}, {"not": {"filed": {"exists": True}}}]}}, "bc"),
         ({"state": "final", "not": {"author.name": {"prefix": "A"}}}, "c"),
+        ({"number": 2**60 + 1}, "d"),
+        ({"number": 2**60}, ""),
+        ({"number": {"not": [2**60, 2**60 + 2]}}, "abcd"),
+        ({"number": 2**64}, ""),
     ],
 )
 def test_a_filter_finds_what_it_describes(
