@@ -181,3 +181,17 @@ def test_what_cannot_be_done_is_told_in_a_sentence(
     assert refused.returncode != 0
     assert told in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_a_setting_that_the_gateway_refuses_is_told_before_anything_is_ingested(
+    stack: Stack, tmp_path: Path
+) -> None:
+    folder = lay_beir(tmp_path / "typing")
+    options = ("--collection", "eval-typing", "--compare", "one=", "--compare", "two=serch=dense")
+
+    done = stack.run(*flotilla("eval", str(folder), *options), check=False, seconds=PATIENCE)
+
+    assert done.returncode == 1
+    assert "two: retrieval.serch" in done.stderr
+    with Flotilla(stack.url) as client:
+        assert list(client.documents(collection="eval-typing")) == []

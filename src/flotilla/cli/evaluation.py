@@ -111,6 +111,9 @@ def evaluate(
     from flotilla.evaluation.variants import parse_variants
 
     check_extra()
+    for file in (plot, details):
+        if file is not None:
+            _check_writable(file)
     variants = parse_variants(compare or [])
     read = read_data_set(data_set.expanduser())
     request = Request(
@@ -144,6 +147,18 @@ def evaluate(
         print_json(reports.as_json(report))
     else:
         _print(report, as_markdown)
+
+
+def _check_writable(path: Path) -> None:
+    """See to it that a file can be written once all is measured; what it holds stays.
+
+    Raises:
+        OSError: it cannot.
+    """
+    is_new = not path.exists()
+    path.open("ab").close()
+    if is_new:
+        path.unlink()
 
 
 def _print(report: "Report", as_markdown: bool) -> None:

@@ -3,20 +3,20 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from flotilla.cli.interrupts import in_thread
 from flotilla.cli.terminal import err, is_interactive, print_note
-from flotilla.client import Flotilla
-from flotilla.errors import DataSetInvalid, ExtraMissing
+from flotilla.client import Flotilla, FlotillaAPIError
+from flotilla.errors import DataSetInvalid, ExtraMissing, InvalidRequest
 from flotilla.evaluation import answers, comparison, details
 from flotilla.evaluation.alignment import Alignment, Range, ingested_text
 from flotilla.evaluation.baseline import NAME, Baseline
 from flotilla.evaluation.collection import active_model, baseline_name, collection_name, prepare
 from flotilla.evaluation.conversations import Conversations
-from flotilla.evaluation.data_sets import CONVERSATION, DataSet, Kind, Question
+from flotilla.evaluation.data_sets import CONVERSATION, TEXT, DataSet, Kind, Question
 from flotilla.evaluation.gold import Gold
 from flotilla.evaluation.ingestion import Ingested, ingest
 from flotilla.evaluation.judge import Judge
@@ -25,6 +25,7 @@ from flotilla.evaluation.retrieval import Fleet, Hit, Search
 from flotilla.evaluation.retrieval import run as ask_all
 from flotilla.evaluation.variants import Variant
 from flotilla.models import Mode
+from flotilla.retrieval_steps import FIELD
 from flotilla.settings import Settings, cores
 
 LIBRARIES = ("scipy", "ir_measures", "matplotlib", "langchain_text_splitters")
@@ -101,6 +102,8 @@ class _Run:
         model = active_model(self._flotilla)
         named = self._request.collection
         collection = named or collection_name(self._data_set, self._settings, model)
+        prepare(self._flotilla, collection, fresh=False)
+        self._try(collection, asked)
         ingested = self._ingest(collection)
         searches: dict[str, Search] = {
             each.name: self._search(collection, each) for each in self._request.variants
@@ -194,8 +197,23 @@ class _Run:
                     question.form(form)
         return asked
 
+    def _try(self, collection: str, asked: Sequence[Question]) -> None:
+        """Ask one question under each setting, the longest one, so that what the gateway refuses is
+        told before anything is ingested."""
+        form = self._request.form
+        for variant in self._request.variants:
+            texts = variant if variant.form != CONVERSATION else replace(variant, form=TEXT)
+            longest = max(asked, key=lambda each: len(each.form(texts.form or form)))
+            try:
+                Fleet(self._flotilla, collection, texts, self._request.top_k)(longest, form)
+            except FlotillaAPIError as error:
+                if not any(each.field.startswith(FIELD) for each in error.problem.errors or ()):
+                    raise
+                raise InvalidRequest(f"{variant.name}: {error}", field="--compare") from None
+
     def _ingest(self, collection: str) -> Ingested:
-        prepare(self._flotilla, collection, fresh=self._request.fresh)
+        if self._request.fresh:
+            prepare(self._flotilla, collection, fresh=True)
         with self._bar("documents") as report:
             ingested = ingest(self._flotilla, self._data_set, collection, report, self._stopped)
         print_note(

@@ -1,6 +1,7 @@
 """The settings of retrieval that are compared, as they are written at the command line."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,5 +80,7 @@ def _value(text: str) -> Any:
     try:
         value = json.loads(text)
     except ValueError:
+        return text
+    if isinstance(value, float) and not math.isfinite(value):
         return text
     return text if isinstance(value, (dict, list)) else value

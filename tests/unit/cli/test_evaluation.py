@@ -73,6 +73,27 @@ def test_a_missing_library_is_told_before_anything_else(
     assert refused.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("option", ["--plot", "--details"])
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_asked(
+    run: Run, option: str, tmp_path: Path
+) -> None:
+    folder, nowhere = lay_beir(tmp_path / "harbour"), tmp_path / "nowhere" / "file"
+
+    refused = run("eval", folder, option, nowhere)
+
+    assert refused.exit_code == 1
+    assert refused.stderr == f"error: {nowhere}: No such file or directory.\n"
+
+
+def test_a_file_that_can_be_written_is_left_as_it_is(run: Run, tmp_path: Path) -> None:
+    plot, details = tmp_path / "plot.png", tmp_path / "details.jsonl"
+    details.write_text("{}\n")
+
+    run("eval", tmp_path / "nowhere", "--plot", plot, "--details", details)
+
+    assert (plot.exists(), details.read_text()) == (False, "{}\n")
+
+
 def test_a_folder_that_is_none_is_told(run: Run, tmp_path: Path) -> None:
     refused = run("eval", tmp_path / "nowhere", "--json")
 
