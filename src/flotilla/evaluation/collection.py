@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,6 +10,9 @@ from flotilla.client import Flotilla, FlotillaAPIError
 from flotilla.evaluation.data_sets import DataSet
 from flotilla.schemas.models import with_provider
 from flotilla.settings import Settings
+
+OF_TERMS = ("bm25.py", "letters.py", "spellings.py")
+"""Modules of the vectorstore fleet that say which terms a text has."""
 
 DELETION_TIMEOUT = 600.0
 """Seconds in which an earlier collection has to be gone."""
@@ -39,7 +41,7 @@ def baseline_name(data_set: DataSet, model: str) -> str:
 
 def collection_name(data_set: DataSet, settings: Settings, model: str) -> str:
     """`eval-<data set>-<digest>`: of its content, of the embedding model, and of the settings and
-    the code of the document fleet as they are on this machine."""
+    the code of the document fleet, and of the search by words, as they are on this machine."""
     digest = hashlib.sha256(content_digest(data_set).encode())
     for part in (model, __version__, settings.document.model_dump_json(), _code_of_ingestion()):
         digest.update(hashlib.sha256(part.encode()).digest())
@@ -51,15 +53,21 @@ def _slug(data_set: DataSet) -> str:
 
 
 def _code_of_ingestion() -> str:
-    """SHA-256 of the document fleet's code: another splitter's chunks are not to be taken for this
-    one's."""
-    spec = find_spec("flotilla.document")
-    folders: Sequence[str] = (spec and spec.submodule_search_locations) or []
+    """SHA-256 of the document fleet's code and of that which counts words: another splitter's
+    chunks are not to be taken for this one's, nor other terms."""
     digest = hashlib.sha256()
-    for folder in folders:
-        for file in sorted(Path(folder).rglob("*.py")):
+    for folder in _folders("flotilla.document"):
+        for file in sorted(folder.rglob("*.py")):
             digest.update(file.read_bytes())
+    for folder in _folders("flotilla.vectorstore"):
+        for name in OF_TERMS:
+            digest.update((folder / name).read_bytes())
     return digest.hexdigest()
+
+
+def _folders(package: str) -> list[Path]:
+    spec = find_spec(package)
+    return [Path(each) for each in (spec and spec.submodule_search_locations) or ()]
 
 
 def prepare(flotilla: Flotilla, name: str, *, fresh: bool) -> None:

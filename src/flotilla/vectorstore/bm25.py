@@ -5,6 +5,7 @@ from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
+from flotilla.vectorstore.letters import plain_letters
 from flotilla.vectorstore.spellings import one_spelling
 
 MODEL = "Qdrant/bm25"
@@ -56,7 +57,7 @@ def average_length(terms: int, chunks: int) -> float:
 class Bm25Encoder:
     """fastembed's BM25 (k1 = 1.2, b = 0.75, English Snowball stems), without a download.
 
-    Words of several spellings are one (`spellings`).
+    Words of several spellings are one (`spellings`), and so are letters (`letters`).
 
     A passage's weights are saturated term frequencies normalised by its length; a question's
     are 1. Safe to share between threads.
@@ -88,7 +89,7 @@ class Bm25Encoder:
 
         model = self._model
         return [
-            model._stem(model.tokenizer.tokenize(remove_non_alphanumeric(one_spelling(text))))
+            model._stem(model.tokenizer.tokenize(remove_non_alphanumeric(_spelt(text))))
             for text in texts
         ]
 
@@ -103,6 +104,11 @@ class Bm25Encoder:
 
     def encode_query(self, text: str) -> SparseVector:
         """A question's vector; empty for a question of stopwords alone."""
-        vector = next(iter(self._model.query_embed(one_spelling(text))))
+        vector = next(iter(self._model.query_embed(_spelt(text))))
         indices = sorted(vector.indices.tolist())
         return SparseVector(indices, [1.0] * len(indices))
+
+
+def _spelt(text: str) -> str:
+    """The text as its words are counted. The parts of a name such as `max_tokens` are words."""
+    return one_spelling(plain_letters(text).replace("_", " "))

@@ -45,6 +45,46 @@ def test_words_meet_in_either_spelling(bm25: Bm25Encoder, passage: str, query: s
     assert found & set(asked.indices)
 
 
+@pytest.mark.parametrize(
+    ("passage", "query"),
+    [
+        ("les e\u0301tudiants", "étudiants"),
+        ("A menu at the café", "cafe menu"),
+        ("Straße hinter der Mühle", "strasse muhle"),
+        ("Smørrebrød i Łódź", "smorrebrod lodz"),
+        ("the o\ufb03ce keeps \ufb01les", "office files"),
+        ("ＡＢＣ１２３", "abc123"),
+        ("super\u00adintendent, cup\u200bboard", "superintendent cupboard"),
+        ("Flotilla™ of boats", "flotilla boats"),
+        ("set max_tokens=959", "max tokens 959"),
+        ("the max tokens are 959", "max_tokens"),
+        ("访客可以在停车场停车", "停车场"),
+        ("駐車場は水車小屋の裏にあります", "駐車場"),
+        ("주차장은 방앗간 뒤에 있습니다", "주차장"),
+        ("ที่จอดรถอยู่หลังโรงสี", "ที่จอดรถ"),
+        ("हिन्दी में जानकारी", "हिन्दी"),
+        ("كِتَاب", "كتاب"),
+    ],
+)
+def test_words_meet_in_any_script(bm25: Bm25Encoder, passage: str, query: str) -> None:
+    asked = set(bm25.encode_query(query).indices)
+    assert asked
+    assert asked <= set(bm25.encode_passages([passage])[0].indices)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("かき", "がき"), ("हिन्दी", "ह"), ("停车场", "停"), ("渡轮", "轮渡")]
+)
+def test_other_words_do_not_meet(bm25: Bm25Encoder, one: str, other: str) -> None:
+    asked = set(bm25.encode_query(other).indices)
+    assert not asked & set(bm25.encode_passages([one])[0].indices)
+
+
+def test_one_sign_is_a_word_and_names_of_latin_letters_stay_whole(bm25: Bm25Encoder) -> None:
+    assert bm25.terms(["船"]) == [["船"]]
+    assert bm25.terms(["用API连接v2"]) == [["用", "api", "连接", "v2"]]
+
+
 @pytest.mark.parametrize("word", ["promise", "exercise", "advise", "rise", "hotel", "checking"])
 def test_other_words_stay_as_they_are(word: str) -> None:
     assert one_spelling(word) == word
