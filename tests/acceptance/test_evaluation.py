@@ -195,3 +195,13 @@ def test_a_setting_that_the_gateway_refuses_is_told_before_anything_is_ingested(
     assert "two: retrieval.serch" in done.stderr
     with Flotilla(stack.url) as client:
         assert list(client.documents(collection="eval-typing")) == []
+
+
+def test_a_step_that_was_not_taken_is_told(stack: Stack, tmp_path: Path) -> None:
+    folder = lay_beir(tmp_path / "wordings")
+
+    report = evaluate(stack, str(folder), "--compare", "one=", "--compare", "many=queries=2")
+
+    (note,) = report["notes"]
+    assert note.startswith("many: No language model is configured")
+    assert note.endswith("(3 of 3 questions)")

@@ -21,7 +21,7 @@ from flotilla.evaluation.gold import Gold
 from flotilla.evaluation.ingestion import Ingested, ingest
 from flotilla.evaluation.judge import Judge
 from flotilla.evaluation.report import Report
-from flotilla.evaluation.retrieval import Fleet, Hit, Search
+from flotilla.evaluation.retrieval import Fleet, Hit, Search, remarks
 from flotilla.evaluation.retrieval import run as ask_all
 from flotilla.evaluation.variants import Variant
 from flotilla.models import Mode
@@ -117,6 +117,7 @@ class _Run:
                 for search in searches.values():
                     if isinstance(search, Conversations):
                         search.close()
+        self._notes += remarks(found)
         locate = self._locate(ingested)
         own_names = {each.name: [each.id] for each in self._data_set.sources}
         values = {

@@ -97,7 +97,8 @@ def passage_text(record: dict[str, Any]) -> str:
     title = str(record.get("title") or "").strip()
     body = record.get("text", record.get("contents", record.get("content")))
     text = str(body or "").strip()
-    if not title or text.startswith(title):
+    behind = text[len(title) : len(title) + 1]
+    if not title or (text.startswith(title) and not behind.isalnum()):
         return text
     return f"{title}\n\n{text}"
 

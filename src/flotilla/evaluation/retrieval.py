@@ -1,6 +1,7 @@
 """Asks every question under every setting, and keeps what was found and how long it took."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -32,7 +33,8 @@ class Hit:
 class Retrieved:
     """What one question found, best first; milliseconds as the client and the server have them.
 
-    `standalone` is what a turn of a conversation was made into.
+    `standalone` is what a turn of a conversation was made into, `notes` what was not done as it was
+    asked for.
     """
 
     question: str
@@ -40,6 +42,7 @@ class Retrieved:
     client_ms: float
     server_ms: float | None = None
     standalone: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Search(Protocol):
@@ -72,7 +75,9 @@ class Fleet:
         )
         took = 1000 * (time.perf_counter() - began)
         spent = found.timings.get("retrieve", sum(found.timings.values()) or None)
-        return Retrieved(question.id, hits_of(found.passages), took, spent)
+        return Retrieved(
+            question.id, hits_of(found.passages), took, spent, notes=tuple(found.notes)
+        )
 
 
 def hits_of(passages: Sequence[Passage]) -> tuple[Hit, ...]:
@@ -81,6 +86,16 @@ def hits_of(passages: Sequence[Passage]) -> tuple[Hit, ...]:
         Hit(each.document_name, each.text, each.start, each.end, each.page_start, each.page_end)
         for each in passages
     )
+
+
+def remarks(found: dict[str, list[Retrieved]]) -> list[str]:
+    """What the settings did not do as they were asked to, a sentence a setting and reason: its
+    figures are then those of another one."""
+    return [
+        f"{name}: {note} ({count:,} of {len(retrieved):,} questions)"
+        for name, retrieved in found.items()
+        for note, count in Counter(note for each in retrieved for note in each.notes).items()
+    ]
 
 
 def run(

@@ -44,6 +44,13 @@ def test_a_title_comes_once_and_makes_the_name(tmp_path: Path) -> None:
     assert len({each.name for each in (first, second, third)}) == 3
 
 
+def test_a_title_with_which_a_longer_word_begins_is_kept(tmp_path: Path) -> None:
+    folder = lay_beir(tmp_path)
+    write_lines(folder / "corpus.jsonl", [{"_id": "fuel", "title": "Art", "text": "Arthur sails."}])
+
+    assert read_data_set(folder).sources[0].text == "Art\n\nArthur sails."
+
+
 @pytest.mark.parametrize(
     "table",
     [
