@@ -17,6 +17,11 @@ BM25 = "bm25"
 TENANT_INDEX = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True)
 
 
+def terms_vector(sparse: SparseVector) -> models.SparseVector:
+    """A sparse vector as Qdrant has it."""
+    return models.SparseVector(indices=sparse.indices, values=sparse.values)
+
+
 @dataclass(frozen=True)
 class Fusion:
     """Weighted reciprocal rank fusion, after Cormack et al. 2009 (SIGIR, "Reciprocal rank fusion
@@ -66,7 +71,7 @@ def fused_by_spread(
 def _sides(dense: Vector, sparse: SparseVector) -> dict[str, Any]:
     sides: dict[str, Any] = {DENSE: dense.tolist()}
     if sparse.indices:
-        sides[BM25] = models.SparseVector(indices=sparse.indices, values=sparse.values)
+        sides[BM25] = terms_vector(sparse)
     return sides
 
 

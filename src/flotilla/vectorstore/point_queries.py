@@ -1,7 +1,7 @@
 """Reading points: their counts, the vectors that they hold, and passages of them in no order of
 nearness. The search over them is in `point_search`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,21 +66,7 @@ class PointReader(PointSearcher):
 
     def present(self, tenant_id: str, ids: Sequence[str]) -> set[str]:
         """Which of the ids are those of the tenant's points, in one request."""
-        if not ids:
-            return set()
-        try:
-            found = call(
-                lambda: self._client.retrieve(
-                    self.collection, list(ids), with_payload=["tenant_id"], with_vectors=False
-                )
-            )
-        except CollectionAbsent:
-            return set()
-        return {
-            str(record.id)
-            for record in found
-            if (record.payload or {}).get("tenant_id") == tenant_id
-        }
+        return {one["id"] for one in self._records(tenant_id, ids, ["tenant_id"], False)}
 
     def vectors_of(self, tenant_id: str, ids: Sequence[str]) -> dict[str, StoredVectors]:
         """The vectors of the tenant's points with these ids, in one request.
@@ -88,21 +74,8 @@ class PointReader(PointSearcher):
         Points that are not there, such as those of a version that has just been replaced, are
         left out: whoever wants to reuse vectors embeds the missing ones.
         """
-        if not ids:
-            return {}
-        try:
-            found = call(
-                lambda: self._client.retrieve(
-                    self.collection, list(ids), with_payload=["tenant_id"], with_vectors=True
-                )
-            )
-        except CollectionAbsent:
-            return {}
-        return {
-            str(record.id): _stored(record.vector)
-            for record in found
-            if (record.payload or {}).get("tenant_id") == tenant_id
-        }
+        found = self._records(tenant_id, ids, ["tenant_id"], True)
+        return {one["id"]: _stored(one["vector"]) for one in found}
 
     def spread(
         self, tenant_id: str, collection_ids: Sequence[str], limit: int, begin: str
@@ -142,10 +115,8 @@ class PointReader(PointSearcher):
         return [passage_of(str(record.id), record.payload, 0.0) for record in records]
 
 
-def _stored(vectors: Any) -> StoredVectors:
+def _stored(vectors: Mapping[str, Any]) -> StoredVectors:
     # A point whose text has stopwords alone may come back without its empty sparse vector.
-    terms = vectors.get(BM25)
-    sparse = (
-        SparseVector(list(terms.indices), list(terms.values)) if terms else SparseVector([], [])
-    )
+    terms = vectors.get(BM25) or {"indices": [], "values": []}
+    sparse = SparseVector(terms["indices"], terms["values"])
     return StoredVectors(np.array(vectors[DENSE], np.float32), sparse)

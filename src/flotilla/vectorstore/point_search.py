@@ -19,6 +19,7 @@ from flotilla.vectorstore.hybrid_collection import (
     HybridCollection,
     fused,
     fused_by_spread,
+    terms_vector,
 )
 from flotilla.vectorstore.lean_client import FoundPoint
 from flotilla.vectorstore.qdrant import CollectionAbsent, call
@@ -161,7 +162,7 @@ class PointSearcher(HybridCollection):
     def dense_vectors(self, tenant_id: str, ids: Sequence[str]) -> dict[str, Vector]:
         """The dense vectors, of length 1, of those of the tenant's points that are there."""
         found = self._records(tenant_id, ids, ["tenant_id"], [DENSE])
-        return {one["id"]: np.array((one.get("vector") or {})[DENSE], np.float32) for one in found}
+        return {one["id"]: np.array(one["vector"][DENSE], np.float32) for one in found}
 
     def _records(
         self,
@@ -260,11 +261,8 @@ def _by_dense(wording: Wording, limit: int, **more: Any) -> models.QueryRequest:
 
 
 def _by_bm25(wording: Wording, limit: int, **more: Any) -> models.QueryRequest:
-    return models.QueryRequest(query=_terms(wording), using=BM25, limit=limit, **more)
-
-
-def _terms(wording: Wording) -> models.SparseVector:
-    return models.SparseVector(indices=wording.sparse.indices, values=wording.sparse.values)
+    terms = terms_vector(wording.sparse)
+    return models.QueryRequest(query=terms, using=BM25, limit=limit, **more)
 
 
 def passage_of(point_id: str, payload: Mapping[str, Any] | None, score: float) -> Passage:

@@ -20,7 +20,13 @@ from flotilla.models import Chunk
 from flotilla.settings import Settings
 from flotilla.vectorstore.bm25 import SparseVector
 from flotilla.vectorstore.embedder import Matrix
-from flotilla.vectorstore.hybrid_collection import BM25, DENSE, TENANT_INDEX, Fusion
+from flotilla.vectorstore.hybrid_collection import (
+    BM25,
+    DENSE,
+    TENANT_INDEX,
+    Fusion,
+    terms_vector,
+)
 from flotilla.vectorstore.lean_client import LeanClient
 from flotilla.vectorstore.point_queries import PointReader, StoredVectors
 from flotilla.vectorstore.point_search import equal, one_of, tenants
@@ -187,7 +193,7 @@ def _points(
             id=chunk.id,
             vector={
                 DENSE: row,
-                BM25: models.SparseVector(indices=terms.indices, values=terms.values),
+                BM25: terms_vector(terms),
             },
             payload={**shared, **chunk.model_dump(mode="json", exclude=set(NOT_PAYLOAD))},
         )

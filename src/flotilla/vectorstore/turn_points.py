@@ -21,6 +21,7 @@ from flotilla.vectorstore.hybrid_collection import (
     Fusion,
     HybridCollection,
     fused,
+    terms_vector,
 )
 from flotilla.vectorstore.lean_client import LeanClient
 from flotilla.vectorstore.point_search import equal, one_of, tenants
@@ -85,7 +86,7 @@ class TurnPoints(HybridCollection):
                 id=turn.id,
                 vector={
                     DENSE: row,
-                    BM25: models.SparseVector(indices=terms.indices, values=terms.values),
+                    BM25: terms_vector(terms),
                 },
                 payload=dict(zip(turn._fields[1:], turn[1:], strict=True)),
             )

@@ -79,9 +79,10 @@ class _Endpoints:
             call = Call(self._store, request.path_params, request.query_params, content)
             self._under_way += 1
             try:
-                await asyncio.sleep(0)  # whatever came at the same time is counted, too
-                if is_quick and self._under_way == 1:
-                    return _answer(handler, call, started)
+                if is_quick:
+                    await asyncio.sleep(0)  # whatever came at the same time is counted, too
+                    if self._under_way == 1:
+                        return _answer(handler, call, started)
                 return await run_in_threadpool(_answer, handler, call, started)
             finally:
                 self._under_way -= 1
